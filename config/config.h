@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One YAML file to specs, or every error that it has.
+ *
+ * The same keys are found at the top level, under properties.ipsec, or inside a whole BOSH runtime
+ * configuration (addons: jobs: properties: ipsec). This is the one reader of the file: it alone
+ * sees the private key, and hands it out apart from the spec, so that it can run in a process of
+ * its own.
+ */
+#ifndef IKEMESH_CONFIG_CONFIG_H
+#define IKEMESH_CONFIG_CONFIG_H
+
+#include "crypto/trust.h"
+#include "ike/spec.h"
+
+enum problem_level {
+	PROBLEM_NOTICE,
+	PROBLEM_WARNING,
+	PROBLEM_ERROR,
+};
+
+/* One finding: where, what was expected, what to write instead. */
+struct problem {
+	enum problem_level level;
+	char *file;
+	unsigned line, column; /* from 1; 0: the whole file */
+	char *message;         /* one line, printable */
+	char *mend;            /* the line(s) to write instead, or NULL */
+};
+
+struct problems {
+	struct problem *p;
+	size_t n;
+	size_t errors;
+};
+void problems_free(struct problems *ps);
+/* "FILE:LINE:COLUMN: error: MESSAGE" and, indented, "write: MEND". Owned by the caller. */
+char *problem_text(const struct problem *p);
+
+enum log_target {
+	LOG_TO_JOURNAL,
+	LOG_TO_SYSLOG,
+	LOG_TO_STDERR,
+	LOG_TO_FILE,
+};
+
+/* All that the file says. */
+struct config {
+	struct spec spec;
+	enum log_target log;
+	char *log_path;        /* LOG_TO_FILE */
+	struct sign_key *key;  /* leaves this struct for the keyholder */
+	struct trust *trust;   /* built from ca_certificates */
+};
+
+/*
+ * Reads file and the files that it names. 0: *out is complete (there may be warnings). -EINVAL:
+ * ps->errors > 0 and *out is empty. -ENOMEM. now: the time of day, for dates of certificates.
+ */
+int config_load(const char *file, time_t now, struct config *out, struct problems *ps);
+
+/* The same from memory; name stands for the file in messages. */
+int config_parse(const char *name, struct bytes yaml, time_t now, struct config *out,
+		 struct problems *ps);
+void config_free(struct config *c);
+
+#endif

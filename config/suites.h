@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* strongSwan's proposal strings: `aes128-sha256-modp2048!`, comma separated alternatives. */
+#ifndef IKEMESH_CONFIG_SUITES_H
+#define IKEMESH_CONFIG_SUITES_H
+
+#include "ike/spec.h"
+
+/*
+ * Parses the whole string for protocol PROTO_IKE or PROTO_ESP. A missing prf is derived from the
+ * integrity algorithm; ESP without `esn`/`noesn` means no ESN; a trailing `!` (strict) is what
+ * ikemesh always does. 0, or -EINVAL with error (error_size octets) naming the word and near ones.
+ */
+int suites_parse(const char *text, uint8_t protocol, struct proposal_spec *out, size_t room,
+		 size_t *n, char *error, size_t error_size);
+
+/* The proposal as text in the same syntax. */
+void suites_text(const struct proposal_spec *p, uint8_t protocol, char *out, size_t size);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Heavy crypto as plain data, so that it can run on another core or in another process.
+ *
+ * The engine makes a job, hands it out with a JOB action (the performer owns it then) and gets the
+ * same job back with a JOB_DONE event (the engine owns it again and frees it). job_run() may be
+ * called in any thread: it reads nothing but the job and the two const arguments.
+ */
+#ifndef IKEMESH_CRYPTO_JOB_H
+#define IKEMESH_CRYPTO_JOB_H
+
+#include "crypto/bytes.h"
+#include "crypto/secret.h"
+#include "crypto/suite.h"
+#include "crypto/trust.h"
+
+enum job_kind {
+	JOB_KE_GENERATE, /* ke -> ke_key, ke_public */
+	JOB_KE_DERIVE,   /* ke, ke_key, peer_public -> shared */
+	JOB_KE_RESPOND,  /* ke, peer_public -> ke_public, shared (both in one go) */
+	JOB_SIGN,        /* scheme, tbs -> signature */
+	JOB_VERIFY,      /* scheme, tbs, signature, certs, id -> verdict, text, leaf */
+};
+
+struct job {
+	enum job_kind kind;
+	uint64_t ticket; /* the engine's; comes back untouched */
+
+	const struct ke_alg *ke;
+	struct ke_key *ke_key;
+	struct blob ke_public;
+	struct blob peer_public;
+	struct secret shared;
+
+	const struct sig_scheme *scheme;
+	struct blob tbs; /* octets to be signed, RFC 7296 2.15 */
+	struct blob signature;
+	uint32_t credential; /* generation of our own certificate and key that is to sign */
+
+	struct blob certs[CERT_CHAIN_MAX]; /* leaf first */
+	size_t n_certs;
+	uint8_t id_type;
+	struct blob id;
+
+	int result; /* 0, or negative errno as in suite.h; for JOB_VERIFY see verdict */
+	enum verdict verdict;
+	char text[VERDICT_TEXT_LEN];
+	struct cert_info leaf;
+};
+
+struct job *job_new(enum job_kind kind); /* NULL on no memory */
+void job_free(struct job *j);            /* wipes and frees all that it holds; NULL is fine */
+
+/*
+ * Does the work and fills in the results. key is needed for JOB_SIGN only, trust for JOB_VERIFY
+ * only; wall is the time of day for certificate dates. JOB_VERIFY checks chain, identity, then
+ * signature, and stops at the first that fails.
+ */
+void job_run(struct job *j, const struct sign_key *key, const struct trust *trust, time_t wall);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the core wants done, in order. The performer carries the actions out one by one. When one
+ * fails, the others of the same group are skipped and an EVENT_FAILED is fed before any other
+ * event: so that a reply never leaves for an SA that the kernel refused.
+ */
+#ifndef IKEMESH_IKE_ACTION_H
+#define IKEMESH_IKE_ACTION_H
+
+#include "ike/event.h"
+
+enum action_kind {
+	ACTION_SEND,      /* one datagram (the performer adds the non-ESP marker on port 4500) */
+	ACTION_SA_ADD,    /* kernel SA */
+	ACTION_SA_DELETE, /* an SA that is not there is no failure */
+	ACTION_NUDGE,     /* release the packets that the kernel holds for remote (kernel policies) */
+	ACTION_JOB,       /* run it, feed EVENT_JOB_DONE; the performer owns it meanwhile */
+	ACTION_REPORT,    /* something to tell people */
+};
+
+enum report_level {
+	REPORT_ERROR,
+	REPORT_WARNING,
+	REPORT_NOTICE, /* up, down */
+	REPORT_INFO,
+	REPORT_DEBUG,
+};
+
+/* Printable text; values that came from the network are escaped already. */
+struct report {
+	enum report_level level;
+	struct ip local, remote; /* none if no pair is meant */
+	uint64_t spi_i, spi_r;   /* 0 if no IKE SA is meant */
+	uint8_t exchange;        /* 0: none */
+	char *text;              /* owned by the action */
+};
+
+struct action {
+	enum action_kind kind;
+	uint32_t group;
+	union {
+		struct {
+			struct endpoint local, remote;
+			struct blob datagram; /* owned by the action */
+		} send;
+		struct sa_spec sa_add; /* key wiped by actions_clear */
+		struct {
+			struct sa_ref ref;
+			bool inbound;
+		} sa_delete;
+		struct {
+			struct ip local, remote;
+		} nudge;
+		struct job *job; /* the performer sets it NULL when it takes it */
+		struct report report;
+	};
+};
+
+struct actions {
+	struct action *a;
+	size_t n, room;
+	uint32_t group;   /* of what is added now */
+	bool out_of_room; /* an action was lost for want of memory: the engine cleans up by time-out */
+	struct mono deadline; /* when to feed EVENT_TIMER; MONO_NEVER: not at all */
+};
+
+void actions_init(struct actions *out);
+/* Frees and wipes all that the actions own; jobs still there too. Ready for the next step. */
+void actions_clear(struct actions *out);
+void actions_free(struct actions *out);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The protocol core's front door. No socket, clock, file, log, thread or global behind it: time
+ * comes in with each event, randomness through the function handed over, actions go out.
+ */
+#ifndef IKEMESH_IKE_ENGINE_H
+#define IKEMESH_IKE_ENGINE_H
+
+#include "ike/action.h"
+#include "ike/event.h"
+#include "ike/status.h"
+
+struct engine;
+
+struct engine_options {
+	/* Fills out with n random octets; 0 or negative errno. */
+	int (*random)(void *arg, uint8_t *out, size_t n);
+	void *random_arg;
+	uint16_t port;      /* 500 */
+	uint16_t port_natt; /* 4500 */
+};
+
+/* NULL on no memory. Takes no configuration: feed EVENT_SPEC first; until then requests of peers
+ * are met with silence. */
+struct engine *engine_new(const struct engine_options *options);
+void engine_free(struct engine *e); /* wipes all keys; sends nothing */
+
+/*
+ * One event. out is cleared first. 0, or -ENOMEM if the event could not be handled in full (the
+ * state is sound all the same, and peers' retransmissions or ours mend what was missed).
+ */
+int engine_step(struct engine *e, struct mono now, const struct event *event, struct actions *out);
+
+#endif

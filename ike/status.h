@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One walk over the engine that every view is made from: statusall, JSON, metrics. Views are valid
+ * during the call only. Kernel counters are not the core's: the daemon adds them by sa_ref.
+ */
+#ifndef IKEMESH_IKE_STATUS_H
+#define IKEMESH_IKE_STATUS_H
+
+#include "ike/event.h"
+
+struct engine;
+
+enum child_state {
+	CHILD_INSTALLING,  /* inbound SA in, outbound to come */
+	CHILD_INSTALLED,
+	CHILD_REKEYED,     /* replaced, inbound kept for stragglers */
+	CHILD_DELETING,
+};
+
+struct status_child {
+	unsigned number; /* counts up over the daemon's life: {3} in statusall */
+	enum child_state state;
+	uint32_t spi_in, spi_out; /* host order */
+	struct ip local, remote;
+	const struct encr_alg *encr;
+	const struct integ_alg *integ;
+	const struct ke_alg *ke; /* PFS group; NULL: none */
+	bool esn;
+	bool encap;
+	uint8_t protocol; /* of its selectors */
+	uint16_t local_port, remote_port;
+	struct mono installed_at;
+	struct mono rekey_at; /* MONO_NEVER */
+};
+
+enum ike_state {
+	IKE_CONNECTING,  /* IKE_SA_INIT under way */
+	IKE_AUTHENTICATING,
+	IKE_ESTABLISHED,
+	IKE_REKEYED, /* replaced, lives on for stragglers */
+	IKE_DELETING,
+};
+
+struct status_ike {
+	unsigned number; /* [7] in statusall */
+	enum ike_state state;
+	bool initiator;
+	uint64_t spi_i, spi_r;
+	struct endpoint local, remote;
+	const struct encr_alg *encr;
+	const struct integ_alg *integ;
+	const struct prf_alg *prf;
+	const struct ke_alg *ke;
+	struct mono created_at, established_at;
+	struct mono rekey_at;
+	uint8_t peer_id_type;
+	struct bytes peer_id;
+	const struct cert_info *peer_cert; /* NULL until authenticated */
+	bool peer_is_ikemesh;
+	unsigned retransmits;
+};
+
+/* Where an attempt ended, or stands. */
+enum stage {
+	STAGE_ACQUIRE,
+	STAGE_INIT,
+	STAGE_AUTH,
+	STAGE_CHILD,
+	STAGE_UP,
+};
+
+#define ATTEMPT_TEXT_LEN 256
+/* Memory of one attempt: kept after it is over (design 8). */
+struct status_attempt {
+	struct mono started_at, ended_at; /* ended_at MONO_NEVER: under way */
+	bool initiator;
+	bool failed;
+	enum stage stage;
+	uint16_t notify; /* the error notify that ended it, 0: none */
+	bool notify_ours; /* we sent it */
+	unsigned retransmits;
+	char reason[ATTEMPT_TEXT_LEN]; /* printable; empty while all is well */
+};
+#define PAIR_ATTEMPTS 4
+
+struct status_pair {
+	struct ip local, remote;
+	const struct status_attempt *attempts; /* newest first */
+	size_t n_attempts;
+	struct mono retry_at; /* back-off: no new attempt by us before; MONO_NEVER: none pending */
+	unsigned failures;    /* in a row */
+	size_t n_ike, n_children;
+};
+
+struct status_counters {
+	uint64_t packets_in, packets_out, drops, retransmits_in, retransmits_out;
+	uint64_t ike_initiated, ike_responded, ike_failed, children, acquires;
+	uint64_t cookies_sent, decode_errors, integrity_errors, invalid_spi;
+	size_t half_open, pairs, ike_sas, child_sas, jobs;
+};
+
+struct status_visitor {
+	void (*pair)(void *arg, const struct status_pair *p); /* then its SAs */
+	void (*ike)(void *arg, const struct status_ike *s);   /* then its children */
+	void (*child)(void *arg, const struct status_child *c);
+	void *arg;
+};
+
+void engine_status(const struct engine *e, const struct status_visitor *v);
+void engine_counters(const struct engine *e, struct status_counters *out);
+/* The SAs that the engine stands for: to find those in the kernel that nobody owns. */
+bool engine_knows_sa(const struct engine *e, const struct sa_ref *ref);
+
+const char *stage_name(enum stage s);
+const char *ike_state_name(enum ike_state s);     /* CONNECTING, ESTABLISHED ... */
+const char *child_state_name(enum child_state s); /* INSTALLED ... */
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only netlink socket for XFRM. Every request is answered before the call returns; events are
+ * read from a second socket of their own, so that an answer never waits behind them.
+ * Results are 0 or negative errno as the kernel gave it.
+ */
+#ifndef IKEMESH_XFRM_KERNEL_H
+#define IKEMESH_XFRM_KERNEL_H
+
+#include "ike/spec.h"
+#include "xfrm/policy.h"
+
+struct kernel;
+
+int kernel_open(struct kernel **out);
+void kernel_close(struct kernel *k);
+
+int kernel_sa_add(struct kernel *k, const struct sa_spec *sa);
+int kernel_sa_delete(struct kernel *k, const struct sa_ref *ref); /* -ESRCH: was not there */
+
+struct sa_counters {
+	uint64_t bytes, packets;
+	int64_t added;     /* seconds since the epoch */
+	int64_t last_used; /* seconds since the epoch, 0: never */
+};
+int kernel_sa_counters(struct kernel *k, const struct sa_ref *ref, struct sa_counters *out);
+
+/* All SAs of ours (reqid). Stops and returns what the callback returns if it is not 0. */
+struct sa_held {
+	struct sa_ref ref;
+	uint32_t reqid;
+	bool larval; /* no SPI yet: an acquire under way */
+	struct sa_counters counters;
+};
+int kernel_sa_dump(struct kernel *k, int (*each)(const struct sa_held *, void *), void *arg);
+
+int kernel_policy_add(struct kernel *k, const struct policy *p); /* -EEXIST */
+int kernel_policy_update(struct kernel *k, const struct policy *p); /* adds or replaces in place */
+int kernel_policy_delete(struct kernel *k, const struct policy *p);
+struct policy_held {
+	struct policy policy;
+	uint32_t tmpl_reqid; /* 0: no template */
+	bool ours;
+};
+int kernel_policy_dump(struct kernel *k, int (*each)(const struct policy_held *, void *),
+		       void *arg);
+
+/* Removes all policies and SAs of ours, nothing else (ikectl disable). Counts in *policies, *sas. */
+int kernel_remove_ours(struct kernel *k, size_t *policies, size_t *sas);
+
+/*
+ * Brings the kernel from what it holds of ours to the wanted set: adds and updates in place first,
+ * deletes what is too much afterwards, so that no address is uncovered in between. Logs nothing;
+ * *changed counts. First error is returned after all was tried.
+ */
+int kernel_policy_sync(struct kernel *k, const struct policy_set *wanted, size_t *changed);
+
+/* Events: acquire, expire, mapping. */
+int kernel_event_fd(const struct kernel *k);
+enum kernel_event_kind {
+	KERNEL_ACQUIRE,
+	KERNEL_EXPIRE,
+	KERNEL_MAPPING,
+	KERNEL_LOST, /* ENOBUFS: events were dropped, resync */
+};
+struct kernel_event {
+	enum kernel_event_kind kind;
+	uint32_t reqid; /* acquire (of its template), expire (of its SA): others' are dropped already */
+	struct ip src, dst;
+	uint8_t protocol; /* acquire: the packet's, 0 if not given */
+	uint16_t src_port, dst_port;
+	uint32_t seq; /* acquire */
+	uint32_t policy_index;
+	uint32_t spi; /* expire, mapping */
+	bool hard;
+	uint16_t new_src_port; /* mapping */
+	struct ip new_src;
+};
+/* Reads what is there without blocking and calls each; 0 when dry. */
+int kernel_read_events(struct kernel *k, void (*each)(const struct kernel_event *, void *),
+		       void *arg);
+
+/* setsockopt bypass in and out on an IKE (or raw ESP) socket, for its family. */
+int kernel_socket_bypass(int fd, int family);
+/* setsockopt UDP_ENCAP on the port 4500 socket. */
+int kernel_socket_udp_encap(int fd);
+
+/* A sysctl under /proc/sys/net/core; old (may be NULL) receives what it was. */
+int kernel_sysctl_set(const char *name, int value, int *old);
+
+/* Does this kernel do ESP with AES-GCM in transport mode? Tried with a throw-away SA. */
+int kernel_probe_esp(struct kernel *k);
+
+#endif
