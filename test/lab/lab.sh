@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: Apache-2.0
+# The words that lab tests are written in. `cell` starts a test with this file sourced: in PID, mount and
+# network namespaces of its own, as root, with everything below $SCRATCH to itself. When the test
+# ends, its processes, hosts, mounts and addresses are gone with it. docs/lab.md is the introduction.
+set -euo pipefail
+shopt -s inherit_errexit
+
+BIN=${IKEMESH_BIN:-$LAB_TOP/build/bin}
+declare -A KIND=() ADDRS=() PID=() OPTION=() CONN_EXTRA=()
+HOSTS=()
+FAMILY=4
+CAPTURE_PID=
+
+# --- telling the story -----------------------------------------------------------------------------------
+
+say() { printf '%6.2f  %s\n' "$(_clock)" "$*"; }
+_clock() { awk -v s="$STARTED" '{ print $1 - s }' /proc/uptime; }
+fail() {
+	say "FAILED: $*"
+	printf '%s\n' "$*" >>"$SCRATCH/reason"
+	exit 1
+}
+skip() {
+	say "skipped: $*"
+	printf '%s\n' "$*" >>"$SCRATCH/reason"
+	exit 77
+}
+report() { # a figure that is worth a line beside the verdict
+	say "$*"
+	printf '%s\n' "$*" >>"$SCRATCH/report"
+}
+# until SECONDS COMMAND…: try until it succeeds, or give up
+until_ok() {
+	local end=$(($(date +%s%3N) + $1 * 1000))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		[ "$(date +%s%3N)" -lt "$end" ] || return 1
+		sleep 0.05
+	done
+}
+
+# --- hosts -----------------------------------------------------------------------------------------------
+
+# host NAME KIND ADDR/LEN…: a host on the common wire. KIND is ikemesh, strongswan or plain.
+host() {
+	local name=$1 a
+	KIND[$name]=$2
+	shift 2
+	say "host $name: ${KIND[$name]} $*"
+	ADDRS[$name]=$*
+	HOSTS+=("$name")
+	mkdir -p "$SCRATCH/$name"
+	ip netns add "$name"
+	on "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
+	ip link add "w-$name" type veth peer name eth0 netns "$name"
+	ip link set "w-$name" master wire up
+	on "$name" ip link set lo up
+	on "$name" ip link set eth0 up
+	for a in "$@"; do
+		case $a in *:*) on "$name" ip addr add "$a" dev eth0 nodad ;; *) on "$name" ip addr add "$a" dev eth0 ;; esac
+	done
+}
+
+# on NAME COMMAND…: run something on that host
+on() {
+	local name=$1
+	shift
+	nsenter "--net=/run/netns/$name" "$@"
+}
+
+family() { FAMILY=$1; }
+
+# address NAME [N]: its Nth address (from 1) of the family in use
+address() {
+	local a n=${2:-1}
+	for a in ${ADDRS[$1]}; do
+		case $FAMILY/$a in 6/*:* | 4/*.*) [ $((n -= 1)) -gt 0 ] || { echo "${a%/*}" && return; } ;; esac
+	done
+	fail "host $1 has no address of family $FAMILY"
+}
+
+# configure NAME|all KEY=VALUE…: certificate, ca, ipsec_subnets, no_ipsec_subnets (these three may
+# be lists), optional, esp_proposals, ike_proposals
+configure() {
+	local name=$1 kv
+	shift
+	for kv in "$@"; do OPTION[$name.${kv%%=*}]=${kv#*=}; done
+}
+option() { echo "${OPTION[$1.$2]-${OPTION[all.$2]-}}"; }
+OPTION[all.certificate]=instance
+OPTION[all.ca]=ca
+OPTION[all.ipsec_subnets]='10.1.0.0/16 fd00:1::/64'
+OPTION[all.esp_proposals]='aes128gcm16!'
+OPTION[all.ike_proposals]='aes128-sha256-modp2048!'
+
+# start NAME…: start the daemon of each and wait until its policies stand
+start() {
+	local name
+	for name in "$@"; do
+		say "start $name"
+		"_start_${KIND[$name]}" "$name"
+	done
+	for name in "$@"; do "_ready_${KIND[$name]}" "$name"; done
+}
+
+# stop NAME…: end it as a service manager would; crash NAME…: as the OOM killer would
+stop() {
+	local name
+	for name in "$@"; do
+		say "stop $name"
+		kill -TERM "${PID[$name]}"
+		_gone "$name" || fail "$name does not stop"
+	done
+}
+crash() {
+	local name
+	for name in "$@"; do
+		say "crash $name"
+		[ "${KIND[$name]}" != strongswan ] || kill -KILL "$(cat "$SCRATCH/$name/run/charon.pid")"
+		kill -KILL "${PID[$name]}"
+		_gone "$name" || fail "$name is not dead"
+	done
+}
+_gone() {
+	local i
+	for i in $(seq 200); do
+		if ! kill -0 "${PID[$1]}" 2>/dev/null; then
+			wait "${PID[$1]}" 2>/dev/null || true
+			unset "PID[$1]"
+			return 0
+		fi
+		sleep 0.05
+	done
+	return 1
+}
+alive() { kill -0 "${PID[$1]-none}" 2>/dev/null; }
+expect_alive() {
+	local name
+	for name in "$@"; do alive "$name" || fail "the daemon of $name has ended: $(tail -n 5 "$SCRATCH/$name/log")"; done
+}
+
+_start_plain() { :; }
+_ready_plain() { :; }
+
+# --- ikemesh ---------------------------------------------------------------------------------------------
+
+_list() { # KEY VALUES…: a YAML list
+	local key=$1 v
+	shift
+	[ $# -gt 0 ] || return 0
+	echo "$key:"
+	for v in "$@"; do echo "  - $v"; done
+}
+
+ikemesh_config() { # NAME: what its configuration says
+	local name=$1 c
+	c=$CERTS/$(option "$name" certificate)
+	echo "log: stderr"
+	_list ipsec_subnets $(option "$name" ipsec_subnets)
+	_list no_ipsec_subnets $(option "$name" no_ipsec_subnets)
+	echo "instance_certificate: $c.pem"
+	echo "instance_private_key: $(option "$name" key | grep . || echo "$c.key")"
+	_list ca_certificates $(for ca in $(option "$name" ca); do echo "$CERTS/$ca.pem"; done)
+	echo "esp_proposals: $(option "$name" esp_proposals)"
+	echo "ike_proposals: $(option "$name" ike_proposals)"
+	[ -z "$(option "$name" optional)" ] || echo "optional: $(option "$name" optional)"
+	[ -z "$(option "$name" yaml)" ] || option "$name" yaml
+}
+
+_start_ikemesh() {
+	ikemesh_config "$1" >"$SCRATCH/$1/ikemesh.yml"
+	rm -f "$SCRATCH/$1/run/control.sock"
+	nsenter "--net=/run/netns/$1" "$BIN/ikemeshd" --config "$SCRATCH/$1/ikemesh.yml" \
+		--run-dir "$SCRATCH/$1/run" >>"$SCRATCH/$1/log" 2>&1 &
+	PID[$1]=$!
+}
+_ready_ikemesh() {
+	until_ok 20 test -S "$SCRATCH/$1/run/control.sock" || fail "$1 is not ready: $(tail -n 5 "$SCRATCH/$1/log")"
+}
+ikectl() { # NAME ARGUMENT…
+	local name=$1
+	shift
+	on "$name" "$BIN/ikectl" --run-dir "$SCRATCH/$name/run" "$@"
+}
+
+# --- strongSwan, set up as the add-on does it ------------------------------------------------------------
+
+ipsec_conf() { # NAME
+	local name=$1 own net
+	cat <<-CONF
+		config setup
+		    uniqueids=no
+		conn %default
+		    keyexchange=ikev2
+		    type=transport
+		    leftcert=$CERTS/$(option "$name" certificate).pem
+		    ike=$(option "$name" ike_proposals)
+		    esp=$(option "$name" esp_proposals)
+		    $(option "$name" conn | sed 's/;/\n    /g')
+	CONF
+	for net in $(option "$name" ipsec_subnets); do
+		for own in $(_of_family "$net" ${ADDRS[$name]}); do
+			cat <<-CONF
+				conn ipsec-$net-$own
+				    left=$own
+				    leftsubnet=$own
+				    right=$(_any "$net")
+				    rightsubnet=$net
+				    auto=route
+			CONF
+		done
+	done
+	for net in $(option "$name" no_ipsec_subnets); do
+		cat <<-CONF
+			conn no-ipsec-$net
+			    right=$(_any "$net")
+			    rightsubnet=$net
+			    type=passthrough
+			    auto=route
+		CONF
+	done
+	# Neighbour discovery has to work before there is an SA (RFC 4301 leaves that to configuration).
+	for net in 34560 34816; do
+		cat <<-CONF
+			conn neighbours-$net
+			    left=::1
+			    right=::1
+			    leftsubnet=::/0[ipv6-icmp/$net]
+			    rightsubnet=::/0[ipv6-icmp/$net]
+			    type=passthrough
+			    auto=route
+		CONF
+	done
+}
+_any() { case $1 in *:*) echo %any6 ;; *) echo %any ;; esac } # with %any, the kernel refuses an IPv6 trap
+_of_family() { # CIDR ADDR/LEN…: those addresses that are of the family of CIDR
+	local net=$1 a
+	shift
+	for a in "$@"; do
+		case $net/$a in *:*/*:*) echo "${a%/*}" ;; *:*/* | */*:*) ;; *) echo "${a%/*}" ;; esac
+	done
+}
+
+_start_strongswan() {
+	local d=$SCRATCH/$1
+	mkdir -p "$d/run" "$d"/ipsec.d/{cacerts,aacerts,ocspcerts,acerts,crls}
+	for ca in $(option "$1" ca); do cp "$CERTS/$ca.pem" "$d/ipsec.d/cacerts/"; done
+	ipsec_conf "$1" >"$d/ipsec.conf"
+	echo ": RSA $CERTS/$(option "$1" certificate).key" >"$d/ipsec.secrets"
+	# Without bypass-lan, which would exempt the local network; otherwise Debian's own plug-ins.
+	cat >"$d/strongswan.conf" <<-CONF
+		charon {
+		    load = aes sha1 sha2 md5 hmac kdf mgf1 gmp nonce random drbg fips-prf xcbc pem pkcs1 pkcs8 x509 pubkey revocation constraints kernel-netlink socket-default stroke updown counters
+		    $(option "$1" charon | sed 's/;/\n    /g')
+		    filelog {
+		        stderr {
+		            default = 1
+		            flush_line = yes
+		            time_format = %T
+		        }
+		    }
+		}
+	CONF
+	nsenter "--net=/run/netns/$1" unshare -m sh -c '
+		d=$1
+		mount --make-rprivate /
+		for f in ipsec.conf ipsec.secrets strongswan.conf ipsec.d; do mount --bind "$d/$f" "/etc/$f"; done
+		mount --bind "$d/run" /run
+		mount --bind /dev/null /dev/console # where its starter would log to
+		exec ipsec start --nofork' sh "$d" >>"$d/log" 2>&1 &
+	PID[$1]=$!
+}
+_ready_strongswan() {
+	local want have
+	want=$(grep -c '^conn ipsec-' "$SCRATCH/$1/ipsec.conf")
+	until_ok 30 _routed "$1" "$want" || fail "$1 is not ready: $(tail -n 5 "$SCRATCH/$1/log")"
+}
+_routed() { [ "$(on "$1" ip xfrm policy list dir out | grep -c 'mode transport')" -ge "$2" ]; }
+ipsec_() { # NAME ARGUMENT…
+	local name=$1
+	shift
+	nsenter -t "${PID[$name]}" -m -n ipsec "$@"
+}
+
+# --- what the hosts say ----------------------------------------------------------------------------------
+
+status() { # NAME: statusall of whatever runs there
+	case ${KIND[$1]} in
+	ikemesh) ikectl "$1" statusall ;;
+	strongswan) ipsec_ "$1" statusall ;;
+	esac
+}
+
+# expect_status NAME REGEX [SECONDS], expect_log NAME REGEX [SECONDS]
+expect_status() {
+	until_ok "${3:-5}" _status_has "$1" "$2" || fail "statusall of $1 does not say /$2/: $(status "$1")"
+	say "statusall of $1 says /$2/"
+}
+_status_has() { status "$1" | grep -Eq -- "$2"; }
+expect_log() {
+	until_ok "${3:-5}" grep -Eq -- "$2" "$SCRATCH/$1/log" || fail "the log of $1 does not say /$2/: $(tail -n 20 "$SCRATCH/$1/log")"
+	say "the log of $1 says /$2/: $(grep -Em 1 -- "$2" "$SCRATCH/$1/log")"
+}
+expect_no_log() {
+	! grep -E -- "$2" "$SCRATCH/$1/log" || fail "the log of $1 says /$2/"
+}
+
+# sas FROM TO: the number of SAs that FROM holds for what it sends to TO (larval ones do not count)
+sas() {
+	on "$1" ip -d xfrm state list src "$(address "$1")" dst "$(address "$2")" |
+		awk '/^src/ { n++ } /^\tproto esp spi 0x00000000/ { n-- } END { print n + 0 }'
+}
+expect_sa() { # A B: SAs both ways, on both hosts
+	local h
+	for h in "$1" "$2"; do
+		until_ok 5 _has_sa "$h" "$1" "$2" || fail "$h has no SA for $1 and $2"
+	done
+	say "SAs between $1 and $2 stand"
+}
+_has_sa() {
+	local a b
+	a=$(address "$2") b=$(address "$3")
+	[ "$(on "$1" ip xfrm state list src "$a" dst "$b" | grep -cE '^\s(aead|enc) ')" -ge 1 ] &&
+		[ "$(on "$1" ip xfrm state list src "$b" dst "$a" | grep -cE '^\s(aead|enc) ')" -ge 1 ]
+}
+expect_no_sa() { # A B: none at all on A
+	! on "$1" ip xfrm state list | grep -E '^\s(aead|enc) ' || fail "$1 holds an SA: $(on "$1" ip xfrm state list)"
+	say "$1 holds no SA"
+}
+expect_established() { # NAME…
+	local h
+	for h in "$@"; do
+		expect_status "$h" 'ESTABLISHED'
+		expect_status "$h" 'INSTALLED, TRANSPORT'
+	done
+}
+
+# --- traffic ---------------------------------------------------------------------------------------------
+
+# pings FROM TO [COUNT [INTERVAL]]: sets SENT, ANSWERED, LOST and FIRST (ms until the first answer)
+pings() {
+	local out
+	out=$(on "$1" ping -n -c "${3:-5}" -i "${4:-0.2}" -W 3 "$(address "$2")" 2>&1) || true
+	SENT=$(sed -n 's/^\([0-9]*\) packets transmitted.*/\1/p' <<<"$out")
+	ANSWERED=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' <<<"$out")
+	LOST=$((${SENT:-0} - ${ANSWERED:-0}))
+	FIRST=$(sed -n '0,/time=/s/.*icmp_seq=\([0-9]*\) .*time=\([0-9.]*\) ms/\1 \2/p' <<<"$out" | head -n 1 |
+		awk -v i="${4:-0.2}" '{ print ($1 - 1) * i * 1000 + $2 }')
+	say "ping from $1 to $2: $ANSWERED of $SENT answered${FIRST:+, the first after $FIRST ms}"
+	[ -n "$SENT" ] || fail "ping from $1 to $2: $out"
+}
+ping_all() { # like pings, and none may be lost
+	pings "$@"
+	[ "$LOST" = 0 ] || fail "$LOST of $SENT pings from $1 to $2 were lost"
+}
+ping_none() { # like pings, and none may be answered
+	pings "$@"
+	[ "$ANSWERED" = 0 ] || fail "$ANSWERED of $SENT pings from $1 to $2 were answered"
+}
+# connects FROM TO [SECONDS]: bring a pair up, whatever the first packets meet
+bring_up() {
+	until_ok "${3:-10}" on "$1" ping -n -c 1 -W 1 "$(address "$2")" || fail "no ping from $1 to $2 is answered"
+	say "$1 reaches $2"
+}
+
+# --- the wire --------------------------------------------------------------------------------------------
+
+# netem NAME ARGUMENT…: what happens to everything that NAME sends (tc-netem)
+netem() {
+	local name=$1
+	shift
+	say "what $name sends: $*"
+	on "$name" tc qdisc replace dev eth0 root netem limit 10000 "$@"
+}
+
+# capture: record the wire from here on
+capture() {
+	tcpdump -i wire -n -Z root -U --immediate-mode -B 8192 -w "$SCRATCH/wire.pcap" 2>"$SCRATCH/tcpdump.log" &
+	CAPTURE_PID=$!
+	until_ok 10 grep -q 'listening on' "$SCRATCH/tcpdump.log" || fail "tcpdump: $(cat "$SCRATCH/tcpdump.log")"
+}
+# captured FILTER: what of it was seen so far
+captured() {
+	sleep 0.2
+	tcpdump -n -r "$SCRATCH/wire.pcap" "$1" 2>/dev/null
+}
+count() { captured "$1" | wc -l; }
+
+IKE='(udp port 500 or udp port 4500)'
+UDP_ESP='((udp port 4500 and ip and udp[8:4] != 0) or (ip6 and ip6[6] == 17 and (ip6[40:2] == 4500 or ip6[42:2] == 4500) and ip6[48:4] != 0))'
+NEIGHBOURS='(arp or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137))'
+expect_esp() { # A B: ESP went both ways
+	local a b
+	a=$(address "$1") b=$(address "$2")
+	[ "$(count "src $a and dst $b and (esp or $UDP_ESP)")" -gt 0 ] || fail "no ESP from $1 to $2 on the wire"
+	[ "$(count "src $b and dst $a and (esp or $UDP_ESP)")" -gt 0 ] || fail "no ESP from $2 to $1 on the wire"
+	say "ESP went both ways between $1 and $2"
+}
+expect_no_clear() { # A B: nothing between them was readable, but for IKE and neighbour discovery
+	local seen
+	seen=$(captured "host $(address "$1") and host $(address "$2") and not esp and not $IKE and not $NEIGHBOURS")
+	[ -z "$seen" ] || fail "in the clear between $1 and $2: $(head -n 3 <<<"$seen") ($(wc -l <<<"$seen") packets)"
+	say "nothing in the clear between $1 and $2"
+}
+expect_clear() { # A B: pings went in the clear, both ways
+	local a b
+	a=$(address "$1") b=$(address "$2")
+	[ "$(count "src $a and dst $b and (icmp or icmp6)")" -gt 0 ] || fail "no ICMP in the clear from $1 to $2"
+	[ "$(count "src $b and dst $a and (icmp or icmp6)")" -gt 0 ] || fail "no ICMP in the clear from $2 to $1"
+	say "ICMP went in the clear between $1 and $2"
+}
+
+# --- beginning and end -----------------------------------------------------------------------------------
+
+# What a failed test leaves for the one who reads its log.
+_epilogue() {
+	local rc=$? name
+	trap - EXIT ERR
+	set +e
+	[ -z "$CAPTURE_PID" ] || kill -INT "$CAPTURE_PID"
+	if [ $rc != 0 ] && [ $rc != 77 ]; then
+		for name in "${HOSTS[@]}"; do
+			echo "--- $name (${KIND[$name]}): the end of its log"
+			tail -n 60 "$SCRATCH/$name/log" 2>/dev/null
+			echo "--- $name: status, policies, SAs, counters"
+			alive "$name" && timeout 5 bash -c "$(declare -f); $(declare -p KIND PID SCRATCH BIN); status $name"
+			on "$name" ip xfrm policy list
+			on "$name" ip xfrm state list | grep -Ev '^\s(aead|enc|auth-trunc) '
+			on "$name" grep -v '\s0$' /proc/net/xfrm_stat
+		done
+		[ ! -s "$SCRATCH/wire.pcap" ] || {
+			echo "--- the wire: the last packets"
+			tcpdump -n -r "$SCRATCH/wire.pcap" 2>/dev/null | tail -n 40
+		}
+	fi
+	exit $rc
+}
+trap _epilogue EXIT
+trap 'fail "line ${BASH_LINENO[0]} of ${BASH_SOURCE[1]##*/}: $BASH_COMMAND"' ERR
+trap 'fail "out of time"' TERM
+set -E
+
+STARTED=$(awk '{ print $1 }' /proc/uptime)
+mkdir -p /run/netns
+mount -t tmpfs tmpfs /run/netns
+ip link set lo up
+ip link add wire type bridge mcast_snooping 0
+ip link set wire up
+. "$LAB_TOP/test/lab/certs.sh"
