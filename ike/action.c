@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/action.h"
+
+#include "crypto/secret.h"
+
+#include <stdlib.h>
+
+void actions_init(struct actions *out)
+{
+	*out = (struct actions){ .deadline = MONO_NEVER };
+}
+
+static void action_clear(struct action *a)
+{
+	switch (a->kind) {
+	case ACTION_SEND:
+		blob_free(&a->send.datagram);
+		break;
+	case ACTION_SA_ADD:
+		wipe(a->sa_add.key, sizeof(a->sa_add.key));
+		break;
+	case ACTION_JOB:
+		job_free(a->job);
+		break;
+	case ACTION_REPORT:
+		free(a->report.text);
+		break;
+	case ACTION_SA_DELETE:
+	case ACTION_NUDGE:
+		break;
+	}
+}
+
+void actions_clear(struct actions *out)
+{
+	for (size_t i = 0; i < out->n; i++)
+		action_clear(&out->a[i]);
+	out->n = 0;
+	out->out_of_room = false;
+	out->deadline = MONO_NEVER;
+}
+
+void actions_free(struct actions *out)
+{
+	actions_clear(out);
+	free(out->a);
+	actions_init(out);
+}
