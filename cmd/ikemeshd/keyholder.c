@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/keyholder.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct keyring {
+	atomic_uint users;
+	struct sign_key *key;
+	struct trust *trust;
+	uint32_t generation;
+};
+
+struct keyholder {
+	struct keyring *now, *before;
+};
+
+struct keyholder *keyholder_new(void)
+{
+	return calloc(1, sizeof(struct keyholder));
+}
+
+void keyring_drop(struct keyring *ring)
+{
+	if (ring == NULL || atomic_fetch_sub(&ring->users, 1) != 1)
+		return;
+	sign_key_free(ring->key);
+	trust_free(ring->trust);
+	free(ring);
+}
+
+void keyholder_free(struct keyholder *h)
+{
+	if (h == NULL)
+		return;
+	keyring_drop(h->now);
+	keyring_drop(h->before);
+	free(h);
+}
+
+int keyholder_load(struct keyholder *h, struct sign_key *key, struct trust *trust,
+		   uint32_t generation)
+{
+	struct keyring *ring = calloc(1, sizeof(*ring));
+
+	if (ring == NULL) {
+		sign_key_free(key);
+		trust_free(trust);
+		return -ENOMEM;
+	}
+	atomic_init(&ring->users, 1);
+	ring->key = key;
+	ring->trust = trust;
+	ring->generation = generation;
+	/* The same credential again (other CAs, say) replaces its ring and keeps the old key. */
+	if (h->now != NULL && h->now->generation == generation) {
+		keyring_drop(h->now);
+	} else {
+		keyring_drop(h->before);
+		h->before = h->now;
+	}
+	h->now = ring;
+	return 0;
+}
+
+struct keyring *keyholder_ring(struct keyholder *h, const struct job *job)
+{
+	struct keyring *ring = h->now;
+
+	if (job->kind == JOB_SIGN && h->before != NULL && h->before->generation == job->credential)
+		ring = h->before;
+	if (ring != NULL)
+		atomic_fetch_add(&ring->users, 1);
+	return ring;
+}
+
+void keyring_run(struct job *job, const struct keyring *ring)
+{
+	bool needs_key = job->kind == JOB_SIGN;
+	bool needs_ring = needs_key || job->kind == JOB_VERIFY;
+
+	if (needs_ring && (ring == NULL || (needs_key && ring->generation != job->credential))) {
+		job->result = -ENOKEY;
+		job->verdict = VERDICT_FAILED;
+		return;
+	}
+	job_run(job, ring != NULL ? ring->key : NULL, ring != NULL ? ring->trust : NULL,
+		time(NULL));
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Holds the private key and the trusted CAs. A keyring is an immutable snapshot of both with a
+ * count of its users: a reload makes another one, and a job that is under way keeps its own. The
+ * ring before the last is kept as well: an exchange that has shown the old certificate to its peer
+ * must also be signed with the old key.
+ */
+#ifndef IKEMESH_CMD_KEYHOLDER_H
+#define IKEMESH_CMD_KEYHOLDER_H
+
+#include "crypto/job.h"
+
+struct keyring;
+struct keyholder;
+
+struct keyholder *keyholder_new(void); /* NULL on no memory */
+void keyholder_free(struct keyholder *h);
+
+/* Takes over key and trust, whatever comes of it. 0 or -ENOMEM with the old ring still in place. */
+int keyholder_load(struct keyholder *h, struct sign_key *key, struct trust *trust,
+		   uint32_t generation);
+
+/* The ring that this job needs, counted for the caller; NULL: nothing was loaded yet. */
+struct keyring *keyholder_ring(struct keyholder *h, const struct job *job);
+void keyring_drop(struct keyring *ring); /* any thread; NULL is fine */
+
+/* job_run() with this ring, in any thread. -ENOKEY in the job if ring is not what it needs. */
+void keyring_run(struct job *job, const struct keyring *ring);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where people read what happened: one line a report, with the peer first. The journal gets the
+ * same as fields (PEER=, LOCAL=, IKE_SPI=, EXCHANGE=). Control characters and what is not ASCII
+ * are escaped, so that no text from elsewhere can forge a line; what repeats itself is folded.
+ */
+#ifndef IKEMESH_CMD_LOG_H
+#define IKEMESH_CMD_LOG_H
+
+#include "config/config.h"
+#include "ike/action.h"
+
+struct log;
+
+/* path for LOG_TO_FILE only. Without a journal on this host LOG_TO_JOURNAL means stderr. */
+int log_open(enum log_target target, const char *path, enum report_level level, struct log **out);
+void log_close(struct log *l); /* tells what was held back; NULL is fine */
+
+/* Another target, or the same file opened anew. On failure the old one stays. */
+int log_retarget(struct log *l, enum log_target target, const char *path);
+
+void log_report(struct log *l, const struct report *report);
+void log_text(struct log *l, enum report_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Tells what was held back long enough; returns when to call again. */
+struct mono log_tick(struct log *l, struct mono now);
+
+const char *report_level_name(enum report_level level);
+bool report_level_parse(const char *name, enum report_level *out);
+
+/* Printable ASCII: the others become \xNN, and what does not fit is cut. */
+void log_escape(const char *in, char *out, size_t room);
+
+/* "10.0.1.6: text [IKE_AUTH 0123456789abcdef_i fedcba9876543210_r]" as far as it is known. */
+void log_line(const struct report *report, char *out, size_t room);
+
+#endif

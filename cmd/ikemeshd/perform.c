@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/perform.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A core that answers each failure with another failing action must end somewhere. */
+#define PERFORM_ROUNDS 1000
+
+void performer_init(struct performer *p, const struct hands *hands)
+{
+	*p = (struct performer){ .hands = hands, .deadline = MONO_NEVER };
+	actions_init(&p->out);
+}
+
+void performer_free(struct performer *p)
+{
+	for (size_t i = 0; i < p->n_waiting; i++) {
+		if (p->waiting[i].kind == EVENT_JOB_DONE)
+			job_free(p->waiting[i].job_done.job);
+	}
+	free(p->waiting);
+	actions_free(&p->out);
+}
+
+/* False for want of memory: the core's time-outs then take the event's place. */
+static bool wait_for_turn(struct performer *p, const struct event *event)
+{
+	p->failures++;
+	if (p->n_waiting == p->room) {
+		size_t room = p->room == 0 ? 8 : p->room * 2;
+		struct event *more = realloc(p->waiting, room * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		p->waiting = more;
+		p->room = room;
+	}
+	p->waiting[p->n_waiting++] = *event;
+	return true;
+}
+
+static int perform_send(struct performer *p, const struct action *a)
+{
+	const struct hands *h = p->hands;
+	int err = h->send(h->arg, &a->send.local, &a->send.remote, blob_view(&a->send.datagram));
+
+	if (err == 0)
+		return 0;
+	const struct event lost = {
+		.kind = EVENT_UNREACHABLE,
+		.unreachable = { .local = a->send.local, .remote = a->send.remote, .error = err },
+	};
+	wait_for_turn(p, &lost);
+	return 0;
+}
+
+static int sa_failed(struct performer *p, uint32_t group, const struct sa_ref *ref, bool inbound,
+		     int error)
+{
+	const struct event failed = {
+		.kind = EVENT_FAILED,
+		.failed = { .group = group, .ref = *ref, .inbound = inbound, .error = error },
+	};
+
+	wait_for_turn(p, &failed);
+	return error;
+}
+
+static int perform_sa_add(struct performer *p, const struct action *a)
+{
+	const struct sa_spec *sa = &a->sa_add;
+	const struct sa_ref ref = { .src = sa->src, .dst = sa->dst, .spi = sa->spi };
+	int err = p->hands->sa_add(p->hands->arg, sa);
+
+	return err == 0 ? 0 : sa_failed(p, a->group, &ref, sa->inbound, err);
+}
+
+static int perform_sa_delete(struct performer *p, const struct action *a)
+{
+	const struct sa_ref *ref = &a->sa_delete.ref;
+	int err = p->hands->sa_delete(p->hands->arg, ref, a->sa_delete.inbound);
+
+	if (err == 0 || err == -ESRCH)
+		return 0;
+	return sa_failed(p, a->group, ref, a->sa_delete.inbound, err);
+}
+
+static int perform_job(struct performer *p, struct action *a)
+{
+	struct job *job = a->job;
+	int err;
+
+	a->job = NULL;
+	err = p->hands->job(p->hands->arg, job);
+	if (err == 0)
+		return 0;
+	job->result = err;
+	job->verdict = VERDICT_FAILED;
+	if (!wait_for_turn(p, &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { job } }))
+		job_free(job);
+	return 0;
+}
+
+static int perform_action(struct performer *p, struct action *a)
+{
+	const struct hands *h = p->hands;
+
+	switch (a->kind) {
+	case ACTION_SEND:
+		return perform_send(p, a);
+	case ACTION_SA_ADD:
+		return perform_sa_add(p, a);
+	case ACTION_SA_DELETE:
+		return perform_sa_delete(p, a);
+	case ACTION_NUDGE:
+		h->nudge(h->arg, &a->nudge.local, &a->nudge.remote);
+		return 0;
+	case ACTION_JOB:
+		return perform_job(p, a);
+	case ACTION_REPORT:
+		h->report(h->arg, &a->report);
+		return 0;
+	}
+	return 0;
+}
+
+static void perform_all(struct performer *p)
+{
+	bool skipping = false;
+	uint32_t group = 0;
+
+	for (size_t i = 0; i < p->out.n; i++) {
+		struct action *a = &p->out.a[i];
+
+		if (skipping && a->group == group)
+			continue;
+		if (perform_action(p, a) != 0) {
+			skipping = true;
+			group = a->group;
+		}
+	}
+}
+
+static int step(struct performer *p, const struct event *event)
+{
+	const struct hands *h = p->hands;
+	int err = h->step(h->arg, h->now(h->arg), event, &p->out);
+
+	p->deadline = p->out.deadline;
+	perform_all(p);
+	actions_clear(&p->out);
+	return err;
+}
+
+int perform_event(struct performer *p, const struct event *event)
+{
+	int first = step(p, event);
+	size_t done = 0;
+
+	for (; done < p->n_waiting && done < PERFORM_ROUNDS; done++) {
+		/* A copy: the queue may move while its event is served. */
+		const struct event next = p->waiting[done];
+		int err;
+
+		err = step(p, &next);
+		first = first != 0 ? first : err;
+	}
+	for (size_t i = done; i < p->n_waiting; i++) {
+		if (p->waiting[i].kind == EVENT_JOB_DONE)
+			job_free(p->waiting[i].job_done.job);
+	}
+	p->n_waiting = 0;
+	return first;
+}
