@@ -172,6 +172,9 @@ const struct sig_scheme *sig_by_algid(struct bytes der);
 /* Scheme for a received method other than 14; NULL if not supported. */
 const struct sig_scheme *sig_by_method(uint8_t method);
 
+/* Whether a key of that type can sign so. With method 14 any ECDSA curve goes with any hash. */
+bool sig_fits(const struct sig_scheme *scheme, enum key_type key);
+
 /*
  * How to sign with a key of this type. hashes: bit (1u << enum hash_id) for each hash the peer
  * announced, 0 if the peer sent no SIGNATURE_HASH_ALGORITHMS (then only the old methods are left).

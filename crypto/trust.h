@@ -84,6 +84,29 @@ bool trust_id_matches(struct bytes leaf, uint8_t id_type, struct bytes id);
 enum verdict trust_check_signature(struct bytes leaf, const struct sig_scheme *scheme,
 				   struct bytes tbs, struct bytes signature);
 
+/* The same under a bare SubjectPublicKeyInfo; also VERDICT_MALFORMED and VERDICT_WEAK_KEY. */
+enum verdict spki_check_signature(struct bytes spki, const struct sig_scheme *scheme,
+				  struct bytes tbs, struct bytes signature);
+
+/* All that a peer shows of itself in IKE_AUTH. */
+struct peer_proof {
+	const struct bytes *certs; /* leaf first */
+	size_t n_certs;
+	uint8_t id_type;
+	struct bytes id;
+	const struct sig_scheme *scheme;
+	struct bytes tbs;
+	struct bytes signature;
+};
+
+/*
+ * Chain, then identity, then signature; stops at the first that fails. The leaf is taken apart once
+ * and the signature is checked under the very certificate that was verified. text as above; leaf is
+ * filled in as soon as the certificate can be read, else zeroed.
+ */
+enum verdict trust_check_peer(const struct trust *t, const struct peer_proof *proof, time_t at,
+			      struct cert_info *leaf, char *text);
+
 /* 0, or -EINVAL if der is not exactly one certificate. */
 int cert_describe(struct bytes der, struct cert_info *out);
 

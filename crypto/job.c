@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/job.h"
+#include <errno.h>
+#include <stdlib.h>
+
+struct job *job_new(enum job_kind kind)
+{
+	struct job *j = calloc(1, sizeof(*j));
+
+	if (j != NULL)
+		j->kind = kind;
+	return j;
+}
+
+void job_free(struct job *j)
+{
+	if (j == NULL)
+		return;
+	if (j->ke_key != NULL)
+		j->ke->free(j->ke_key);
+	blob_free(&j->ke_public);
+	blob_free(&j->peer_public);
+	secret_free(&j->shared);
+	blob_free(&j->tbs);
+	blob_free(&j->signature);
+	for (size_t i = 0; i < CERT_CHAIN_MAX; i++)
+		blob_free(&j->certs[i]);
+	blob_free(&j->id);
+	free(j);
+}
+
+static int run_generate(struct job *j)
+{
+	int r;
+
+	if (j->ke_key != NULL)
+		j->ke->free(j->ke_key);
+	j->ke_key = NULL;
+	blob_free(&j->ke_public);
+	j->ke_public.p = calloc(1, j->ke->public_len);
+	if (j->ke_public.p == NULL)
+		return -ENOMEM;
+	j->ke_public.n = j->ke->public_len;
+	r = j->ke->generate(j->ke, &j->ke_key, j->ke_public.p);
+	if (r != 0)
+		blob_free(&j->ke_public);
+	return r;
+}
+
+static int run_derive(struct job *j)
+{
+	int r;
+
+	if (j->ke_key == NULL)
+		return -EINVAL;
+	secret_free(&j->shared);
+	r = secret_new(&j->shared, j->ke->secret_len);
+	if (r != 0)
+		return r;
+	r = j->ke->derive(j->ke, j->ke_key, blob_view(&j->peer_public), j->shared.p);
+	if (r != 0)
+		secret_free(&j->shared);
+	return r;
+}
+
+static int run_respond(struct job *j)
+{
+	int r = run_generate(j);
+	return r != 0 ? r : run_derive(j);
+}
+
+static int run_sign(struct job *j, const struct sign_key *key)
+{
+	if (key == NULL)
+		return -EINVAL;
+	blob_free(&j->signature);
+	return sign_key_sign(key, j->scheme, blob_view(&j->tbs), &j->signature);
+}
+
+static int run_verify(struct job *j, const struct trust *trust, time_t wall)
+{
+	struct bytes certs[CERT_CHAIN_MAX];
+	struct peer_proof proof = {
+		.certs = certs,
+		.n_certs = j->n_certs < CERT_CHAIN_MAX ? j->n_certs : CERT_CHAIN_MAX,
+		.id_type = j->id_type,
+		.id = blob_view(&j->id),
+		.scheme = j->scheme,
+		.tbs = blob_view(&j->tbs),
+		.signature = blob_view(&j->signature),
+	};
+
+	if (trust == NULL) {
+		j->verdict = VERDICT_FAILED;
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < proof.n_certs; i++)
+		certs[i] = blob_view(&j->certs[i]);
+	j->verdict = trust_check_peer(trust, &proof, wall, &j->leaf, j->text);
+	return 0;
+}
+
+void job_run(struct job *j, const struct sign_key *key, const struct trust *trust, time_t wall)
+{
+	j->result = -EINVAL;
+	switch (j->kind) {
+	case JOB_KE_GENERATE:
+		j->result = run_generate(j);
+		break;
+	case JOB_KE_DERIVE:
+		j->result = run_derive(j);
+		break;
+	case JOB_KE_RESPOND:
+		j->result = run_respond(j);
+		break;
+	case JOB_SIGN:
+		j->result = run_sign(j, key);
+		break;
+	case JOB_VERIFY:
+		j->result = run_verify(j, trust, wall);
+		break;
+	}
+}

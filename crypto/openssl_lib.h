@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the OpenSSL files share: handles fetched once, keys judged in one place.
+ *
+ * The handles live as long as the process. They are filled in by CRYPTO_THREAD_run_once() and
+ * read-only from then on, so any thread may use them.
+ */
+#ifndef IKEMESH_CRYPTO_OPENSSL_LIB_H
+#define IKEMESH_CRYPTO_OPENSSL_LIB_H
+
+#include "crypto/suite.h"
+#include "crypto/trust.h"
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+/* NULL: the library has no such algorithm, or none that we name. */
+const EVP_MD *lib_digest(const char *name);
+const EVP_CIPHER *lib_cipher(const char *name);
+/* A context of HMAC with that digest and a dummy key, to be duplicated. */
+const EVP_MAC_CTX *lib_hmac(const char *digest);
+
+/* KEY_NONE: of a type or curve that is not supported. */
+enum key_type lib_key_type(const EVP_PKEY *key);
+
+/*
+ * RFC 8247 3.1.1 and CVE-2018-17540: RSA of 2048 to 8192 bits, its exponent odd and
+ * 3 <= e < 2^64. Keys of other types are fine.
+ */
+bool lib_key_is_sane(const EVP_PKEY *key);
+
+/* Exactly one certificate of at most CERT_SIZE_MAX octets, the caller's to free; or NULL. */
+X509 *lib_cert(struct bytes der);
+
+/* What cert_describe() tells. */
+void lib_cert_info(X509 *cert, struct cert_info *out);
+
+/* dn_to_text() and dn_equal() of names already taken apart. */
+void lib_name_text(const X509_NAME *name, char *out, size_t out_size);
+bool lib_name_equal(const X509_NAME *a, const X509_NAME *b);
+
+/* Exactly one Name, the caller's to free; or NULL. */
+X509_NAME *lib_name(struct bytes der);
+
+/* Seconds since the epoch; 0 for a time that cannot be read. */
+time_t lib_time(const ASN1_TIME *t);
+
+/*
+ * Appends n octets to the text in out (out_size with the final NUL): printable ASCII as it is, the
+ * characters of `special` behind a backslash, others as \xHH. What does not fit is cut.
+ */
+void lib_text_append(char *out, size_t out_size, struct bytes octets, const char *special);
+
+enum verdict lib_verify(EVP_PKEY *key, const struct sig_scheme *scheme, struct bytes tbs,
+			struct bytes signature);
+
+#endif
