@@ -5,10 +5,10 @@
 #   cert NAME CA [KEY [FROM UNTIL]]       a certificate for an instance; KEY is rsa3072 or rsa4096
 #
 # They end up as $CERTS/NAME.pem and $CERTS/NAME.key. FROM and UNTIL are what date(1) understands.
-# Making an RSA key is slow: keys come from a pool that outlives the run, none used twice in a test.
+# Making RSA keys is slow, so each name keeps its key from run to run, and its certificate within a run:
+# the same words always give the same certificate.
 CERTS=$SCRATCH/certs
-mkdir -p "$CERTS/db"
-declare -A KEYS_USED=()
+mkdir -p "$CERTS/db" "$LAB_KEYS/issued"
 
 cat >"$CERTS/openssl.cnf" <<CNF
 [ca]
@@ -40,34 +40,33 @@ authorityKeyIdentifier = keyid
 CNF
 : >"$CERTS/db/index"
 
-_key() { # NAME KIND: the next unused key of the pool
-	local n=${KEYS_USED[$2]:-0} pool new
-	KEYS_USED[$2]=$((n + 1))
-	pool=$LAB_KEYS/$2-$n.pem
-	if [ ! -s "$pool" ]; then
-		new=$pool.new.$RANDOM$RANDOM
-		openssl genrsa -out "$new" "${2#rsa}" 2>/dev/null
-		mv "$new" "$pool"
+_issue() { # NAME ISSUER KEY EXTENSIONS FROM UNTIL; an issuer of the same name signs itself
+	local name=$1 key=$LAB_KEYS/$1-$3.key new=new.$RANDOM$RANDOM issued signer
+	if [ ! -s "$key" ]; then
+		openssl genrsa -out "$key.$new" "${3#rsa}" 2>/dev/null
+		_settle "$key.$new" "$key"
 	fi
-	cp "$pool" "$CERTS/$1.key"
-	chmod 600 "$CERTS/$1.key"
+	ln -s "$key" "$CERTS/$name.key"
+	issued="$*"
+	issued=$LAB_KEYS/issued/${issued// /-}
+	if [ ! -s "$issued" ]; then
+		signer=(-cert "$CERTS/$2.pem" -keyfile "$CERTS/$2.key")
+		[ "$name" != "$2" ] || signer=(-selfsign -keyfile "$key")
+		openssl req -new -config "$CERTS/openssl.cnf" -key "$key" -subj "/O=lab/CN=$name" -out "$CERTS/csr"
+		openssl ca -batch -notext -config "$CERTS/openssl.cnf" "${signer[@]}" -extensions "$4" \
+			-startdate "$(date -ud "$5" +%Y%m%d%H%M%SZ)" -enddate "$(date -ud "$6" +%Y%m%d%H%M%SZ)" \
+			-in "$CERTS/csr" -out "$CERTS/$name.pem" 2>"$CERTS/out" || fail "no certificate $name: $(cat "$CERTS/out")"
+		cp "$CERTS/$name.pem" "$issued.$new"
+		_settle "$issued.$new" "$issued"
+	fi
+	[ -s "$CERTS/$name.pem" ] || ln -s "$issued" "$CERTS/$name.pem"
 }
 
-_issue() { # NAME ISSUER SUBJECT EXTENSIONS FROM UNTIL; an issuer of the same name signs itself
-	local signer=(-cert "$CERTS/$2.pem" -keyfile "$CERTS/$2.key")
-	[ "$1" != "$2" ] || signer=(-selfsign -keyfile "$CERTS/$1.key")
-	openssl req -new -config "$CERTS/openssl.cnf" -key "$CERTS/$1.key" -subj "$3" -out "$CERTS/$1.csr"
-	openssl ca -batch -notext -config "$CERTS/openssl.cnf" "${signer[@]}" -extensions "$4" \
-		-startdate "$(date -ud "$5" +%Y%m%d%H%M%SZ)" -enddate "$(date -ud "$6" +%Y%m%d%H%M%SZ)" \
-		-in "$CERTS/$1.csr" -out "$CERTS/$1.pem" 2>"$CERTS/$1.out" || fail "no certificate $1: $(cat "$CERTS/$1.out")"
+# Another guest may be making the same thing: the first one stays.
+_settle() {
+	ln "$1" "$2" 2>/dev/null || true
+	rm -f "$1"
 }
 
-ca() {
-	_key "$1" rsa3072
-	_issue "$1" "${2:-$1}" "/O=lab/CN=$1" v3_ca "1 day ago" "10 years"
-}
-
-cert() {
-	_key "$1" "${3:-rsa3072}"
-	_issue "$1" "$2" "/O=lab/CN=$1" v3_instance "${4:-1 day ago}" "${5:-1 year}"
-}
+ca() { _issue "$1" "${2:-$1}" rsa3072 v3_ca "1 day ago" "10 years"; }
+cert() { _issue "$1" "$2" "${3:-rsa3072}" v3_instance "${4:-1 day ago}" "${5:-1 year}"; }

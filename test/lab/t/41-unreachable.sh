@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Nobody answers: the log and statusall say so, and nothing leaves in the clear.
+# timeout: 90
+ca ca
+cert instance ca
+host a ikemesh 10.1.0.1/16
+host b plain 10.1.0.2/16
+start a
+capture
+ping_none a b 3
+expect_status a '10\.1\.0\.2.*(CONNECTING|no answer|unreachable)'
+expect_log a '10\.1\.0\.2.*(no answer|unreachable)' 70
+expect_status a '10\.1\.0\.2.*(no answer|unreachable)'
+expect_no_sa a
+expect_no_clear a b
+expect_alive a
