@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/testpki.h"
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static EVP_PKEY *keys[TESTPKI_KINDS][TESTPKI_SLOTS];
+
+static void must(bool good, const char *what)
+{
+	if (good)
+		return;
+	(void)fprintf(stderr, "testpki: %s failed\n", what);
+	ERR_print_errors_fp(stderr);
+	abort();
+}
+
+/* e = 1: every message is its own signature. */
+static EVP_PKEY *key_with_exponent_one(EVP_PKEY *model)
+{
+	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	BIGNUM *n = NULL;
+	OSSL_PARAM *params;
+	EVP_PKEY *key = NULL;
+
+	must(EVP_PKEY_get_bn_param(model, OSSL_PKEY_PARAM_RSA_N, &n) == 1, "modulus");
+	OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n);
+	OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, BN_value_one());
+	OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_D, BN_value_one());
+	params = OSSL_PARAM_BLD_to_param(builder);
+	must(EVP_PKEY_fromdata_init(ctx) > 0 &&
+		     EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) > 0,
+	     "key with exponent 1");
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(builder);
+	EVP_PKEY_CTX_free(ctx);
+	BN_free(n);
+	return key;
+}
+
+static EVP_PKEY *key_get(enum testpki_kind kind, unsigned slot);
+
+static EVP_PKEY *key_make(enum testpki_kind kind, unsigned slot)
+{
+	switch (kind) {
+	case TESTPKI_RSA_1024:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024);
+	case TESTPKI_RSA_2048:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+	case TESTPKI_RSA_3072:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)3072);
+	case TESTPKI_RSA_4096:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)4096);
+	case TESTPKI_ECDSA_P256:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	case TESTPKI_ECDSA_P384:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384");
+	case TESTPKI_ED25519:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	case TESTPKI_RSA_E1:
+		return key_with_exponent_one(key_get(TESTPKI_RSA_2048, slot));
+	default:
+		return NULL;
+	}
+}
+
+static EVP_PKEY *key_get(enum testpki_kind kind, unsigned slot)
+{
+	must(kind < TESTPKI_KINDS && slot < TESTPKI_SLOTS, "kind and slot in range");
+	if (keys[kind][slot] == NULL)
+		keys[kind][slot] = key_make(kind, slot);
+	must(keys[kind][slot] != NULL, "key generation");
+	return keys[kind][slot];
+}
+
+static struct blob bio_take(BIO *bio)
+{
+	char *p;
+	long n = BIO_get_mem_data(bio, &p);
+	struct blob out;
+
+	must(n > 0 && blob_copy(&out, BYTES((const uint8_t *)p, (size_t)n)) == 0, "copy");
+	BIO_free(bio);
+	return out;
+}
+
+struct blob testpki_key_pem(enum testpki_kind kind, unsigned slot, const char *phrase)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	const EVP_CIPHER *cipher = phrase == NULL ? NULL : EVP_aes_128_cbc();
+	int n = phrase == NULL ? 0 : (int)strlen(phrase);
+
+	must(PEM_write_bio_PKCS8PrivateKey(bio, key_get(kind, slot), cipher, phrase, n, NULL,
+					   NULL) == 1,
+	     "key to PEM");
+	return bio_take(bio);
+}
+
+/* "C=US, O=Example, CN=host" */
+static X509_NAME *name_make(const char *text, bool utf8)
+{
+	X509_NAME *name = X509_NAME_new();
+	char *copy = strdup(text);
+	char *rest = copy;
+
+	while (rest != NULL && *rest != '\0') {
+		char *entry = rest;
+		char *value = strchr(entry, '=');
+		char *end = strstr(entry, ", ");
+
+		must(value != NULL, "attribute with a value");
+		*value++ = '\0';
+		rest = end == NULL ? NULL : end + 2;
+		if (end != NULL)
+			*end = '\0';
+		must(X509_NAME_add_entry_by_txt(name, entry,
+						utf8 ? V_ASN1_UTF8STRING : V_ASN1_PRINTABLESTRING,
+						(const uint8_t *)value, -1, -1, 0) == 1,
+		     entry);
+	}
+	free(copy);
+	return name;
+}
+
+struct blob testpki_name(const char *subject, bool utf8)
+{
+	X509_NAME *name = name_make(subject, utf8);
+	uint8_t *der = NULL;
+	int n = i2d_X509_NAME(name, &der);
+	struct blob out;
+
+	must(n > 0 && blob_copy(&out, BYTES(der, (size_t)n)) == 0, "name");
+	OPENSSL_free(der);
+	X509_NAME_free(name);
+	return out;
+}
+
+static void extend(X509 *cert, X509V3_CTX *ctx, int nid, const char *value)
+{
+	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, ctx, nid, value);
+
+	must(extension != NULL && X509_add_ext(cert, extension, -1) == 1, value);
+	X509_EXTENSION_free(extension);
+}
+
+static void extend_all(X509 *cert, X509 *issuer, const struct testpki_spec *spec)
+{
+	const char *usage = spec->ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature";
+	char constraints[64] = "critical,CA:FALSE";
+	X509V3_CTX ctx;
+
+	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
+	if (spec->ca && spec->limit_path)
+		(void)snprintf(constraints, sizeof(constraints), "critical,CA:TRUE,pathlen:%ld",
+			       spec->path_len);
+	else if (spec->ca)
+		(void)snprintf(constraints, sizeof(constraints), "critical,CA:TRUE");
+	extend(cert, &ctx, NID_basic_constraints, constraints);
+	if (spec->key_usage != NULL)
+		usage = spec->key_usage;
+	if (strcmp(usage, "none") != 0)
+		extend(cert, &ctx, NID_key_usage, usage);
+	extend(cert, &ctx, NID_subject_key_identifier, "hash");
+	if (spec->eku != NULL)
+		extend(cert, &ctx, NID_ext_key_usage, spec->eku);
+	if (spec->san != NULL)
+		extend(cert, &ctx, NID_subject_alt_name, spec->san);
+	if (spec->name_constraints != NULL)
+		extend(cert, &ctx, NID_name_constraints, spec->name_constraints);
+}
+
+static void set_dates(X509 *cert, const struct testpki_spec *spec)
+{
+	time_t from = spec->not_before != 0 ? spec->not_before : TESTPKI_NOW - TESTPKI_DAY;
+	time_t to = spec->not_after != 0 ? spec->not_after : TESTPKI_NOW + 365 * TESTPKI_DAY;
+
+	must(ASN1_TIME_set(X509_getm_notBefore(cert), from) != NULL &&
+		     ASN1_TIME_set(X509_getm_notAfter(cert), to) != NULL,
+	     "dates");
+}
+
+static void sign(X509 *cert, const struct testpki_spec *spec)
+{
+	enum testpki_kind kind = spec->issuer != NULL ? spec->issuer->kind : spec->kind;
+	unsigned slot = spec->issuer != NULL ? spec->issuer->slot : spec->slot;
+	const EVP_MD *md = NULL;
+
+	if (kind != TESTPKI_ED25519)
+		md = EVP_get_digestbyname(spec->digest != NULL ? spec->digest : "SHA256");
+	must(X509_sign(cert, key_get(kind, slot), md) > 0, "X509_sign");
+}
+
+static void export(struct testpki_cert *out, X509 *cert, bool bad_signature)
+{
+	uint8_t *der = NULL;
+	int n = i2d_X509(cert, &der);
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	must(n > 0 && blob_copy(&out->der, BYTES(der, (size_t)n)) == 0, "certificate to DER");
+	if (bad_signature)
+		out->der.p[out->der.n - 1] ^= 1;
+	must(PEM_write_bio(bio, "CERTIFICATE", "", out->der.p, (long)out->der.n) > 0,
+	     "certificate to PEM");
+	out->pem = bio_take(bio);
+	out->key_pem = testpki_key_pem(out->kind, out->slot, NULL);
+	OPENSSL_free(der);
+}
+
+void testpki_make(struct testpki_cert *out, const struct testpki_spec *spec)
+{
+	static long serial = 0x1000;
+	X509 *cert = X509_new();
+	X509_NAME *subject = name_make(spec->subject, spec->utf8);
+	X509 *issuer = spec->issuer != NULL ? spec->issuer->x509 : cert;
+
+	*out = (struct testpki_cert){ .kind = spec->kind, .slot = spec->slot };
+	must(cert != NULL && X509_set_version(cert, X509_VERSION_3) == 1 &&
+		     ASN1_INTEGER_set(X509_get_serialNumber(cert), serial++) == 1 &&
+		     X509_set_subject_name(cert, subject) == 1 &&
+		     X509_set_issuer_name(cert, X509_get_subject_name(issuer)) == 1 &&
+		     X509_set_pubkey(cert, key_get(spec->kind, spec->slot)) == 1,
+	     "certificate");
+	set_dates(cert, spec);
+	extend_all(cert, issuer, spec);
+	sign(cert, spec);
+	export(out, cert, spec->bad_signature);
+	out->x509 = cert;
+	X509_NAME_free(subject);
+}
+
+void testpki_ca(struct testpki_cert *out, const char *subject)
+{
+	struct testpki_spec spec = { .subject = subject, .ca = true };
+	testpki_make(out, &spec);
+}
+
+void testpki_leaf(struct testpki_cert *out, const struct testpki_cert *issuer, const char *subject)
+{
+	struct testpki_spec spec = { .subject = subject, .issuer = issuer, .slot = 1 };
+	testpki_make(out, &spec);
+}
+
+void testpki_free(struct testpki_cert *c)
+{
+	blob_free(&c->der);
+	blob_free(&c->pem);
+	blob_free(&c->key_pem);
+	X509_free(c->x509);
+	*c = (struct testpki_cert){ 0 };
+}
