@@ -13,6 +13,16 @@
 int suites_parse(const char *text, uint8_t protocol, struct proposal_spec *out, size_t room,
 		 size_t *n, char *error, size_t error_size);
 
+/* What is wrong with a string, for a message that can point at it. */
+struct suites_fault {
+	char message[256];
+	size_t at, len;      /* the word that it is about; len 0: the whole string */
+	const char *instead; /* the word to write there, or NULL */
+};
+/* As suites_parse(), with the fault in full. */
+int suites_read(const char *text, uint8_t protocol, struct proposal_spec *out, size_t room,
+		size_t *n, struct suites_fault *fault);
+
 /* The proposal as text in the same syntax. */
 void suites_text(const struct proposal_spec *p, uint8_t protocol, char *out, size_t size);
 
