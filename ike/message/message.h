@@ -42,7 +42,7 @@ struct payloads {
 enum decode_error {
 	DECODE_OK = 0,
 	DECODE_SHORT,         /* datagram shorter than a header, or than the length it names */
-	DECODE_LENGTH,        /* header length is not the datagram's */
+	DECODE_LENGTH,        /* header length is less than the datagram's */
 	DECODE_MAJOR_VERSION, /* RFC 7296 2.5 */
 	DECODE_CHAIN,         /* a payload length below 4, past the end, or octets left over */
 	DECODE_TOO_MANY,      /* more than IKE_PAYLOADS_MAX */
@@ -64,7 +64,7 @@ const struct payload *payloads_find(const struct payloads *ps, uint8_t type); /*
 size_t payloads_count(const struct payloads *ps, uint8_t type);
 
 /*
- * Building: message_begin, then payload_begin … payload_end for each payload, then message_end.
+ * Building: message_begin (h's next_payload, version and length are not looked at), then payload_begin … payload_end for each payload, then message_end.
  * The builder patches next-payload fields and lengths. `chain` builders make an inner chain without
  * header, for sealing.
  */

@@ -53,10 +53,17 @@ bool id_decode(struct bytes body, struct id_view *out);
 void id_encode(struct builder *b, uint8_t payload_type, uint8_t id_type, struct bytes data);
 
 /* 3.6, 3.7: CERT, CERTREQ */
-enum { CERT_X509_SIGNATURE = 4 };
+enum {
+	CERT_X509_SIGNATURE = 4,
+	CERT_HASH_URL = 12,
+	CERT_HASH_URL_BUNDLE = 13,
+};
 bool cert_decode(struct bytes body, uint8_t *encoding, struct bytes *data);
 void cert_encode(struct builder *b, uint8_t encoding, struct bytes data);
-/* Authorities: n SHA-1 hashes of 20 octets; a length that is no multiple fails. */
+/*
+ * Authorities: n SHA-1 hashes of 20 octets; a length that is no multiple fails. Encodings other than
+ * the three of X.509 carry octets of unknown meaning, of any length.
+ */
 bool certreq_decode(struct bytes body, uint8_t *encoding, struct bytes *hashes);
 void certreq_encode(struct builder *b, uint8_t encoding, struct bytes hashes);
 

@@ -22,8 +22,12 @@ struct seal_keys {
 	uint64_t *iv_counter;
 };
 
-/* Octets that sealing adds to an inner chain of n octets, header and payload header included. */
+/*
+ * Octets of the whole message that an inner chain of n octets becomes, header and payload header
+ * included; and of a fragment with a part of n octets.
+ */
 size_t sealed_size(const struct seal_keys *k, size_t n);
+size_t sealed_fragment_size(const struct seal_keys *k, size_t n);
 
 /*
  * The whole message { header, SK { chain } }: written to out, which must have room for
