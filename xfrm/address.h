@@ -15,8 +15,10 @@ int addresses_fd(const struct addresses *a);
 int addresses_read(struct addresses *a, bool *changed);
 
 /*
- * The current list, without loopback, link-local, multicast, deprecated-and-tentative (IPv6 DAD)
- * ones. Borrowed until the next addresses_read().
+ * The current list, sorted and each once, without loopback, link-local and multicast ones, nor
+ * those that failed IPv6 duplicate address detection. Tentative ones are in it, so that they are
+ * covered before they can be used, and deprecated ones, since they still receive. Borrowed until
+ * the next addresses_read().
  */
 const struct ip *addresses_list(const struct addresses *a, size_t *n);
 

@@ -14,13 +14,19 @@ struct kernel;
 
 int kernel_open(struct kernel **out);
 void kernel_close(struct kernel *k);
+/* What the kernel said about the last request that failed, beyond its errno; "" if nothing. */
+const char *kernel_error(const struct kernel *k);
 
+/*
+ * The SA takes packets between its two addresses only (its selector): who holds a key cannot speak
+ * for another address. After -EEXIST there is an SA of somebody else with that name: do not delete.
+ */
 int kernel_sa_add(struct kernel *k, const struct sa_spec *sa);
 int kernel_sa_delete(struct kernel *k, const struct sa_ref *ref); /* -ESRCH: was not there */
 
 struct sa_counters {
 	uint64_t bytes, packets;
-	int64_t added;     /* seconds since the epoch */
+	int64_t added;	   /* seconds since the epoch */
 	int64_t last_used; /* seconds since the epoch, 0: never */
 };
 int kernel_sa_counters(struct kernel *k, const struct sa_ref *ref, struct sa_counters *out);
@@ -34,24 +40,41 @@ struct sa_held {
 };
 int kernel_sa_dump(struct kernel *k, int (*each)(const struct sa_held *, void *), void *arg);
 
-int kernel_policy_add(struct kernel *k, const struct policy *p); /* -EEXIST */
+int kernel_policy_add(struct kernel *k, const struct policy *p);    /* -EEXIST */
 int kernel_policy_update(struct kernel *k, const struct policy *p); /* adds or replaces in place */
+/* Of ours only, known by its selector; -ENOENT if there is none of ours. */
 int kernel_policy_delete(struct kernel *k, const struct policy *p);
+/*
+ * Releases the packets that the kernel holds back on an out policy of ours, by putting it there
+ * again. Call it when an SA was added. -ENOENT if the policy is not there (any more): it is never
+ * added by this. The kernel looks at the oldest packet only: as long as that one's peer has no SA,
+ * the others stay where they are.
+ */
+int kernel_policy_nudge(struct kernel *k, const struct policy *p);
+/* The same for all out policies in the set that a packet between the two could meet. */
+int kernel_nudge(struct kernel *k, const struct policy_set *set, const struct ip *local,
+		 const struct ip *remote);
 struct policy_held {
 	struct policy policy;
 	uint32_t tmpl_reqid; /* 0: no template */
 	bool ours;
+	bool apart; /* has a mark or an interface id: never in the place of one of ours */
+	bool odd;   /* holds what we never write (other templates): not as wanted */
 };
 int kernel_policy_dump(struct kernel *k, int (*each)(const struct policy_held *, void *),
 		       void *arg);
 
-/* Removes all policies and SAs of ours, nothing else (ikectl disable). Counts in *policies, *sas. */
+/*
+ * Removes all policies and SAs of ours, nothing else (ikectl disable). Counts in *policies, *sas.
+ * Larval states have no SPI to name them by, and go by themselves (net.core.xfrm_acq_expires).
+ */
 int kernel_remove_ours(struct kernel *k, size_t *policies, size_t *sas);
 
 /*
  * Brings the kernel from what it holds of ours to the wanted set: adds and updates in place first,
  * deletes what is too much afterwards, so that no address is uncovered in between. Logs nothing;
- * *changed counts. First error is returned after all was tried.
+ * *changed counts. First error is returned after all was tried: -EEXIST if a policy of others has
+ * the selector of one of ours, which is left as it is.
  */
 int kernel_policy_sync(struct kernel *k, const struct policy_set *wanted, size_t *changed);
 
@@ -65,7 +88,8 @@ enum kernel_event_kind {
 };
 struct kernel_event {
 	enum kernel_event_kind kind;
-	uint32_t reqid; /* acquire (of its template), expire (of its SA): others' are dropped already */
+	uint32_t reqid; /* acquire (of its template), expire (of its SA): others' are dropped
+			   already */
 	struct ip src, dst;
 	uint8_t protocol; /* acquire: the packet's, 0 if not given */
 	uint16_t src_port, dst_port;
@@ -85,7 +109,8 @@ int kernel_socket_bypass(int fd, int family);
 /* setsockopt UDP_ENCAP on the port 4500 socket. */
 int kernel_socket_udp_encap(int fd);
 
-/* A sysctl under /proc/sys/net/core; old (may be NULL) receives what it was. */
+/* A sysctl under /proc/sys/net/core, in the caller's network namespace, written only if it is
+ * another; old (may be NULL) receives what it was. */
 int kernel_sysctl_set(const char *name, int value, int *old);
 
 /* Does this kernel do ESP with AES-GCM in transport mode? Tried with a throw-away SA. */

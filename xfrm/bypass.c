@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xfrm/bypass.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+
+/* A built-in bypass. The net is the remote end, or the destination both ways (a group). */
+struct builtin {
+	struct subnet net;
+	bool group;
+	bool yields; /* to protected subnets within it */
+	uint8_t protocol;
+	uint16_t type, mask; /* ICMPv6 type: selectors have it as the source port, both ways */
+};
+
+/* clang-format off */
+static const struct builtin builtins[] = {
+	{ .net = { .ip = { 4, { 169, 254 } }, .prefix = 16 }, .yields = true },
+	{ .net = { .ip = { 4, { 224 } }, .prefix = 4 }, .group = true },
+	{ .net = { .ip = { 4, { 255, 255, 255, 255 } }, .prefix = 32 }, .group = true },
+	{ .net = { .ip = { 6, { 0xfe, 0x80 } }, .prefix = 10 } },
+	{ .net = { .ip = { 6, { 0xff } }, .prefix = 8 }, .group = true },
+	/* RFC 4861 4: 133; 134 and 135; 136 and 137 */
+	{ .net = { .ip = { 6, { 0 } } }, .protocol = IPPROTO_ICMPV6, .type = 133, .mask = 0xffff },
+	{ .net = { .ip = { 6, { 0 } } }, .protocol = IPPROTO_ICMPV6, .type = 134, .mask = 0xfffe },
+	{ .net = { .ip = { 6, { 0 } } }, .protocol = IPPROTO_ICMPV6, .type = 136, .mask = 0xfffe },
+};
+/* clang-format on */
+#define N_BUILTINS (sizeof(builtins) / sizeof(builtins[0]))
+
+uint32_t bypass_index(enum policy_dir dir, uint32_t n)
+{
+	return n < POLICY_INDEX_SPAN / 8 ? IKEMESH_POLICY_INDEX + 8 * n + dir : 0;
+}
+
+static bool wanted(const struct spec *spec, const struct builtin *b)
+{
+	bool family = false;
+
+	for (size_t i = 0; i < spec->n_protect; i++) {
+		const struct subnet *net = &spec->protect[i].net;
+
+		if (net->ip.family != b->net.ip.family)
+			continue;
+		if (b->yields && subnet_covers(&b->net, net))
+			return false;
+		family = true;
+	}
+	return family;
+}
+
+static struct policy builtin_policy(const struct builtin *b, enum policy_dir dir)
+{
+	struct subnet any = policy_any(b->net.ip.family);
+	bool outward = dir == POLICY_OUT || b->group;
+	struct policy p = {
+		.dir = dir,
+		.kind = POLICY_BYPASS,
+		.src = outward ? any : b->net,
+		.dst = outward ? b->net : any,
+		.protocol = b->protocol,
+		.src_port = b->type,
+		.src_port_mask = b->mask,
+	};
+
+	p.priority = policy_priority(RANK_BUILTIN, &p);
+	return p;
+}
+
+static int build_builtins(const struct spec *spec, struct policy_set *out)
+{
+	for (size_t i = 0; i < N_BUILTINS; i++) {
+		struct policy go = builtin_policy(&builtins[i], POLICY_OUT);
+		struct policy come = builtin_policy(&builtins[i], POLICY_IN);
+
+		if (!wanted(spec, &builtins[i]))
+			continue;
+		if (policy_set_add(out, &go) || policy_set_add(out, &come))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int build_entry(const struct subnet_spec *entry, const struct ip *local,
+		       struct policy_set *out)
+{
+	static const enum policy_dir dirs[] = { POLICY_OUT, POLICY_IN, POLICY_FWD };
+
+	for (size_t d = 0; d < 3; d++) {
+		struct policy p = policy_between(dirs[d], local, entry);
+
+		p.kind = POLICY_BYPASS;
+		p.priority = policy_priority(RANK_BYPASS, &p);
+		if (policy_set_add(out, &p))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool said_before(const struct spec *spec, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (policy_same_entry(&spec->bypass[k], &spec->bypass[i]))
+			return true;
+	return false;
+}
+
+static int number(struct policy_set *set, size_t from)
+{
+	uint32_t next[3] = { 0 };
+
+	for (size_t i = from; i < set->n; i++) {
+		struct policy *p = &set->p[i];
+
+		p->index = bypass_index(p->dir, next[p->dir]++);
+		if (!p->index)
+			return -ENOSPC;
+	}
+	return 0;
+}
+
+int bypass_build(const struct spec *spec, const struct ip *locals, size_t n_locals,
+		 struct policy_set *out)
+{
+	size_t from = out->n;
+	int r = build_builtins(spec, out);
+
+	for (size_t i = 0; !r && i < spec->n_bypass; i++) {
+		if (said_before(spec, i))
+			continue;
+		for (size_t l = 0; !r && l < n_locals; l++)
+			if (locals[l].family == spec->bypass[i].net.ip.family)
+				r = build_entry(&spec->bypass[i], &locals[l], out);
+	}
+	return r ? r : number(out, from);
+}

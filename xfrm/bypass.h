@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What passes without IPsec: the no-IPsec subnets, which win over every protected one whatever the
+ * prefixes, and what no host can live without. Pure.
+ *
+ * A no-IPsec subnet becomes one policy out, one in and one fwd per local address of its family,
+ * with the same selectors as a protected one, so that it can take away from our own policies only
+ * and never from those of others on this host.
+ *
+ * Built in, for each family that has a protected subnet: IPv6 neighbour discovery (RFC 4861:
+ * router and neighbour solicitation and advertisement, redirect), link-local addresses, multicast
+ * (with multicast listener discovery and IGMP), limited broadcast. The daemon's own IKE traffic
+ * needs no policy: its sockets carry their bypass with them. Nor do own addresses: what a host
+ * sends to itself runs over the loopback interface, which never meets a policy.
+ *
+ * IPv4 link-local yields where an ipsec_subnets entry lies within it: who lists such an address
+ * means it. A protected 0.0.0.0/0 leaves it open (metadata services of clouds are there).
+ */
+#ifndef IKEMESH_XFRM_BYPASS_H
+#define IKEMESH_XFRM_BYPASS_H
+
+#include "xfrm/policy.h"
+
+/* Appends to out and numbers what has no template. 0, -ENOMEM, or -ENOSPC (out of indices). */
+int bypass_build(const struct spec *spec, const struct ip *locals, size_t n_locals,
+		 struct policy_set *out);
+
+/* The nth index of our own in a direction; 0 when there are no more. */
+uint32_t bypass_index(enum policy_dir dir, uint32_t n);
+
+#endif
