@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the AUTH payload covers, RFC 7296 2.15. */
+#ifndef IKEMESH_IKE_AUTH_H
+#define IKEMESH_IKE_AUTH_H
+
+#include "ike/core.h"
+
+/*
+ * The octets signed by one side: its IKE_SA_INIT message | the other's nonce | prf(SK_p, ID body).
+ * of_initiator: whose signature. id_body: type, three zero octets, data. out is the caller's.
+ */
+int auth_octets(const struct ike_sa *sa, bool of_initiator, struct bytes id_body, struct blob *out);
+
+/* A JOB_SIGN with our identity; sa->hs->our_scheme is chosen. NULL: no memory. */
+struct job *auth_sign_job(const struct engine *e, struct ike_sa *sa);
+/* May a peer with these abilities be signed for? Sets hs->our_scheme. */
+bool auth_choose_scheme(const struct engine *e, struct ike_sa *sa);
+
+/*
+ * A JOB_VERIFY from the peer's IKE_AUTH payloads. 0, or the notify that refuses them, with *why a
+ * static text. Peer's identity is noted in the SA.
+ */
+uint16_t auth_verify_job(const struct engine *e, struct ike_sa *sa, const struct payloads *ps,
+			 struct job **out, const char **why);
+
+/* IDi or IDr, CERTs and AUTH of ours. */
+void auth_encode_ours(const struct engine *e, const struct ike_sa *sa, struct builder *b);
+
+/* CERTREQ with the hashes of all our CAs, RFC 7296 3.7. */
+void auth_encode_certreq(const struct engine *e, struct builder *b);
+
+#endif

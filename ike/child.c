@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/child.h"
+
+#include "ike/exchange/exchange.h"
+#include "ike/pair.h"
+#include "ike/sa.h"
+#include "ike/ts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND INT64_C(1000000)
+/* AES-GCM without ESN must never reuse a sequence number (RFC 4303 3.3.3): well before 2^32. */
+#define PACKETS_NO_ESN UINT64_C(0xf0000000)
+
+static int spi_pick(struct engine *e, uint32_t *spi)
+{
+	struct child *other;
+
+	do {
+		int r = engine_random(e, (uint8_t *)spi, sizeof(*spi));
+		if (r != 0)
+			return r;
+		HASH_FIND(hh, e->children, spi, sizeof(*spi), other);
+	} while (*spi < 0x10000 || other != NULL); /* RFC 4303 2.1: 0 to 255 are reserved */
+	return 0;
+}
+
+struct child *child_new(struct engine *e, struct ike_sa *sa, bool initiator)
+{
+	if (deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
+		return NULL;
+	struct child *c = calloc(1, sizeof(*c));
+	if (c == NULL || spi_pick(e, &c->spi_in) != 0) {
+		free(c);
+		return NULL;
+	}
+	HASH_ADD(hh, e->children, spi_in, sizeof(c->spi_in), c);
+	if (c->hh.tbl == NULL) {
+		free(c);
+		return NULL;
+	}
+	c->sa = sa;
+	c->initiator = initiator;
+	c->state = CHILD_INSTALLING;
+	c->installed_at = c->rekey_at = MONO_NEVER;
+	c->deadline.owner = DEADLINE_CHILD;
+	c->next = sa->children;
+	sa->children = c;
+	e->n_objects++;
+	return c;
+}
+
+void child_set_selectors(struct child *c, const struct ts *local, const struct ts *remote)
+{
+	c->protocol = local->protocol;
+	c->local_port = ts_port(local);
+	c->remote_port = ts_port(remote);
+}
+
+static size_t key_len(const struct child *c)
+{
+	return c->suite.encr->key_len + c->suite.encr->salt_len +
+	       (c->suite.integ ? c->suite.integ->key_len : 0);
+}
+
+int child_derive(struct child *c, struct bytes shared, struct bytes ni, struct bytes nr)
+{
+	uint8_t keymat[2 * SA_KEY_MAX];
+	const size_t n = key_len(c);
+	const struct ike_sa *sa = c->sa;
+
+	if (n > SA_KEY_MAX)
+		return -EINVAL;
+	int r = keymat_child(sa->suite.prf, secret_view(&sa->keys.d), shared, ni, nr, keymat,
+			     2 * n);
+	if (r == 0) {
+		/* RFC 7296 2.17: first the keys of initiator to responder. */
+		memcpy(c->initiator ? c->key_out : c->key_in, keymat, n);
+		memcpy(c->initiator ? c->key_in : c->key_out, keymat + n, n);
+	}
+	wipe(keymat, sizeof(keymat));
+	return r;
+}
+
+struct sa_ref child_ref(const struct child *c, bool inbound)
+{
+	const struct ip *local = &c->sa->local.ip, *remote = &c->sa->remote.ip;
+
+	return (struct sa_ref){ .src = inbound ? *remote : *local,
+				.dst = inbound ? *local : *remote,
+				.spi = inbound ? c->spi_in : c->spi_out };
+}
+
+static void sa_spec_of(const struct engine *e, const struct child *c, bool inbound,
+		       struct sa_spec *s)
+{
+	const struct sa_ref ref = child_ref(c, inbound);
+	const struct ike_sa *sa = c->sa;
+
+	memset(s, 0, sizeof(*s));
+	s->inbound = inbound;
+	s->src = ref.src;
+	s->dst = ref.dst;
+	s->spi = ref.spi;
+	s->encr = c->suite.encr;
+	s->integ = c->suite.integ;
+	s->key_len = key_len(c);
+	memcpy(s->key, inbound ? c->key_in : c->key_out, s->key_len);
+	s->esn = c->suite.esn;
+	s->replay_window = e->spec->replay_window;
+	s->encap = sa->encap;
+	if (sa->encap) {
+		s->encap_src_port = inbound ? sa->remote.port : sa->local.port;
+		s->encap_dst_port = inbound ? sa->local.port : sa->remote.port;
+	}
+	s->sel_protocol = c->protocol;
+	s->sel_src_port = inbound ? c->remote_port : c->local_port;
+	s->sel_dst_port = inbound ? c->local_port : c->remote_port;
+	if (!c->suite.esn)
+		s->hard_packets = PACKETS_NO_ESN;
+	if (!inbound) {
+		/* The inbound SA's soft limit may be taken by its first packet. */
+		s->soft_packets = e->spec->esp_packet_limit;
+		s->soft_bytes = e->spec->esp_byte_limit;
+	}
+}
+
+static void add(struct engine *e, struct child *c, bool inbound)
+{
+	struct sa_spec s;
+
+	sa_spec_of(e, c, inbound, &s);
+	if (inbound && c->out_waits)
+		s.soft_packets = 1;
+	act_sa_add(e, &s);
+	wipe(&s, sizeof(s));
+	wipe(inbound ? c->key_in : c->key_out, SA_KEY_MAX);
+	if (inbound)
+		c->in_added = true;
+	else
+		c->out_added = true;
+}
+
+static void plan_life(struct engine *e, struct child *c)
+{
+	uint32_t life = e->spec->esp_lifetime_s;
+	uint16_t fuzz = 0;
+
+	c->number = ++e->next_child;
+	c->installed_at = e->now;
+	e->counters.children++;
+	if (life == 0 || engine_random(e, (uint8_t *)&fuzz, sizeof(fuzz)) != 0)
+		return;
+	/* Up to a tenth earlier, so that a fleet does not rekey in step. */
+	int64_t us = SECOND * life;
+	c->rekey_at = mono_after(e->now, us - us / 10 * fuzz / 65536);
+}
+
+static void arm(struct engine *e, struct child *c, struct mono at)
+{
+	deadline_arm(&e->deadlines, &c->deadline, at);
+}
+
+static void tell_installed(struct engine *e, const struct child *c)
+{
+	report(e, REPORT_NOTICE, c->sa->pair, c->sa, 0,
+	       "CHILD_SA {%u} installed with SPIs %08x_i %08x_o, %s", c->number, c->spi_in,
+	       c->spi_out, c->suite.encr->name);
+}
+
+void child_install(struct engine *e, struct child *c)
+{
+	act_group(e);
+	plan_life(e, c);
+	add(e, c, true);
+	add(e, c, false);
+	act_nudge(e, c->sa->pair);
+	c->state = CHILD_INSTALLED;
+	arm(e, c, c->rekey_at);
+	tell_installed(e, c);
+}
+
+void child_install_inbound(struct engine *e, struct child *c, int64_t wait_us)
+{
+	act_group(e);
+	plan_life(e, c);
+	c->out_waits = true;
+	add(e, c, true);
+	arm(e, c, mono_after(e->now, wait_us));
+}
+
+void child_install_outbound(struct engine *e, struct child *c)
+{
+	if (!c->out_waits)
+		return;
+	c->out_waits = false;
+	act_group(e);
+	add(e, c, false);
+	act_nudge(e, c->sa->pair);
+	c->state = CHILD_INSTALLED;
+	arm(e, c, c->rekey_at);
+	tell_installed(e, c);
+}
+
+void child_timer(struct engine *e, struct child *c)
+{
+	if (c->out_waits) {
+		child_install_outbound(e, c);
+	} else if (mono_reached(e->now, c->rekey_at)) {
+		c->rekey_at = MONO_NEVER;
+		c->want_rekey = true;
+		sa_work(e, c->sa);
+	}
+}
+
+void child_expired(struct engine *e, struct child *c, bool hard, bool inbound)
+{
+	if (hard) {
+		report(e, REPORT_WARNING, c->sa->pair, c->sa, 0,
+		       "CHILD_SA {%u} came to its hard limit", c->number);
+		c->want_delete = true;
+		sa_work(e, c->sa);
+	} else if (inbound) {
+		child_install_outbound(e, c); /* RFC 7296 2.8: the peer sends on it, so it receives */
+	} else {
+		c->want_rekey = true;
+		sa_work(e, c->sa);
+	}
+}
+
+void child_remove(struct engine *e, struct child *c)
+{
+	struct sa_ref ref;
+
+	if (c->out_added) {
+		ref = child_ref(c, false);
+		act_sa_delete(e, &ref, false);
+	}
+	if (c->in_added) {
+		ref = child_ref(c, true);
+		act_sa_delete(e, &ref, true);
+	}
+	deadline_disarm(&e->deadlines, &c->deadline);
+	HASH_DELETE(hh, e->children, c);
+	for (struct child **at = &c->sa->children; *at; at = &(*at)->next) {
+		if (*at == c) {
+			*at = c->next;
+			break;
+		}
+	}
+	if (c->sa->hs != NULL && c->sa->hs->child == c)
+		c->sa->hs->child = NULL;
+	e->n_objects--;
+	wipe(c, sizeof(*c));
+	free(c);
+}
+
+struct child *child_by_spi_out(const struct pair *p, uint32_t spi_out)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		for (struct child *c = sa->children; c; c = c->next)
+			if (c->spi_out == spi_out)
+				return c;
+	return NULL;
+}
+
+struct child *child_by_ref(const struct engine *e, const struct sa_ref *ref)
+{
+	struct child *c;
+
+	HASH_FIND(hh, e->children, &ref->spi, sizeof(ref->spi), c);
+	if (c != NULL && ip_equal(&c->sa->local.ip, &ref->dst))
+		return c;
+	struct pair *p = pair_find(e, &ref->src, &ref->dst);
+	return p ? child_by_spi_out(p, ref->spi) : NULL;
+}

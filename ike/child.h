@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The CHILD_SA: two kernel SAs and their life. */
+#ifndef IKEMESH_IKE_CHILD_H
+#define IKEMESH_IKE_CHILD_H
+
+#include "ike/core.h"
+
+/* A child with a random inbound SPI, not yet in the kernel. NULL on no memory or randomness. */
+struct child *child_new(struct engine *e, struct ike_sa *sa, bool initiator);
+
+/* Keys of both directions, RFC 7296 2.17. initiator_exchange: we sent the request. */
+int child_derive(struct child *c, struct bytes shared, struct bytes ni, struct bytes nr);
+
+/* Initiator: both SAs, and the held packets go. One group. */
+void child_install(struct engine *e, struct child *c);
+/* Responder: the inbound SA; add the reply to the same group. The outbound one waits. */
+void child_install_inbound(struct engine *e, struct child *c, int64_t wait_us);
+/* Responder: the peer is known to receive (first ESP, or time is up). */
+void child_install_outbound(struct engine *e, struct child *c);
+
+void child_timer(struct engine *e, struct child *c);
+void child_expired(struct engine *e, struct child *c, bool hard, bool inbound);
+/* Kernel SAs out, object freed. */
+void child_remove(struct engine *e, struct child *c);
+void child_set_selectors(struct child *c, const struct ts *local, const struct ts *remote);
+
+struct child *child_by_spi_out(const struct pair *p, uint32_t spi_out);
+struct child *child_by_ref(const struct engine *e, const struct sa_ref *ref);
+struct sa_ref child_ref(const struct child *c, bool inbound);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The core's objects, seen by ike/ alone. Ownership is a tree: the engine owns pairs, a pair owns
+ * its IKE SAs, an IKE SA owns its CHILD_SAs. Everything dies from the top down, wiped.
+ */
+#ifndef IKEMESH_IKE_CORE_H
+#define IKEMESH_IKE_CORE_H
+
+#include "ike/action.h"
+#include "ike/cookie.h"
+#include "ike/deadline.h"
+#include "ike/engine.h"
+#include "ike/keymat.h"
+#include "ike/message/fragment.h"
+#include "ike/message/message.h"
+#include "ike/message/payload.h"
+#include "ike/message/sealed.h"
+#include "ike/proposal.h"
+#include "ike/window.h"
+
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(obj) ((void)(obj))
+#include <uthash.h>
+
+struct ike_sa;
+struct child;
+struct pair;
+
+/* ---- jobs ------------------------------------------------------------------------------- */
+
+/* Called when a job comes home for an SA that still lives. The engine frees the job afterwards. */
+typedef void job_handler(struct engine *e, struct ike_sa *sa, struct job *job);
+
+/* A job that is out. Whoever waits for it may go: then sa is NULL and the result is dropped. */
+struct job_ref {
+	UT_hash_handle hh;
+	uint64_t ticket;
+	struct ike_sa *sa;
+	struct job_ref *next; /* of the same SA */
+	job_handler *handler;
+};
+
+/* ---- CHILD_SA --------------------------------------------------------------------------- */
+
+struct child {
+	UT_hash_handle hh; /* engine: by spi_in */
+	struct child *next;
+	struct ike_sa *sa;
+	unsigned number;
+	enum child_state state;
+	bool in_added, out_added; /* in the kernel, as far as we know */
+	bool out_waits;           /* responder: outbound SA still to come (RFC 7296 2.8) */
+	bool initiator;           /* we asked for it */
+	uint32_t spi_in, spi_out; /* host order */
+	struct esp_suite suite;
+	uint8_t key_in[SA_KEY_MAX], key_out[SA_KEY_MAX]; /* wiped once installed */
+	uint8_t protocol;
+	uint16_t local_port, remote_port; /* of its selectors; 0: any */
+	struct mono installed_at, rekey_at;
+	struct deadline deadline;
+
+	/* Rekeying (RFC 7296 2.8). */
+	bool want_rekey, want_delete;
+	bool rekeying;             /* our CREATE_CHILD_SA for it is under way */
+	struct child *replaced_by; /* redundant: its successor lives */
+};
+
+/* ---- IKE SA ----------------------------------------------------------------------------- */
+
+enum sa_state {
+	SA_I_KEY,     /* initiator: waits for its key pair */
+	SA_I_INIT,    /* IKE_SA_INIT sent */
+	SA_I_DERIVE,  /* waits for g^ir */
+	SA_I_SIGN,    /* waits for our signature */
+	SA_I_AUTH,    /* IKE_AUTH sent */
+	SA_I_VERIFY,  /* waits for the verdict on the peer */
+	SA_R_KEY,     /* responder: waits for key pair and g^ir */
+	SA_R_INIT,    /* IKE_SA_INIT answered */
+	SA_R_VERIFY,  /* IKE_AUTH came, waits for the verdict */
+	SA_R_SIGN,    /* waits for our signature */
+	SA_UP,        /* established */
+	SA_REKEYED,   /* replaced by another; its children moved on */
+	SA_DELETING,  /* DELETE sent */
+	SA_LINGERS,   /* refused the peer: only repeats the answer, in case it was lost */
+	SA_DEAD,      /* to be freed at the end of the step */
+};
+
+/* What only a handshake needs; freed when the SA is up. */
+struct handshake {
+	struct blob ni, nr;
+	const struct ke_alg *ke;
+	struct ke_key *ke_key;
+	struct blob ke_public;
+	struct blob init_i, init_r; /* whole IKE_SA_INIT messages, for AUTH (RFC 7296 2.15) */
+	struct blob cookie;
+	unsigned restarts; /* COOKIE and INVALID_KE_PAYLOAD answers taken so far */
+	uint32_t peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, bit per id; 0: not sent */
+	const struct sig_scheme *peer_scheme;
+	const struct sig_scheme *our_scheme;
+	struct blob signature; /* ours */
+	bool initial_contact;  /* the peer sent it */
+	struct mono sent_at; /* when our last message of the handshake left, to measure the way */
+
+	/* The CHILD_SA that IKE_AUTH carries, decided when the request came. */
+	struct child *child;
+	uint16_t child_error; /* notify that refuses it; 0: fine */
+	bool no_child;        /* the peer asked for none (RFC 6023) */
+	struct transform child_t[5];
+	size_t child_n;
+	uint8_t child_number;
+	struct ts tsi, tsr;
+	char hint[120];       /* an unauthenticated error notify that we saw (RFC 7296 2.21.1) */
+	uint16_t hint_notify;
+};
+
+struct ike_sa {
+	UT_hash_handle hh; /* engine: by spi_local */
+	struct ike_sa *next;
+	struct pair *pair;
+	unsigned number;
+	bool initiator;
+	enum sa_state state;
+	uint64_t spi_local, spi_peer;
+	struct endpoint local, remote;
+	bool nat_local, nat_remote, encap;
+	struct ike_suite suite;
+	struct ike_keys keys;
+	uint64_t iv_counter;
+	struct handshake *hs;
+	struct window window;
+	struct child *children;
+	struct job_ref *jobs;
+	struct deadline deadline;
+	struct mono created_at, established_at, rekey_at;
+	struct mono retransmit_at, expires_at; /* MONO_NEVER: not */
+	int64_t rtt_us; /* 0: not measured */
+	bool peer_fragments, peer_ikemesh;
+	uint8_t peer_id_type;
+	struct blob peer_id;
+	struct cert_info *peer_cert;
+	struct status_attempt *attempt; /* moves to the pair when it is over */
+	bool want_delete;
+	unsigned retransmits;
+};
+
+/* ---- pair ------------------------------------------------------------------------------- */
+
+struct pair_key {
+	struct ip local, remote;
+};
+
+struct pair {
+	UT_hash_handle hh; /* engine: by key */
+	struct pair_key key;
+	struct ike_sa *sas;
+	struct status_attempt *attempts[PAIR_ATTEMPTS]; /* over; newest first; NULL at the end */
+	unsigned failures;
+	struct mono retry_at;     /* back-off ends; MONO_NEVER: none */
+	struct mono wanted_until; /* traffic asked for an SA lately */
+	struct deadline deadline;
+};
+
+/* ---- engine ----------------------------------------------------------------------------- */
+
+struct engine {
+	struct engine_options options;
+	const struct spec *spec;
+	struct mono now;     /* of the event under way */
+	struct actions *out; /* of the event under way */
+	struct pair *pairs;
+	struct ike_sa *sas;
+	struct child *children;
+	struct job_ref *jobs;
+	struct deadlines deadlines;
+	size_t n_objects; /* with a deadline of their own */
+	struct ike_sa *dead; /* to be freed at the end of the step */
+	struct ike_sa *settling; /* answered IKE_AUTH: its handshake goes with the next event */
+	struct cookie_jar cookies;
+	struct mono error_tokens_at; /* bucket for unprotected error replies */
+	unsigned error_tokens;
+	unsigned next_sa, next_child;
+	uint64_t next_ticket;
+	uint32_t next_group;
+	size_t half_open;
+	bool shutting_down;
+	struct status_counters counters;
+};
+
+/* engine.c: making actions. Each copies what it is given. */
+void act_group(struct engine *e); /* what follows stands and falls together */
+void act_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote,
+	      struct bytes datagram);
+void act_sa_add(struct engine *e, const struct sa_spec *sa);
+void act_sa_delete(struct engine *e, const struct sa_ref *ref, bool inbound);
+void act_nudge(struct engine *e, const struct pair *p);
+/* Takes the job; handler is called when it comes home and sa still lives. 0 or -ENOMEM. */
+int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *handler);
+void report(struct engine *e, enum report_level level, const struct pair *p,
+	    const struct ike_sa *sa, uint8_t exchange, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
+int engine_random(struct engine *e, uint8_t *out, size_t n);
+/* A reply outside any IKE SA, rate-limited (RFC 7296 2.21.4). */
+bool engine_may_complain(struct engine *e);
+
+static inline struct mono mono_after(struct mono t, int64_t us)
+{
+	return (struct mono){ .us = t.us > INT64_MAX - us ? INT64_MAX : t.us + us };
+}
+static inline bool mono_reached(struct mono now, struct mono at)
+{
+	return now.us >= at.us;
+}
+static inline bool mono_is_never(struct mono t)
+{
+	return t.us == INT64_MAX;
+}
+static inline struct mono mono_first(struct mono a, struct mono b)
+{
+	return a.us < b.us ? a : b;
+}
+
+/* Text of at most 4 × n + 1 octets with everything unprintable escaped as \xNN. */
+const char *escape(struct bytes b, char *out, size_t size);
+
+#endif

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/engine.h"
+
+#include "ike/child.h"
+#include "ike/core.h"
+#include "ike/exchange/exchange.h"
+#include "ike/pair.h"
+#include "ike/receive.h"
+#include "ike/sa.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Unprotected error answers: so many at once, and so many a second (RFC 7296 2.21.4). */
+#define COMPLAINTS_BURST 20
+#define COMPLAINTS_PER_S 10
+
+struct engine *engine_new(const struct engine_options *options)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->options = *options;
+	e->error_tokens = COMPLAINTS_BURST;
+	return e;
+}
+
+static void free_pairs(struct engine *e)
+{
+	struct pair *p, *next;
+
+	HASH_ITER(hh, e->pairs, p, next) {
+		while (p->sas != NULL)
+			sa_close(e, p->sas);
+		pair_free(e, p);
+	}
+}
+
+static void free_job_refs(struct engine *e)
+{
+	struct job_ref *ref, *next;
+
+	HASH_ITER(hh, e->jobs, ref, next) {
+		HASH_DELETE(hh, e->jobs, ref);
+		free(ref);
+	}
+}
+
+void engine_free(struct engine *e)
+{
+	struct actions none;
+
+	if (e == NULL)
+		return;
+	actions_init(&none);
+	e->out = &none;
+	free_pairs(e);
+	sa_free_dead(e);
+	free_job_refs(e);
+	actions_free(&none);
+	deadlines_free(&e->deadlines);
+	cookie_wipe(&e->cookies);
+	free(e);
+}
+
+/* ---- actions ---------------------------------------------------------------------------- */
+
+static struct action *action_add(struct engine *e, enum action_kind kind)
+{
+	struct actions *out = e->out;
+
+	if (out->n == out->room) {
+		size_t room = out->room ? out->room * 2 : 16;
+		struct action *a = calloc(room, sizeof(*a));
+		if (a == NULL) {
+			out->out_of_room = true;
+			return NULL;
+		}
+		if (out->n > 0) {
+			memcpy(a, out->a, out->n * sizeof(*a));
+			wipe(out->a, out->n * sizeof(*a)); /* there may be keys in it */
+		}
+		free(out->a);
+		out->a = a;
+		out->room = room;
+	}
+	struct action *a = &out->a[out->n++];
+	memset(a, 0, sizeof(*a));
+	a->kind = kind;
+	a->group = out->group;
+	return a;
+}
+
+void act_group(struct engine *e)
+{
+	e->out->group = ++e->next_group;
+}
+
+void act_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote,
+	      struct bytes datagram)
+{
+	struct blob copy = { 0 };
+	struct action *a;
+
+	if (datagram.n == 0 || blob_copy(&copy, datagram) != 0)
+		return; /* as if it were lost on the way */
+	a = action_add(e, ACTION_SEND);
+	if (a == NULL) {
+		blob_free(&copy);
+		return;
+	}
+	a->send.local = *local;
+	a->send.remote = *remote;
+	a->send.datagram = copy;
+	e->counters.packets_out++;
+}
+
+void act_sa_add(struct engine *e, const struct sa_spec *sa)
+{
+	struct action *a = action_add(e, ACTION_SA_ADD);
+
+	if (a != NULL)
+		a->sa_add = *sa;
+}
+
+void act_sa_delete(struct engine *e, const struct sa_ref *ref, bool inbound)
+{
+	act_group(e);
+	struct action *a = action_add(e, ACTION_SA_DELETE);
+
+	if (a != NULL) {
+		a->sa_delete.ref = *ref;
+		a->sa_delete.inbound = inbound;
+	}
+}
+
+void act_nudge(struct engine *e, const struct pair *p)
+{
+	struct action *a = action_add(e, ACTION_NUDGE);
+
+	if (a != NULL) {
+		a->nudge.local = p->key.local;
+		a->nudge.remote = p->key.remote;
+	}
+}
+
+int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *handler)
+{
+	struct job_ref *ref = calloc(1, sizeof(*ref));
+	struct action *a = ref ? action_add(e, ACTION_JOB) : NULL;
+
+	if (a == NULL) {
+		free(ref);
+		job_free(job);
+		return -ENOMEM;
+	}
+	job->ticket = ref->ticket = ++e->next_ticket;
+	ref->sa = sa;
+	ref->handler = handler;
+	a->job = job;
+	HASH_ADD(hh, e->jobs, ticket, sizeof(ref->ticket), ref);
+	if (ref->hh.tbl == NULL) {
+		free(ref);
+		e->out->n--; /* the action just added */
+		job_free(job);
+		return -ENOMEM;
+	}
+	ref->next = sa->jobs;
+	sa->jobs = ref;
+	return 0;
+}
+
+void report(struct engine *e, enum report_level level, const struct pair *p,
+	    const struct ike_sa *sa, uint8_t exchange, const char *format, ...)
+{
+	struct action *a = action_add(e, ACTION_REPORT);
+	va_list args;
+
+	if (a == NULL)
+		return;
+	a->report.level = level;
+	a->report.exchange = exchange;
+	if (p != NULL) {
+		a->report.local = p->key.local;
+		a->report.remote = p->key.remote;
+	}
+	if (sa != NULL) {
+		a->report.spi_i = sa->initiator ? sa->spi_local : sa->spi_peer;
+		a->report.spi_r = sa->initiator ? sa->spi_peer : sa->spi_local;
+	}
+	va_start(args, format);
+	if (vasprintf(&a->report.text, format, args) < 0)
+		a->report.text = NULL;
+	va_end(args);
+	if (a->report.text == NULL)
+		e->out->n--;
+}
+
+int engine_random(struct engine *e, uint8_t *out, size_t n)
+{
+	return e->options.random(e->options.random_arg, out, n);
+}
+
+bool engine_may_complain(struct engine *e)
+{
+	int64_t passed = e->now.us - e->error_tokens_at.us;
+	int64_t more = passed / (1000000 / COMPLAINTS_PER_S);
+
+	if (more > 0) {
+		int64_t tokens = e->error_tokens + more;
+		e->error_tokens = tokens > COMPLAINTS_BURST ? COMPLAINTS_BURST : (unsigned)tokens;
+		e->error_tokens_at = e->now;
+	}
+	if (e->error_tokens == 0)
+		return false;
+	e->error_tokens--;
+	return true;
+}
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+static void timers(struct engine *e)
+{
+	struct deadline *d;
+
+	while ((d = deadlines_first(&e->deadlines)) != NULL && mono_reached(e->now, d->at)) {
+		deadline_disarm(&e->deadlines, d);
+		switch (d->owner) {
+		case DEADLINE_PAIR:
+			pair_timer(e, (struct pair *)((char *)d - offsetof(struct pair, deadline)));
+			break;
+		case DEADLINE_SA:
+			sa_timer(e, (struct ike_sa *)((char *)d - offsetof(struct ike_sa, deadline)));
+			break;
+		case DEADLINE_CHILD:
+			child_timer(e, (struct child *)((char *)d - offsetof(struct child, deadline)));
+			break;
+		}
+	}
+}
+
+static void acquire(struct engine *e, const struct event *event)
+{
+	const struct ip *local = &event->acquire.local, *remote = &event->acquire.remote;
+
+	e->counters.acquires++;
+	if (e->spec == NULL || spec_ruling(e->spec, remote, NULL) < RULING_OPTIONAL)
+		return;
+	struct pair *p = pair_get(e, local, remote);
+	if (p != NULL)
+		pair_acquire(e, p);
+}
+
+static void forget_job(struct ike_sa *sa, const struct job_ref *ref)
+{
+	for (struct job_ref **at = &sa->jobs; *at; at = &(*at)->next) {
+		if (*at == ref) {
+			*at = ref->next;
+			return;
+		}
+	}
+}
+
+static void job_done(struct engine *e, struct job *job)
+{
+	struct job_ref *ref;
+
+	HASH_FIND(hh, e->jobs, &job->ticket, sizeof(job->ticket), ref);
+	if (ref != NULL) {
+		HASH_DELETE(hh, e->jobs, ref);
+		if (ref->sa != NULL) {
+			forget_job(ref->sa, ref);
+			ref->handler(e, ref->sa, job);
+		}
+		free(ref);
+	}
+	job_free(job);
+}
+
+/* The kernel refused an SA: nothing half-installed stays, and the peer is told. */
+static void sa_add_failed(struct engine *e, const struct event *event)
+{
+	struct child *c = child_by_ref(e, &event->failed.ref);
+
+	if (c == NULL)
+		return;
+	struct ike_sa *sa = c->sa;
+	report(e, REPORT_ERROR, sa->pair, sa, 0, "the kernel refuses the %s SA %08x: %s",
+	       event->failed.inbound ? "inbound" : "outbound", event->failed.ref.spi,
+	       strerror(-event->failed.error));
+	if (event->failed.inbound)
+		c->in_added = false;
+	c->out_added = false; /* later in the same group, if at all */
+	if (e->settling == sa && !c->initiator) {
+		auth_answer_without_child(e, sa, NOTIFY_NO_ADDITIONAL_SAS);
+		return;
+	}
+	informational_delete_child(e, c);
+	pair_back_off(e, sa->pair);
+}
+
+static void expire_event(struct engine *e, const struct event *event)
+{
+	struct child *c = child_by_ref(e, &event->expire.ref);
+
+	if (c != NULL)
+		child_expired(e, c, event->expire.hard,
+			      ip_equal(&event->expire.ref.dst, &c->sa->local.ip));
+}
+
+static void unreachable(struct engine *e, const struct event *event)
+{
+	struct pair *p = pair_find(e, &event->unreachable.local.ip, &event->unreachable.remote.ip);
+
+	for (struct ike_sa *sa = p ? p->sas : NULL; sa; sa = sa->next) {
+		if (sa->attempt == NULL || sa->attempt->reason[0] != '\0')
+			continue;
+		/* Anybody can forge it (RFC 7296 2.4): told to people, and nothing else. */
+		snprintf(sa->attempt->reason, sizeof(sa->attempt->reason),
+			 "no answer yet; the network says: %s", strerror(-event->unreachable.error));
+	}
+}
+
+static void take_spec(struct engine *e, const struct spec *spec)
+{
+	struct pair *p, *next;
+
+	e->spec = spec;
+	HASH_ITER(hh, e->pairs, p, next) {
+		/* What was refused yesterday may be fine under another configuration. */
+		if (p->failures == 0)
+			continue;
+		p->failures = 0;
+		if (!mono_is_never(p->retry_at))
+			p->retry_at = e->now;
+		deadline_arm(&e->deadlines, &p->deadline, p->retry_at);
+	}
+}
+
+static void pair_down(struct engine *e, struct pair *p)
+{
+	struct ike_sa *next;
+
+	for (struct ike_sa *sa = p->sas; sa; sa = next) {
+		next = sa->next;
+		if (sa_is_up(sa))
+			informational_delete_sa(e, sa);
+		else if (sa->state != SA_DELETING)
+			sa_close(e, sa);
+	}
+}
+
+static void command(struct engine *e, const struct event *event)
+{
+	const struct ip *local = &event->command.local, *remote = &event->command.remote;
+	struct pair *p = NULL, *next;
+
+	if (event->command.command == COMMAND_UP) {
+		if (local->family == 0 || e->spec == NULL)
+			return;
+		p = pair_get(e, local, remote);
+		if (p != NULL && !pair_is_connecting(p) && pair_live_child(p) == NULL) {
+			pair_clear_back_off(e, p);
+			pair_initiate(e, p);
+		}
+		return;
+	}
+	HASH_ITER(hh, e->pairs, p, next) {
+		if (!ip_equal(&p->key.remote, remote) ||
+		    (local->family != 0 && !ip_equal(&p->key.local, local)))
+			continue;
+		if (event->command.command == COMMAND_DOWN)
+			pair_down(e, p);
+		else
+			for (struct child *c = pair_live_child(p); c; c = NULL) {
+				c->want_rekey = true;
+				sa_work(e, c->sa);
+			}
+	}
+}
+
+static void shut_down(struct engine *e)
+{
+	struct pair *p, *next;
+
+	e->shutting_down = true;
+	HASH_ITER(hh, e->pairs, p, next) {
+		pair_down(e, p);
+		while (p->sas != NULL) /* nobody waits for the answers */
+			sa_close(e, p->sas);
+	}
+}
+
+/* An answered IKE_AUTH left the house: what only the handshake needed can go. */
+static void settle(struct engine *e, const struct event *event)
+{
+	struct ike_sa *sa = e->settling;
+
+	if (sa == NULL || event->kind == EVENT_FAILED)
+		return;
+	e->settling = NULL;
+	handshake_free(sa->hs);
+	sa->hs = NULL;
+}
+
+static void free_idle_pairs(struct engine *e)
+{
+	/* Only pairs that lost an SA in this step can have become idle. */
+	for (struct ike_sa *sa = e->dead; sa; sa = sa->next)
+		for (struct ike_sa *other = sa->next; other; other = other->next)
+			if (other->pair == sa->pair)
+				other->pair = NULL;
+	for (struct ike_sa *sa = e->dead; sa; sa = sa->next)
+		if (sa->pair != NULL)
+			pair_release(e, sa->pair);
+}
+
+int engine_step(struct engine *e, struct mono now, const struct event *event, struct actions *out)
+{
+	actions_clear(out);
+	if (now.us > e->now.us) /* time never runs backwards here, whatever the caller's clock does */
+		e->now = now;
+	e->out = out;
+	act_group(e);
+	settle(e, event);
+	switch (event->kind) {
+	case EVENT_TIMER:
+		break;
+	case EVENT_PACKET:
+		receive(e, &event->packet.local, &event->packet.remote, event->packet.datagram,
+			event->packet.n);
+		break;
+	case EVENT_ACQUIRE:
+		acquire(e, event);
+		break;
+	case EVENT_EXPIRE:
+		expire_event(e, event);
+		break;
+	case EVENT_MAPPING:
+		break;
+	case EVENT_JOB_DONE:
+		job_done(e, event->job_done.job);
+		break;
+	case EVENT_FAILED:
+		sa_add_failed(e, event);
+		break;
+	case EVENT_UNREACHABLE:
+		unreachable(e, event);
+		break;
+	case EVENT_SPEC:
+		take_spec(e, event->spec.spec);
+		break;
+	case EVENT_COMMAND:
+		command(e, event);
+		break;
+	case EVENT_SHUTDOWN:
+		shut_down(e);
+		break;
+	}
+	if (event->kind != EVENT_FAILED)
+		timers(e);
+	free_idle_pairs(e);
+	sa_free_dead(e);
+	const struct deadline *first = deadlines_first(&e->deadlines);
+	out->deadline = first ? first->at : MONO_NEVER;
+	e->out = NULL;
+	return out->out_of_room ? -ENOMEM : 0;
+}

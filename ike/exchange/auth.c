@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE_AUTH with one transport-mode CHILD_SA, RFC 7296 1.2, 2.15, 2.21.2. */
+#include "ike/auth.h"
+
+#include "ike/child.h"
+#include "ike/exchange/exchange.h"
+#include "ike/pair.h"
+#include "ike/sa.h"
+#include "ike/ts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Outbound SA of a responder at first contact: about one round trip, within these bounds. */
+#define OUT_WAIT_MIN_US INT64_C(200000)
+#define OUT_WAIT_MAX_US INT64_C(2000000)
+
+/* ---- both sides ------------------------------------------------------------------------- */
+
+static void put_spi(uint8_t out[static 4], uint32_t spi)
+{
+	for (int i = 0; i < 4; i++)
+		out[i] = (uint8_t)(spi >> (24 - 8 * i));
+}
+
+static uint32_t get_spi(struct bytes b)
+{
+	struct reader r = reader_of(b);
+	return read_u32(&r);
+}
+
+/* The peer has shown who it is (or not). Takes the certificate's description from the job. */
+static bool verdict_good(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct cert_info *info;
+
+	if (job->verdict != VERDICT_GOOD) {
+		report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_AUTH, "peer not trusted: %s: %s",
+		       verdict_name(job->verdict), job->text);
+		return false;
+	}
+	info = malloc(sizeof(*info));
+	if (info != NULL)
+		*info = job->leaf;
+	free(sa->peer_cert);
+	sa->peer_cert = info;
+	return true;
+}
+
+static void why_of(const struct job *job, char *out, size_t size)
+{
+	snprintf(out, size, "%s%s%s", verdict_name(job->verdict), job->text[0] ? ": " : "",
+		 job->text);
+}
+
+/* Keys of the CHILD_SA that IKE_AUTH made: KEYMAT without a new Diffie-Hellman (2.17). */
+static int derive_child(struct ike_sa *sa, struct child *c)
+{
+	return child_derive(c, BYTES_NONE, blob_view(&sa->hs->ni), blob_view(&sa->hs->nr));
+}
+
+static void settle(struct ike_sa *sa)
+{
+	handshake_free(sa->hs);
+	sa->hs = NULL;
+}
+
+/* When an IKE SA shall be rekeyed: up to a tenth earlier, by chance. */
+static void plan_rekey(struct engine *e, struct ike_sa *sa)
+{
+	uint16_t fuzz = 0;
+	int64_t life = INT64_C(1000000) * e->spec->ike_lifetime_s;
+
+	if (life == 0 || engine_random(e, (uint8_t *)&fuzz, sizeof(fuzz)) != 0)
+		return;
+	sa->rekey_at = mono_after(e->now, life - life / 10 * fuzz / 65536);
+}
+
+/* ---- initiator -------------------------------------------------------------------------- */
+
+static void encode_child_offer(const struct engine *e, const struct ike_sa *sa,
+			       const struct child *c, struct builder *b)
+{
+	struct proposal_spec offer[SPEC_PROPOSALS];
+	size_t n = proposal_without_ke(e->spec->esp, e->spec->n_esp, offer);
+	const struct ts tsi = ts_host(&sa->local.ip), tsr = ts_host(&sa->remote.ip);
+	uint8_t spi[4];
+
+	put_spi(spi, c->spi_in);
+	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_USE_TRANSPORT_MODE, BYTES_NONE);
+	sa_encode(b, PROTO_ESP, BYTES(spi, sizeof(spi)), offer, n);
+	ts_encode(b, PAYLOAD_TSI, &tsi, 1);
+	ts_encode(b, PAYLOAD_TSR, &tsr, 1);
+}
+
+static void auth_send(struct engine *e, struct ike_sa *sa)
+{
+	struct chain c;
+
+	sa->hs->child = child_new(e, sa, true);
+	if (sa->hs->child == NULL || !chain_open(&c)) {
+		sa_fail(e, sa, 0, false, "cannot build IKE_AUTH: out of memory");
+		return;
+	}
+	auth_encode_ours(e, sa, &c.b);
+	auth_encode_certreq(e, &c.b);
+	/*
+	 * RFC 7296 2.4. Others than ikemesh apply it to every address of the same identity, and a
+	 * whole fleet may share one: never to them.
+	 */
+	if (sa->peer_ikemesh && !pair_has_other_sa(sa->pair, sa))
+		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
+	encode_child_offer(e, sa, sa->hs->child, &c.b);
+	sa_set_state(e, sa, SA_I_AUTH);
+	if (sa_request(e, sa, EXCHANGE_IKE_AUTH, &c) != 0)
+		sa_fail(e, sa, 0, false, "cannot build IKE_AUTH");
+}
+
+/* A certificate exchanged by a reload while its key was signing: sign again with the new one. */
+static bool credential_changed(const struct engine *e, const struct job *job)
+{
+	return job->credential != e->spec->credential.generation;
+}
+
+static void sign_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	if (job->result != 0) {
+		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", strerror(-job->result));
+	} else if (credential_changed(e, job)) {
+		auth_ask(e, sa);
+	} else {
+		sa->hs->signature = job->signature;
+		job->signature = (struct blob){ 0 };
+		auth_send(e, sa);
+	}
+}
+
+void auth_ask(struct engine *e, struct ike_sa *sa)
+{
+	struct job *job;
+
+	sa_stage(sa, STAGE_AUTH);
+	/* RFC 7296 2.23: behind a NAT the port changes for all that follows. */
+	if (sa->nat_local || sa->nat_remote || sa->encap) {
+		sa->local.port = e->options.port_natt;
+		sa->remote.port = e->options.port_natt;
+	}
+	if (!auth_choose_scheme(e, sa)) {
+		sa_fail(e, sa, 0, false, "peer accepts no signature that our key can make");
+		return;
+	}
+	job = auth_sign_job(e, sa);
+	sa_set_state(e, sa, SA_I_SIGN);
+	if (job == NULL || act_job(e, sa, job, sign_done_i) != 0)
+		sa_fail(e, sa, 0, false, "cannot sign: out of memory");
+}
+
+static void auth_give_up(struct engine *e, struct ike_sa *sa)
+{
+	sa_fail(e, sa, 0, false, "no answer to IKE_AUTH after %u tries", sa->window.tries);
+}
+
+/* First error notify of an answer; 0 if there is none. */
+static uint16_t error_of(const struct payloads *ps)
+{
+	for (size_t i = 0; i < ps->n; i++) {
+		struct notify_view n;
+		if (ps->p[i].type == PAYLOAD_NOTIFY && notify_decode(ps->p[i].body, &n) &&
+		    n.type < NOTIFY_FIRST_STATUS)
+			return n.type;
+	}
+	return 0;
+}
+
+static const char *meaning(uint16_t notify)
+{
+	switch (notify) {
+	case NOTIFY_AUTHENTICATION_FAILED:
+		return "peer does not accept our certificate or signature";
+	case NOTIFY_NO_PROPOSAL_CHOSEN:
+		return "no common ESP proposal";
+	case NOTIFY_TS_UNACCEPTABLE:
+		return "peer has no policy for traffic between these two addresses";
+	default:
+		return "peer refused";
+	}
+}
+
+/* What the answer says of the CHILD_SA; 0: fine, else the notify that fits, with *why. */
+static uint16_t take_child(const struct engine *e, struct ike_sa *sa, const struct payloads *ps,
+			   const char **why)
+{
+	const struct payload *sap = payloads_find(ps, PAYLOAD_SA), *tsip = payloads_find(ps, PAYLOAD_TSI),
+			     *tsrp = payloads_find(ps, PAYLOAD_TSR);
+	struct proposal_spec offer[SPEC_PROPOSALS];
+	size_t n = proposal_without_ke(e->spec->esp, e->spec->n_esp, offer);
+	struct child *c = sa->hs->child;
+	struct notify_view transport;
+	struct ts_list tsi, tsr;
+	struct ts local, remote;
+	struct chosen chosen;
+	struct sa_view v;
+	uint16_t error = error_of(ps);
+
+	*why = meaning(error);
+	if (error != 0)
+		return error;
+	*why = "peer's answer has no complete CHILD_SA";
+	if (!sap || !tsip || !tsrp || !sa_decode(sap->body, &v) || !ts_decode(tsip->body, &tsi) ||
+	    !ts_decode(tsrp->body, &tsr))
+		return NOTIFY_INVALID_SYNTAX;
+	*why = "peer chose tunnel mode (USE_TRANSPORT_MODE is missing in its answer)";
+	if (!notify_find(ps, NOTIFY_USE_TRANSPORT_MODE, &transport))
+		return NOTIFY_NO_PROPOSAL_CHOSEN;
+	*why = "peer chose an ESP proposal that we did not offer";
+	if (!proposal_accept(offer, n, PROTO_ESP, false, &v, &chosen) || chosen.spi.n != 4 ||
+	    !esp_suite_of(&chosen, &c->suite))
+		return NOTIFY_NO_PROPOSAL_CHOSEN;
+	*why = "peer's traffic selectors are not the two addresses of the pair";
+	if (!ts_accept(&tsi, &sa->local.ip, &local) || !ts_accept(&tsr, &sa->remote.ip, &remote) ||
+	    local.protocol != remote.protocol)
+		return NOTIFY_TS_UNACCEPTABLE;
+	c->spi_out = get_spi(chosen.spi);
+	child_set_selectors(c, &local, &remote);
+	return 0;
+}
+
+/* Our own refusal after the peer did its part: the IKE SA without a CHILD_SA serves nobody. */
+static void refuse_child(struct engine *e, struct ike_sa *sa, uint16_t notify, const char *why)
+{
+	sa_stage(sa, STAGE_CHILD);
+	if (sa->hs->child != NULL)
+		child_remove(e, sa->hs->child);
+	sa_fail_softly(e, sa, notify, false, SA_UP, "CHILD_SA: %s: %s", notify_name(notify), why);
+	informational_delete_sa(e, sa);
+}
+
+static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct handshake *hs = sa->hs;
+	char why[ATTEMPT_TEXT_LEN - 40];
+
+	if (!verdict_good(e, sa, job)) {
+		why_of(job, why, sizeof(why));
+		sa_fail_softly(e, sa, NOTIFY_AUTHENTICATION_FAILED, true, SA_UP,
+			       "AUTHENTICATION_FAILED: %s", why);
+		/* RFC 7296 2.21.2: told in an exchange of its own. */
+		informational_notify(e, sa, NOTIFY_AUTHENTICATION_FAILED);
+		return;
+	}
+	if (hs->child_error != 0) {
+		refuse_child(e, sa, hs->child_error, hs->hint);
+		return;
+	}
+	if (derive_child(sa, hs->child) != 0) {
+		sa_fail(e, sa, 0, false, "cannot derive keys of the CHILD_SA");
+		return;
+	}
+	struct child *c = hs->child;
+	plan_rekey(e, sa);
+	sa_established(e, sa);
+	child_install(e, c);
+	settle(sa);
+	sa_work(e, sa);
+}
+
+static void auth_take(struct engine *e, struct ike_sa *sa, const struct inbound *m)
+{
+	struct handshake *hs = sa->hs;
+	const char *why = "";
+	struct job *job;
+
+	if (sa->state != SA_I_AUTH)
+		return;
+	sa_request_done(e, sa);
+	uint16_t error = error_of(m->payloads);
+	if (payloads_find(m->payloads, PAYLOAD_AUTH) == NULL && error != 0) {
+		sa_fail(e, sa, error, false, "peer refused IKE_AUTH: %s: %s", notify_name(error),
+			meaning(error));
+		return;
+	}
+	hs->child_error = take_child(e, sa, m->payloads, &why);
+	if (hs->child_error != 0)
+		snprintf(hs->hint, sizeof(hs->hint), "%s", why);
+	uint16_t bad = auth_verify_job(e, sa, m->payloads, &job, &why);
+	if (bad != 0) {
+		sa_fail_softly(e, sa, bad, true, SA_UP, "%s: %s", notify_name(bad), why);
+		informational_notify(e, sa, NOTIFY_AUTHENTICATION_FAILED);
+		return;
+	}
+	sa_set_state(e, sa, SA_I_VERIFY);
+	if (act_job(e, sa, job, verify_done_i) != 0)
+		sa_fail(e, sa, 0, false, "out of memory");
+}
+
+/* ---- responder -------------------------------------------------------------------------- */
+
+/* Decides on the CHILD_SA that the request asks for; 0 or the notify that refuses it. */
+static uint16_t judge_child(struct engine *e, struct ike_sa *sa, const struct payloads *ps,
+			    const char **why)
+{
+	const struct payload *sap = payloads_find(ps, PAYLOAD_SA), *tsip = payloads_find(ps, PAYLOAD_TSI),
+			     *tsrp = payloads_find(ps, PAYLOAD_TSR);
+	struct handshake *hs = sa->hs;
+	struct notify_view transport;
+	struct ts_list tsi, tsr;
+	struct chosen chosen;
+	struct esp_suite suite;
+	struct sa_view v;
+
+	*why = "malformed SA or traffic selectors";
+	if (!sap || !tsip || !tsrp || !sa_decode(sap->body, &v) || !ts_decode(tsip->body, &tsi) ||
+	    !ts_decode(tsrp->body, &tsr))
+		return NOTIFY_INVALID_SYNTAX;
+	*why = "peer's address is not in ipsec_subnets, or in no_ipsec_subnets";
+	if (spec_ruling(e->spec, &sa->remote.ip, NULL) < RULING_OPTIONAL)
+		return NOTIFY_TS_UNACCEPTABLE;
+	*why = "peer asks for tunnel mode; only transport mode is supported";
+	if (!notify_find(ps, NOTIFY_USE_TRANSPORT_MODE, &transport))
+		return NOTIFY_NO_PROPOSAL_CHOSEN;
+	*why = "no common ESP proposal";
+	if (!proposal_choose(e->spec->esp, e->spec->n_esp, PROTO_ESP, false, &v, &chosen) ||
+	    chosen.spi.n != 4 || !esp_suite_of(&chosen, &suite))
+		return NOTIFY_NO_PROPOSAL_CHOSEN;
+	*why = "peer asks for traffic of other addresses than its own and ours";
+	if (!ts_narrow(&tsi, &tsr, &sa->remote.ip, &sa->local.ip, &hs->tsi, &hs->tsr))
+		return NOTIFY_TS_UNACCEPTABLE;
+	hs->child = child_new(e, sa, false);
+	*why = "out of memory";
+	if (hs->child == NULL)
+		return NOTIFY_NO_ADDITIONAL_SAS;
+	hs->child->suite = suite;
+	hs->child->spi_out = get_spi(chosen.spi);
+	child_set_selectors(hs->child, &hs->tsr, &hs->tsi);
+	memcpy(hs->child_t, chosen.t, sizeof(hs->child_t));
+	hs->child_n = chosen.n;
+	hs->child_number = chosen.number;
+	return 0;
+}
+
+static void encode_child_answer(const struct handshake *hs, struct builder *b)
+{
+	uint8_t spi[4];
+
+	put_spi(spi, hs->child->spi_in);
+	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_USE_TRANSPORT_MODE, BYTES_NONE);
+	sa_encode_chosen(b, hs->child_number, PROTO_ESP, BYTES(spi, sizeof(spi)), hs->child_t,
+			 hs->child_n);
+	ts_encode(b, PAYLOAD_TSI, &hs->tsi, 1);
+	ts_encode(b, PAYLOAD_TSR, &hs->tsr, 1);
+}
+
+/* IDr, CERT, AUTH and the CHILD_SA or the notify that refuses it. */
+static int send_answer(struct engine *e, struct ike_sa *sa)
+{
+	struct handshake *hs = sa->hs;
+	struct chain c;
+
+	if (!chain_open(&c))
+		return -ENOMEM;
+	auth_encode_ours(e, sa, &c.b);
+	if (hs->child_error != 0)
+		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, hs->child_error, BYTES_NONE);
+	else if (hs->child != NULL)
+		encode_child_answer(hs, &c.b);
+	return sa_reply(e, sa, EXCHANGE_IKE_AUTH, &c);
+}
+
+static int64_t out_wait(const struct ike_sa *sa)
+{
+	int64_t us = 2 * sa->rtt_us;
+
+	if (us < OUT_WAIT_MIN_US)
+		return OUT_WAIT_MIN_US;
+	return us > OUT_WAIT_MAX_US ? OUT_WAIT_MAX_US : us;
+}
+
+static void establish_r(struct engine *e, struct ike_sa *sa)
+{
+	struct handshake *hs = sa->hs;
+
+	if (hs->initial_contact)
+		pair_initial_contact(e, sa->pair, sa);
+	plan_rekey(e, sa);
+	if (hs->child_error != 0)
+		sa_note_child_failure(sa, hs->child_error, hs->hint);
+	sa_established(e, sa);
+	if (hs->child != NULL && derive_child(sa, hs->child) != 0) {
+		child_remove(e, hs->child);
+		hs->child_error = NOTIFY_NO_ADDITIONAL_SAS;
+	}
+	/* [SA_ADD inbound, SEND answer] stand and fall together; see auth_answer_without_child. */
+	if (hs->child != NULL)
+		child_install_inbound(e, hs->child, out_wait(sa));
+	if (send_answer(e, sa) != 0) {
+		sa_close(e, sa);
+		return;
+	}
+	e->settling = sa;
+}
+
+static void sign_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	if (job->result == 0 && credential_changed(e, job)) {
+		struct job *again = auth_sign_job(e, sa);
+		if (again == NULL || act_job(e, sa, again, sign_done_r) != 0)
+			sa_fail(e, sa, 0, false, "cannot sign: out of memory");
+		return;
+	}
+	if (job->result != 0) {
+		sa_reply_notify(e, sa, EXCHANGE_IKE_AUTH, NOTIFY_AUTHENTICATION_FAILED, BYTES_NONE);
+		sa_fail_softly(e, sa, NOTIFY_AUTHENTICATION_FAILED, true, SA_LINGERS,
+			       "cannot sign with our key: %s", strerror(-job->result));
+		return;
+	}
+	sa->hs->signature = job->signature;
+	job->signature = (struct blob){ 0 };
+	establish_r(e, sa);
+}
+
+static void refuse_peer(struct engine *e, struct ike_sa *sa, uint16_t notify, const char *why)
+{
+	if (sa->hs->child != NULL)
+		child_remove(e, sa->hs->child);
+	sa_reply_notify(e, sa, EXCHANGE_IKE_AUTH, notify, BYTES_NONE);
+	sa_fail_softly(e, sa, notify, true, SA_LINGERS, "%s: %s", notify_name(notify), why);
+}
+
+static void verify_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	char why[ATTEMPT_TEXT_LEN - 40];
+
+	if (!verdict_good(e, sa, job)) {
+		why_of(job, why, sizeof(why));
+		refuse_peer(e, sa, NOTIFY_AUTHENTICATION_FAILED, why);
+		return;
+	}
+	if (!auth_choose_scheme(e, sa)) {
+		refuse_peer(e, sa, NOTIFY_AUTHENTICATION_FAILED,
+			    "peer accepts no signature that our key can make");
+		return;
+	}
+	struct job *sign = auth_sign_job(e, sa);
+	sa_set_state(e, sa, SA_R_SIGN);
+	if (sign == NULL || act_job(e, sa, sign, sign_done_r) != 0)
+		sa_fail(e, sa, 0, false, "cannot sign: out of memory");
+}
+
+/* RFC 7296 2.23: the initiator chooses the port; from here on we answer where it speaks from. */
+static void follow(struct ike_sa *sa, const struct inbound *m)
+{
+	sa->local = *m->local;
+	sa->remote = *m->remote;
+}
+
+static bool is_childless(const struct payloads *ps)
+{
+	return !payloads_find(ps, PAYLOAD_SA) && !payloads_find(ps, PAYLOAD_TSI) &&
+	       !payloads_find(ps, PAYLOAD_TSR);
+}
+
+static void auth_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)
+{
+	struct handshake *hs = sa->hs;
+	struct notify_view n;
+	const char *why = "";
+	struct job *job;
+
+	if (sa->state != SA_R_INIT) {
+		if (sa->state == SA_UP) /* a second IKE_AUTH makes no sense (RFC 7296 2.21.3) */
+			sa_reply_notify(e, sa, EXCHANGE_IKE_AUTH, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
+		return;
+	}
+	follow(sa, m);
+	sa->rtt_us = e->now.us - hs->sent_at.us;
+	hs->initial_contact = notify_find(m->payloads, NOTIFY_INITIAL_CONTACT, &n);
+	hs->no_child = is_childless(m->payloads); /* RFC 6023 */
+	uint16_t bad = auth_verify_job(e, sa, m->payloads, &job, &why);
+	if (bad != 0) {
+		refuse_peer(e, sa, bad, why);
+		return;
+	}
+	if (!hs->no_child) {
+		hs->child_error = judge_child(e, sa, m->payloads, &why);
+		if (hs->child_error != 0) {
+			snprintf(hs->hint, sizeof(hs->hint), "%s", why);
+			report(e, REPORT_ERROR, sa->pair, sa, EXCHANGE_IKE_AUTH,
+			       "peer's CHILD_SA refused: %s: %s", notify_name(hs->child_error), why);
+		}
+	}
+	sa_set_state(e, sa, SA_R_VERIFY);
+	if (act_job(e, sa, job, verify_done_r) != 0)
+		sa_fail(e, sa, 0, false, "out of memory");
+}
+
+void auth_answer_without_child(struct engine *e, struct ike_sa *sa, uint16_t notify)
+{
+	struct handshake *hs = sa->hs;
+
+	if (hs == NULL)
+		return;
+	if (hs->child != NULL)
+		child_remove(e, hs->child);
+	hs->child_error = notify;
+	act_group(e);
+	if (send_answer(e, sa) != 0)
+		sa_close(e, sa);
+}
+
+const struct exchange exchange_auth = {
+	.type = EXCHANGE_IKE_AUTH,
+	.answer = auth_answer,
+	.take = auth_take,
+	.give_up = auth_give_up,
+};

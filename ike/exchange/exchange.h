@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The exchanges. Each lives in a file of its own with its functions side by side: ask (send the
+ * request), answer (a request came), take (the answer came), give up (no answer ever came).
+ */
+#ifndef IKEMESH_IKE_EXCHANGE_EXCHANGE_H
+#define IKEMESH_IKE_EXCHANGE_EXCHANGE_H
+
+#include "ike/core.h"
+
+/* A protected message: inner payloads, already judged. Views live as long as the event. */
+struct inbound {
+	const struct ike_header *header;
+	const struct payloads *payloads;
+	const struct endpoint *local, *remote; /* as this datagram came */
+};
+
+struct exchange {
+	uint8_t type;
+	void (*answer)(struct engine *e, struct ike_sa *sa, const struct inbound *m);
+	void (*take)(struct engine *e, struct ike_sa *sa, const struct inbound *m);
+	void (*give_up)(struct engine *e, struct ike_sa *sa);
+};
+
+/* Protected exchanges; NULL for an unknown type. IKE_SA_INIT has functions of its own below. */
+const struct exchange *exchange_by_type(uint8_t type);
+extern const struct exchange exchange_auth, exchange_create_child, exchange_informational;
+
+/* init.c */
+struct init_request {
+	const struct ike_header *header;
+	const struct payloads *payloads;
+	const struct endpoint *local, *remote;
+	struct bytes datagram;
+};
+void init_ask(struct engine *e, struct ike_sa *sa, uint16_t group);
+void init_answer(struct engine *e, const struct init_request *m);
+void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m);
+void init_give_up(struct engine *e, struct ike_sa *sa);
+
+/* auth.c */
+void auth_ask(struct engine *e, struct ike_sa *sa);
+/* The kernel refused the CHILD_SA before the answer left: answer without one. */
+void auth_answer_without_child(struct engine *e, struct ike_sa *sa, uint16_t notify);
+
+/* informational.c */
+void informational_delete_sa(struct engine *e, struct ike_sa *sa);
+void informational_delete_child(struct engine *e, struct child *c);
+void informational_notify(struct engine *e, struct ike_sa *sa, uint16_t notify);
+void informational_probe(struct engine *e, struct ike_sa *sa);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* INFORMATIONAL: DELETE, liveness, late errors. RFC 7296 1.4, 2.21, 2.25. */
+#include "ike/child.h"
+#include "ike/exchange/exchange.h"
+#include "ike/pair.h"
+#include "ike/sa.h"
+
+#include <stdio.h>
+
+/* ---- ask -------------------------------------------------------------------------------- */
+
+static void ask(struct engine *e, struct ike_sa *sa, struct chain *c)
+{
+	if (sa_request(e, sa, EXCHANGE_INFORMATIONAL, c) != 0)
+		sa_close(e, sa);
+}
+
+void informational_delete_sa(struct engine *e, struct ike_sa *sa)
+{
+	struct chain c;
+
+	/* RFC 7296 1.4.1: deleting the IKE SA takes its children along. */
+	while (sa->children != NULL)
+		child_remove(e, sa->children);
+	if (sa->window.request_out) {
+		sa->want_delete = true;
+		return;
+	}
+	if (!chain_open(&c)) {
+		sa_close(e, sa);
+		return;
+	}
+	delete_encode(&c.b, PROTO_IKE, NULL, 0);
+	sa_set_state(e, sa, SA_DELETING);
+	ask(e, sa, &c);
+}
+
+void informational_delete_child(struct engine *e, struct child *child)
+{
+	struct ike_sa *sa = child->sa;
+	struct chain c;
+
+	if (sa->window.request_out || !chain_open(&c)) {
+		child->want_delete = true;
+		return;
+	}
+	child->want_delete = false;
+	child->state = CHILD_DELETING;
+	if (child->out_added) { /* we stop sending on it now; receiving ends with the answer */
+		const struct sa_ref ref = child_ref(child, false);
+		act_sa_delete(e, &ref, false);
+		child->out_added = false;
+	}
+	child->out_waits = false;
+	delete_encode(&c.b, PROTO_ESP, &child->spi_in, 1);
+	ask(e, sa, &c);
+}
+
+void informational_notify(struct engine *e, struct ike_sa *sa, uint16_t notify)
+{
+	struct chain c;
+
+	while (sa->children != NULL)
+		child_remove(e, sa->children);
+	if (!chain_open(&c)) {
+		sa_close(e, sa);
+		return;
+	}
+	notify_encode(&c.b, PROTO_NONE, BYTES_NONE, notify, BYTES_NONE);
+	sa_set_state(e, sa, SA_DELETING);
+	ask(e, sa, &c);
+}
+
+void informational_probe(struct engine *e, struct ike_sa *sa)
+{
+	struct chain c;
+
+	if (!sa->window.request_out && chain_open(&c))
+		ask(e, sa, &c);
+}
+
+/* ---- answer ----------------------------------------------------------------------------- */
+
+/*
+ * RFC 7296 1.4.1: for each of the peer's SPIs our own half is named in the answer and goes. One
+ * whose DELETE of ours is under way is not named again.
+ */
+static size_t delete_children(struct engine *e, struct ike_sa *sa, const struct delete_view *d,
+			      uint32_t *ours, size_t room)
+{
+	struct reader r = reader_of(d->spis);
+	size_t n = 0;
+
+	for (uint16_t i = 0; i < d->count; i++) {
+		uint32_t spi = read_u32(&r);
+		struct child *c = sa->children;
+		while (c != NULL && c->spi_out != spi)
+			c = c->next;
+		if (c == NULL)
+			continue;
+		if (c->state != CHILD_DELETING && n < room)
+			ours[n++] = c->spi_in;
+		report(e, REPORT_NOTICE, sa->pair, sa, EXCHANGE_INFORMATIONAL,
+		       "peer deleted CHILD_SA {%u}", c->number);
+		child_remove(e, c);
+	}
+	return n;
+}
+
+struct findings {
+	bool delete_sa;
+	uint16_t error;
+	uint32_t spis[32];
+	size_t n;
+};
+
+static void examine(struct engine *e, struct ike_sa *sa, const struct payloads *ps,
+		    struct findings *f)
+{
+	for (size_t i = 0; i < ps->n; i++) {
+		struct delete_view d;
+		struct notify_view n;
+		if (ps->p[i].type == PAYLOAD_DELETE && delete_decode(ps->p[i].body, &d)) {
+			if (d.protocol == PROTO_IKE)
+				f->delete_sa = true;
+			else if (d.protocol == PROTO_ESP)
+				f->n += delete_children(e, sa, &d, f->spis + f->n,
+							sizeof(f->spis) / sizeof(f->spis[0]) -
+								f->n);
+		} else if (ps->p[i].type == PAYLOAD_NOTIFY && notify_decode(ps->p[i].body, &n) &&
+			   n.type < NOTIFY_FIRST_STATUS && f->error == 0) {
+			f->error = n.type;
+		}
+	}
+}
+
+static void gone(struct engine *e, struct ike_sa *sa)
+{
+	while (sa->children != NULL)
+		child_remove(e, sa->children);
+	/* Not closed at once: the peer may miss our answer and ask again. */
+	sa_set_state(e, sa, SA_LINGERS);
+}
+
+/* RFC 7296 2.21.2: the initiator found our authentication wanting after we had let it in. */
+static bool peer_rejects_us(uint16_t error)
+{
+	return error == NOTIFY_AUTHENTICATION_FAILED || error == NOTIFY_INVALID_SYNTAX ||
+	       error == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD;
+}
+
+static void remember_rejection(struct engine *e, struct ike_sa *sa, uint16_t error)
+{
+	struct status_attempt *a = sa->pair->attempts[0];
+
+	report(e, REPORT_ERROR, sa->pair, sa, EXCHANGE_INFORMATIONAL,
+	       "peer ends the IKE SA: %s%s", notify_name(error),
+	       error == NOTIFY_AUTHENTICATION_FAILED ? " (it does not trust our certificate)" : "");
+	if (a == NULL || a->failed)
+		return;
+	a->failed = true;
+	a->stage = STAGE_AUTH;
+	a->notify = error;
+	a->ended_at = e->now;
+	snprintf(a->reason, sizeof(a->reason), "peer sent %s after the handshake", notify_name(error));
+}
+
+static void informational_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)
+{
+	struct findings f = { 0 };
+	struct chain c;
+
+	examine(e, sa, m->payloads, &f);
+	if (!chain_open(&c)) {
+		sa_close(e, sa);
+		return;
+	}
+	if (f.n > 0)
+		delete_encode(&c.b, PROTO_ESP, f.spis, f.n);
+	if (sa_reply(e, sa, EXCHANGE_INFORMATIONAL, &c) != 0) {
+		sa_close(e, sa);
+		return;
+	}
+	if (f.delete_sa) {
+		report(e, REPORT_NOTICE, sa->pair, sa, EXCHANGE_INFORMATIONAL,
+		       "peer deleted IKE SA [%u]", sa->number);
+		gone(e, sa);
+	} else if (peer_rejects_us(f.error)) {
+		remember_rejection(e, sa, f.error);
+		gone(e, sa);
+	} else {
+		/* An empty request right after the handshake says that the peer receives. */
+		for (struct child *child = sa->children; child; child = child->next)
+			if (child->out_waits && m->payloads->n == 0)
+				child_install_outbound(e, child);
+	}
+}
+
+/* ---- take, give up ---------------------------------------------------------------------- */
+
+static void informational_take(struct engine *e, struct ike_sa *sa, const struct inbound *m)
+{
+	struct child *next;
+
+	(void)m; /* whatever the peer says to a DELETE, the thing is gone */
+	sa_request_done(e, sa);
+	if (sa->state == SA_DELETING) {
+		sa_close(e, sa);
+		return;
+	}
+	for (struct child *c = sa->children; c; c = next) {
+		next = c->next;
+		if (c->state == CHILD_DELETING)
+			child_remove(e, c);
+	}
+	sa_work(e, sa);
+}
+
+static void informational_give_up(struct engine *e, struct ike_sa *sa)
+{
+	/* RFC 7296 2.4: no answer to a request means that the IKE SA is dead, and all its children. */
+	report(e, sa->state == SA_DELETING ? REPORT_INFO : REPORT_WARNING, sa->pair, sa,
+	       EXCHANGE_INFORMATIONAL, "no answer to INFORMATIONAL after %u tries: IKE SA [%u] closed",
+	       sa->window.tries, sa->number);
+	sa_close(e, sa);
+}
+
+const struct exchange exchange_informational = {
+	.type = EXCHANGE_INFORMATIONAL,
+	.answer = informational_answer,
+	.take = informational_take,
+	.give_up = informational_give_up,
+};

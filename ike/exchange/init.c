@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE_SA_INIT, RFC 7296 1.2: the only exchange in the clear. Nothing in it is trusted. */
+#include "ike/auth.h"
+#include "ike/exchange/exchange.h"
+#include "ike/natd.h"
+#include "ike/pair.h"
+#include "ike/sa.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NONCE_LEN 32       /* RFC 7296 2.10: at least half the key size of the prf */
+#define RESTARTS_MAX 5     /* COOKIE and INVALID_KE_PAYLOAD answers that we follow in one attempt */
+#define COOKIE_HALF_OPEN 30      /* in all: from here on cookies are asked for */
+#define COOKIE_HALF_OPEN_PEER 3  /* from one address */
+#define HALF_OPEN_MAX 1000       /* in all: beyond, silence (RFC 8019 4.2) */
+
+/* Tells an ikemesh peer from others: the first 16 octets of SHA-256("ikemesh 1"). */
+static const uint8_t vendor_id[16] = { 0x0a, 0x10, 0x9b, 0xb3, 0xdf, 0x1b, 0x7f, 0xaa,
+				       0x75, 0x3f, 0x4d, 0xd6, 0x58, 0x31, 0x20, 0x73 };
+
+/* RFC 7427 4: what we can verify. */
+static const uint8_t hash_list[] = { 0, HASH_SHA2_256, 0, HASH_SHA2_384, 0, HASH_SHA2_512,
+				     0, HASH_IDENTITY };
+
+/* ---- both sides ------------------------------------------------------------------------- */
+
+static bool is_ikemesh(const struct payloads *ps)
+{
+	for (size_t i = 0; i < ps->n; i++)
+		if (ps->p[i].type == PAYLOAD_VENDOR &&
+		    bytes_equal(ps->p[i].body, BYTES(vendor_id, sizeof(vendor_id))))
+			return true;
+	return false;
+}
+
+static uint32_t hashes_of(const struct payloads *ps)
+{
+	struct notify_view n;
+	uint32_t mask = 0;
+
+	if (!notify_find(ps, NOTIFY_SIGNATURE_HASH_ALGORITHMS, &n))
+		return 0;
+	struct reader r = reader_of(n.data);
+	while (r.left >= 2) {
+		uint16_t id = read_u16(&r);
+		if (id < 32)
+			mask |= 1u << id;
+	}
+	return mask;
+}
+
+/* What every IKE_SA_INIT message says about its sender. */
+static void take_notes(struct engine *e, struct ike_sa *sa, const struct init_request *m)
+{
+	struct natd_finding nat;
+	struct notify_view n;
+
+	natd_examine(m->payloads, m->header->spi_i, m->header->spi_r, m->local, m->remote, &nat);
+	sa->nat_local = nat.local;
+	sa->nat_remote = nat.remote;
+	sa->encap = (nat.local || nat.remote || (nat.present && e->spec->encapsulation == ENCAP_ALWAYS)) &&
+		    e->spec->encapsulation != ENCAP_NEVER;
+	sa->peer_fragments = notify_find(m->payloads, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &n);
+	sa->peer_ikemesh = is_ikemesh(m->payloads);
+	sa->hs->peer_hashes = hashes_of(m->payloads);
+}
+
+static void encode_abilities(struct engine *e, struct builder *b, const struct ike_sa *sa,
+			     uint64_t spi_i, uint64_t spi_r)
+{
+	natd_encode(b, spi_i, spi_r, &sa->local, &sa->remote,
+		    e->spec->encapsulation == ENCAP_ALWAYS);
+	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, BYTES_NONE);
+	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_SIGNATURE_HASH_ALGORITHMS,
+		      BYTES(hash_list, sizeof(hash_list)));
+	vendor_encode(b, BYTES(vendor_id, sizeof(vendor_id)));
+}
+
+static int nonce_make(struct engine *e, struct blob *out)
+{
+	uint8_t nonce[NONCE_LEN];
+	int r = engine_random(e, nonce, sizeof(nonce));
+
+	return r != 0 ? r : blob_copy(out, BYTES(nonce, sizeof(nonce)));
+}
+
+/* SA, KE and nonce as every good message of the exchange carries them. */
+struct offer {
+	struct sa_view sa;
+	uint16_t group;
+	struct bytes ke, nonce;
+};
+
+static bool offer_decode(const struct payloads *ps, struct offer *o)
+{
+	const struct payload *sa = payloads_find(ps, PAYLOAD_SA), *ke = payloads_find(ps, PAYLOAD_KE),
+			     *nonce = payloads_find(ps, PAYLOAD_NONCE);
+
+	return sa && ke && nonce && sa_decode(sa->body, &o->sa) &&
+	       ke_decode(ke->body, &o->group, &o->ke) && nonce_decode(nonce->body, &o->nonce);
+}
+
+/* ---- initiator -------------------------------------------------------------------------- */
+
+/* Builds and sends the request with what the SA has: group, key, nonce, perhaps a cookie. */
+static void init_send(struct engine *e, struct ike_sa *sa)
+{
+	struct handshake *hs = sa->hs;
+	uint8_t buffer[4096];
+	const struct ike_header h = { .spi_i = sa->spi_local,
+				      .version = 0x20,
+				      .exchange = EXCHANGE_IKE_SA_INIT,
+				      .initiator = true };
+	struct builder b;
+
+	message_begin(&b, buffer, sizeof(buffer), &h);
+	if (hs->cookie.n > 0) /* RFC 7296 2.6: first, everything else unchanged */
+		notify_encode(&b, PROTO_NONE, BYTES_NONE, NOTIFY_COOKIE, blob_view(&hs->cookie));
+	sa_encode(&b, PROTO_IKE, BYTES_NONE, e->spec->ike, e->spec->n_ike);
+	ke_encode(&b, hs->ke->id, blob_view(&hs->ke_public));
+	nonce_encode(&b, blob_view(&hs->ni));
+	encode_abilities(e, &b, sa, sa->spi_local, 0);
+	struct bytes message = message_end(&b);
+
+	struct window *w = &sa->window;
+	datagrams_free(&w->request);
+	w->request.d = calloc(1, sizeof(*w->request.d));
+	w->request.n = w->request.d ? 1 : 0;
+	blob_free(&hs->init_i);
+	if (message.n == 0 || w->request.n == 0 || blob_copy(&w->request.d[0], message) != 0 ||
+	    blob_copy(&hs->init_i, message) != 0) {
+		sa_fail(e, sa, 0, false, "cannot build IKE_SA_INIT: out of memory");
+		return;
+	}
+	w->request_out = true;
+	w->request_exchange = EXCHANGE_IKE_SA_INIT;
+	w->tries = 1;
+	hs->sent_at = e->now;
+	sa->retransmit_at = mono_after(e->now, window_wait(1));
+	sa_set_state(e, sa, SA_I_INIT);
+	act_send(e, &sa->local, &sa->remote, message);
+}
+
+static void init_key_done(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct handshake *hs = sa->hs;
+
+	if (job->result != 0) {
+		sa_fail(e, sa, 0, false, "cannot make a %s key pair: %s", hs->ke->name,
+			strerror(-job->result));
+		return;
+	}
+	hs->ke_key = job->ke_key;
+	job->ke_key = NULL;
+	hs->ke_public = job->ke_public;
+	job->ke_public = (struct blob){ 0 };
+	init_send(e, sa);
+}
+
+void init_ask(struct engine *e, struct ike_sa *sa, uint16_t group)
+{
+	struct handshake *hs = sa->hs;
+	struct job *job = job_new(JOB_KE_GENERATE);
+
+	hs->ke = ke_by_id(group);
+	if (job == NULL || hs->ke == NULL || (hs->ni.n == 0 && nonce_make(e, &hs->ni) != 0)) {
+		job_free(job);
+		sa_fail(e, sa, 0, false, "cannot start IKE_SA_INIT: out of memory");
+		return;
+	}
+	job->ke = hs->ke;
+	sa_set_state(e, sa, SA_I_KEY);
+	if (act_job(e, sa, job, init_key_done) != 0)
+		sa_fail(e, sa, 0, false, "cannot start IKE_SA_INIT: out of memory");
+}
+
+void init_give_up(struct engine *e, struct ike_sa *sa)
+{
+	struct handshake *hs = sa->hs;
+
+	if (hs->hint_notify != 0 || hs->hint[0] != '\0')
+		sa_fail(e, sa, hs->hint_notify, false, "%s", hs->hint);
+	else
+		sa_fail(e, sa, 0, false, "no answer to IKE_SA_INIT after %u tries: peer unreachable",
+			sa->window.tries);
+}
+
+static void init_derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct handshake *hs = sa->hs;
+	int r = job->result;
+
+	if (r == 0)
+		r = keymat_init(&sa->suite, blob_view(&hs->ni), blob_view(&hs->nr),
+				secret_view(&job->shared), sa->spi_local, sa->spi_peer, &sa->keys);
+	if (r == -EINVAL) {
+		sa_fail(e, sa, 0, false, "peer's %s value is not acceptable", hs->ke->name);
+	} else if (r != 0) {
+		sa_fail(e, sa, 0, false, "key derivation failed: %s", strerror(-r));
+	} else {
+		auth_ask(e, sa);
+	}
+}
+
+/* Errors in the clear may come from anybody: RFC 7296 2.21.1. Kept as a hint, see sa.c. */
+static void take_hint(struct engine *e, struct ike_sa *sa, uint16_t notify, const char *text)
+{
+	struct handshake *hs = sa->hs;
+
+	if (hs->hint_notify != 0)
+		return;
+	hs->hint_notify = notify;
+	snprintf(hs->hint, sizeof(hs->hint), "%s", text);
+	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_SA_INIT, "%s", text);
+	/* A real answer still counts if it comes before the next retransmission would go out. */
+}
+
+static bool may_restart(struct engine *e, struct ike_sa *sa)
+{
+	if (++sa->hs->restarts <= RESTARTS_MAX)
+		return true;
+	take_hint(e, sa, NOTIFY_COOKIE, "peer keeps asking for another IKE_SA_INIT");
+	return false;
+}
+
+static void take_cookie(struct engine *e, struct ike_sa *sa, struct bytes cookie)
+{
+	if (cookie.n < 1 || cookie.n > 64 || !may_restart(e, sa))
+		return; /* RFC 7296 2.6: 1 to 64 octets */
+	blob_free(&sa->hs->cookie);
+	if (blob_copy(&sa->hs->cookie, cookie) == 0)
+		init_send(e, sa);
+}
+
+static void take_invalid_ke(struct engine *e, struct ike_sa *sa, struct bytes data)
+{
+	struct handshake *hs = sa->hs;
+	struct reader r = reader_of(data);
+	uint16_t group = read_u16(&r);
+
+	/* RFC 7296 1.2: a group that we did offer, and not the one that we just used. */
+	if (!reader_done(&r) || group == hs->ke->id ||
+	    !proposal_has_ke(e->spec->ike, e->spec->n_ike, group)) {
+		take_hint(e, sa, NOTIFY_INVALID_KE_PAYLOAD,
+			  "peer asks for a key exchange group that we do not offer");
+		return;
+	}
+	if (!may_restart(e, sa))
+		return;
+	hs->ke->free(hs->ke_key);
+	hs->ke_key = NULL;
+	blob_free(&hs->ke_public);
+	datagrams_free(&sa->window.request);
+	sa->window.request_out = false;
+	sa->retransmit_at = MONO_NEVER;
+	init_ask(e, sa, group);
+}
+
+static void take_error(struct engine *e, struct ike_sa *sa, const struct init_request *m)
+{
+	for (size_t i = 0; i < m->payloads->n; i++) {
+		struct notify_view n;
+		char text[120];
+		if (m->payloads->p[i].type != PAYLOAD_NOTIFY ||
+		    !notify_decode(m->payloads->p[i].body, &n))
+			continue;
+		if (n.type == NOTIFY_COOKIE) {
+			take_cookie(e, sa, n.data);
+			return;
+		}
+		if (n.type == NOTIFY_INVALID_KE_PAYLOAD) {
+			take_invalid_ke(e, sa, n.data);
+			return;
+		}
+		if (n.type >= NOTIFY_FIRST_STATUS)
+			continue;
+		snprintf(text, sizeof(text), "peer refused IKE_SA_INIT: %s (%u)%s",
+			 notify_name(n.type), n.type,
+			 n.type == NOTIFY_NO_PROPOSAL_CHOSEN ? ": no common IKE proposal" : "");
+		take_hint(e, sa, n.type, text);
+		return;
+	}
+}
+
+void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m)
+{
+	struct handshake *hs = sa->hs;
+	struct offer o;
+	struct chosen chosen;
+
+	if (sa->state != SA_I_INIT || m->header->message_id != 0)
+		return;
+	if (payloads_find(m->payloads, PAYLOAD_SA) == NULL) {
+		take_error(e, sa, m);
+		return;
+	}
+	if (m->header->spi_r == 0 || !offer_decode(m->payloads, &o)) {
+		take_hint(e, sa, NOTIFY_INVALID_SYNTAX, "peer's IKE_SA_INIT answer is malformed");
+		return;
+	}
+	if (!proposal_accept(e->spec->ike, e->spec->n_ike, PROTO_IKE, true, &o.sa, &chosen) ||
+	    !ike_suite_of(&chosen, &sa->suite) || sa->suite.ke != hs->ke || o.group != hs->ke->id) {
+		take_hint(e, sa, NOTIFY_NO_PROPOSAL_CHOSEN,
+			  "peer's IKE_SA_INIT answer chooses what we did not offer");
+		return;
+	}
+	if (o.ke.n != hs->ke->public_len) {
+		take_hint(e, sa, NOTIFY_INVALID_SYNTAX, "peer's key exchange value has a wrong length");
+		return;
+	}
+	struct job *job = job_new(JOB_KE_DERIVE);
+	if (job == NULL || blob_copy(&hs->nr, o.nonce) != 0 ||
+	    blob_copy(&hs->init_r, m->datagram) != 0 || blob_copy(&job->peer_public, o.ke) != 0) {
+		job_free(job);
+		blob_free(&hs->nr);
+		blob_free(&hs->init_r);
+		return; /* our retransmission brings the answer again */
+	}
+	hs->hint_notify = 0;
+	sa->spi_peer = m->header->spi_r;
+	sa->rtt_us = e->now.us - hs->sent_at.us;
+	take_notes(e, sa, m);
+	sa_request_done(e, sa);
+	job->ke = hs->ke;
+	job->ke_key = hs->ke_key;
+	hs->ke_key = NULL;
+	sa_set_state(e, sa, SA_I_DERIVE);
+	if (act_job(e, sa, job, init_derive_done) != 0)
+		sa_fail(e, sa, 0, false, "out of memory");
+}
+
+/* ---- responder -------------------------------------------------------------------------- */
+
+/* An error in the clear, without any state: one datagram out for one in (RFC 7296 2.21.1). */
+static void send_refusal(struct engine *e, const struct init_request *m, uint16_t notify,
+			 struct bytes data)
+{
+	uint8_t buffer[256];
+	const struct ike_header h = { .spi_i = m->header->spi_i,
+				      .version = 0x20,
+				      .exchange = EXCHANGE_IKE_SA_INIT,
+				      .response = true };
+	struct builder b;
+
+	message_begin(&b, buffer, sizeof(buffer), &h);
+	notify_encode(&b, PROTO_NONE, BYTES_NONE, notify, data);
+	struct bytes message = message_end(&b);
+	act_send(e, m->local, m->remote, message);
+}
+
+static void refuse(struct engine *e, const struct init_request *m, uint16_t notify,
+		   struct bytes data)
+{
+	if (engine_may_complain(e))
+		send_refusal(e, m, notify, data);
+}
+
+static size_t half_open_of(const struct pair *p)
+{
+	size_t n = 0;
+
+	for (const struct ike_sa *sa = p ? p->sas : NULL; sa; sa = sa->next)
+		n += sa_is_half_open(sa);
+	return n;
+}
+
+/* Under load the sender must show that it receives what we send to its address. */
+static bool cookie_passes(struct engine *e, const struct init_request *m, const struct pair *p,
+			  struct bytes ni)
+{
+	uint8_t cookie[COOKIE_LEN];
+	struct notify_view n;
+
+	if (e->half_open < COOKIE_HALF_OPEN && half_open_of(p) < COOKIE_HALF_OPEN_PEER)
+		return true;
+	if (cookie_refresh(&e->cookies, e->now, e->options.random, e->options.random_arg) != 0)
+		return false;
+	if (notify_find(m->payloads, NOTIFY_COOKIE, &n) &&
+	    cookie_good(&e->cookies, n.data, ni, m->remote, m->header->spi_i))
+		return e->half_open < HALF_OPEN_MAX;
+	if (cookie_make(&e->cookies, ni, m->remote, m->header->spi_i, cookie) == 0) {
+		e->counters.cookies_sent++;
+		send_refusal(e, m, NOTIFY_COOKIE, BYTES(cookie, sizeof(cookie)));
+	}
+	return false;
+}
+
+/* The refusal is remembered where an operator looks for it, if the peer is one of ours. */
+static void remember_refusal(struct engine *e, const struct init_request *m, uint16_t notify,
+			     const char *why)
+{
+	if (spec_ruling(e->spec, &m->remote->ip, NULL) < RULING_OPTIONAL)
+		return;
+	struct pair *p = pair_get(e, &m->local->ip, &m->remote->ip);
+	struct status_attempt *a = p ? calloc(1, sizeof(*a)) : NULL;
+	if (a == NULL)
+		return;
+	a->started_at = a->ended_at = e->now;
+	a->failed = true;
+	a->stage = STAGE_INIT;
+	a->notify = notify;
+	a->notify_ours = true;
+	snprintf(a->reason, sizeof(a->reason), "%s", why);
+	pair_remember(p, a);
+	report(e, REPORT_ERROR, p, NULL, EXCHANGE_IKE_SA_INIT, "peer's IKE_SA_INIT refused: %s", why);
+}
+
+static void refuse_proposals(struct engine *e, const struct init_request *m, const struct offer *o)
+{
+	char offered[160], why[ATTEMPT_TEXT_LEN];
+
+	if (!engine_may_complain(e)) /* a forger must not fill our memory either */
+		return;
+	proposals_text(&o->sa, offered, sizeof(offered));
+	snprintf(why, sizeof(why), "NO_PROPOSAL_CHOSEN: no common IKE proposal, peer offers %s",
+		 offered);
+	remember_refusal(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, why);
+	send_refusal(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, BYTES_NONE);
+}
+
+/* Key pair and shared secret are there: keys, answer, and the door is half open. */
+static void init_respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct handshake *hs = sa->hs;
+	uint8_t buffer[4096];
+	struct window *w = &sa->window;
+	struct builder b;
+	int r = job->result;
+
+	if (r == 0)
+		r = keymat_init(&sa->suite, blob_view(&hs->ni), blob_view(&hs->nr),
+				secret_view(&job->shared), sa->spi_peer, sa->spi_local, &sa->keys);
+	if (r != 0) {
+		/* RFC 6989 2.1: a bad value is met with silence. */
+		sa_fail(e, sa, 0, false, r == -EINVAL ? "peer's %s value is not acceptable"
+						      : "key exchange %s failed here",
+			hs->ke->name);
+		return;
+	}
+	const struct ike_header h = { .spi_i = sa->spi_peer,
+				      .spi_r = sa->spi_local,
+				      .version = 0x20,
+				      .exchange = EXCHANGE_IKE_SA_INIT,
+				      .response = true };
+	message_begin(&b, buffer, sizeof(buffer), &h);
+	sa_encode_chosen(&b, hs->child_number, PROTO_IKE, BYTES_NONE, hs->child_t, hs->child_n);
+	ke_encode(&b, hs->ke->id, blob_view(&job->ke_public));
+	nonce_encode(&b, blob_view(&hs->nr));
+	encode_abilities(e, &b, sa, sa->spi_peer, sa->spi_local);
+	auth_encode_certreq(e, &b);
+	struct bytes message = message_end(&b);
+
+	w->reply.d = calloc(1, sizeof(*w->reply.d));
+	w->reply.n = w->reply.d ? 1 : 0;
+	if (message.n == 0 || w->reply.n == 0 || blob_copy(&w->reply.d[0], message) != 0 ||
+	    blob_copy(&hs->init_r, message) != 0) {
+		sa_fail(e, sa, 0, false, "cannot answer IKE_SA_INIT: out of memory");
+		return;
+	}
+	w->answering = false;
+	hs->sent_at = e->now;
+	sa_set_state(e, sa, SA_R_INIT);
+	sa_stage(sa, STAGE_AUTH);
+	act_send(e, &sa->local, &sa->remote, message);
+}
+
+static void respond(struct engine *e, const struct init_request *m, const struct offer *o,
+		    const struct chosen *chosen, const struct ike_suite *suite)
+{
+	struct pair *p = pair_get(e, &m->local->ip, &m->remote->ip);
+	struct ike_sa *sa = p ? sa_new(e, p, false, m->local, m->remote) : NULL;
+	struct job *job = job_new(JOB_KE_RESPOND);
+
+	if (sa == NULL || job == NULL)
+		goto fail;
+	struct handshake *hs = sa->hs;
+	sa->spi_peer = m->header->spi_i;
+	sa->suite = *suite;
+	hs->ke = suite->ke;
+	memcpy(hs->child_t, chosen->t, sizeof(hs->child_t));
+	hs->child_n = chosen->n;
+	hs->child_number = chosen->number;
+	if (blob_copy(&hs->ni, o->nonce) != 0 || nonce_make(e, &hs->nr) != 0 ||
+	    blob_copy(&hs->init_i, m->datagram) != 0 || blob_copy(&job->peer_public, o->ke) != 0)
+		goto fail;
+	job->ke = suite->ke;
+	take_notes(e, sa, m);
+	sa->window.recv_id = 1;
+	sa->window.answering = true;
+	sa_set_state(e, sa, SA_R_KEY);
+	e->counters.ike_responded++;
+	if (act_job(e, sa, job, init_respond_done) != 0)
+		sa_close(e, sa);
+	return;
+fail:
+	job_free(job);
+	if (sa != NULL)
+		sa_close(e, sa);
+}
+
+/* The same request again, or the answer got lost: RFC 7296 2.1. */
+static bool is_repeat(struct engine *e, const struct init_request *m, const struct pair *p)
+{
+	for (struct ike_sa *sa = p ? p->sas : NULL; sa; sa = sa->next) {
+		if (sa->initiator || sa->spi_peer != m->header->spi_i ||
+		    !endpoint_equal(&sa->remote, m->remote))
+			continue;
+		if (sa->hs != NULL && sa->window.recv_id == 1 && !sa->window.answering &&
+		    bytes_equal(m->datagram, blob_view(&sa->hs->init_i)))
+			sa_repeat_reply(e, sa);
+		return true;
+	}
+	return false;
+}
+
+void init_answer(struct engine *e, const struct init_request *m)
+{
+	struct pair *p = pair_find(e, &m->local->ip, &m->remote->ip);
+	struct offer o;
+	struct chosen chosen;
+	struct ike_suite suite;
+
+	if (is_repeat(e, m, p))
+		return;
+	if (!offer_decode(m->payloads, &o)) {
+		e->counters.drops++;
+		refuse(e, m, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
+		return;
+	}
+	if (!cookie_passes(e, m, p, o.nonce))
+		return;
+	if (!proposal_choose(e->spec->ike, e->spec->n_ike, PROTO_IKE, true, &o.sa, &chosen) ||
+	    !ike_suite_of(&chosen, &suite)) {
+		refuse_proposals(e, m, &o);
+		return;
+	}
+	if (o.group != suite.ke->id) {
+		const uint8_t group[2] = { (uint8_t)(suite.ke->id >> 8), (uint8_t)suite.ke->id };
+		refuse(e, m, NOTIFY_INVALID_KE_PAYLOAD, BYTES(group, sizeof(group)));
+		return;
+	}
+	if (o.ke.n != suite.ke->public_len) {
+		e->counters.drops++;
+		refuse(e, m, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
+		return;
+	}
+	respond(e, m, &o, &chosen, &suite);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/pair.h"
+
+#include "ike/child.h"
+#include "ike/exchange/exchange.h"
+#include "ike/sa.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BACK_OFF_FIRST_S 1
+#define BACK_OFF_LAST_S 60
+/* The kernel asks once per larval state (xfrm_acq_expires); what it asked for stays wanted so long. */
+#define WANTED_S 10
+
+static struct pair_key key_of(const struct ip *local, const struct ip *remote)
+{
+	struct pair_key k;
+
+	memset(&k, 0, sizeof(k)); /* hashed as octets */
+	k.local = *local;
+	k.remote = *remote;
+	return k;
+}
+
+struct pair *pair_find(const struct engine *e, const struct ip *local, const struct ip *remote)
+{
+	struct pair_key k = key_of(local, remote);
+	struct pair *p = NULL;
+
+	HASH_FIND(hh, e->pairs, &k, sizeof(k), p);
+	return p;
+}
+
+struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip *remote)
+{
+	struct pair *p = pair_find(e, local, remote);
+
+	if (p != NULL)
+		return p;
+	if (deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
+		return NULL;
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return NULL;
+	p->key = key_of(local, remote);
+	p->retry_at = MONO_NEVER;
+	p->wanted_until = (struct mono){ .us = INT64_MIN };
+	p->deadline.owner = DEADLINE_PAIR;
+	HASH_ADD(hh, e->pairs, key, sizeof(p->key), p);
+	if (p->hh.tbl == NULL) { /* uthash had no memory */
+		free(p);
+		return NULL;
+	}
+	e->n_objects++;
+	return p;
+}
+
+void pair_free(struct engine *e, struct pair *p)
+{
+	deadline_disarm(&e->deadlines, &p->deadline);
+	e->n_objects--;
+	HASH_DELETE(hh, e->pairs, p);
+	for (size_t i = 0; i < PAIR_ATTEMPTS; i++)
+		free(p->attempts[i]);
+	free(p);
+}
+
+void pair_release(struct engine *e, struct pair *p)
+{
+	if (p->sas == NULL && p->attempts[0] == NULL && mono_is_never(p->retry_at))
+		pair_free(e, p);
+}
+
+struct child *pair_live_child(const struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		for (struct child *c = sa->children; c; c = c->next)
+			if (c->state <= CHILD_INSTALLED && (c->out_added || c->out_waits))
+				return c;
+	return NULL;
+}
+
+bool pair_is_connecting(const struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (sa_is_connecting(sa))
+			return true;
+	return false;
+}
+
+bool pair_has_other_sa(const struct pair *p, const struct ike_sa *but)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (sa != but && sa_is_up(sa))
+			return true;
+	return false;
+}
+
+void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa *but)
+{
+	struct ike_sa *next;
+
+	for (struct ike_sa *sa = p->sas; sa; sa = next) {
+		next = sa->next;
+		if (sa == but || sa_is_connecting(sa))
+			continue;
+		report(e, REPORT_NOTICE, p, sa, 0,
+		       "peer starts afresh (INITIAL_CONTACT): its older IKE SA is gone");
+		sa_close(e, sa);
+	}
+}
+
+static void arm(struct engine *e, struct pair *p)
+{
+	deadline_arm(&e->deadlines, &p->deadline, p->retry_at);
+}
+
+void pair_back_off(struct engine *e, struct pair *p)
+{
+	int64_t wait = BACK_OFF_FIRST_S;
+
+	for (unsigned i = 0; i < p->failures && wait < BACK_OFF_LAST_S; i++)
+		wait *= 2;
+	if (wait > BACK_OFF_LAST_S)
+		wait = BACK_OFF_LAST_S;
+	if (p->failures < 1000)
+		p->failures++;
+	p->retry_at = mono_after(e->now, wait * 1000000);
+	arm(e, p);
+}
+
+void pair_clear_back_off(struct engine *e, struct pair *p)
+{
+	p->failures = 0;
+	p->retry_at = MONO_NEVER;
+	arm(e, p);
+}
+
+void pair_initiate(struct engine *e, struct pair *p)
+{
+	const struct endpoint local = { .ip = p->key.local, .port = e->options.port };
+	const struct endpoint remote = { .ip = p->key.remote, .port = e->options.port };
+
+	if (e->spec == NULL || e->shutting_down)
+		return;
+	p->retry_at = MONO_NEVER;
+	arm(e, p);
+	struct ike_sa *sa = sa_new(e, p, true, &local, &remote);
+	if (sa == NULL) {
+		report(e, REPORT_ERROR, p, NULL, 0, "cannot negotiate: out of memory");
+		pair_back_off(e, p);
+		return;
+	}
+	e->counters.ike_initiated++;
+	init_ask(e, sa, proposal_first_ke(e->spec->ike, e->spec->n_ike));
+}
+
+void pair_acquire(struct engine *e, struct pair *p)
+{
+	struct child *c = pair_live_child(p);
+
+	p->wanted_until = mono_after(e->now, INT64_C(1000000) * WANTED_S);
+	if (pair_is_connecting(p))
+		return; /* ours or the peer's: it will serve */
+	if (c != NULL && (c->out_waits || e->now.us - c->installed_at.us < 1000000))
+		return; /* crossed with our own installing */
+	if (!mono_is_never(p->retry_at) && !mono_reached(e->now, p->retry_at))
+		return; /* backing off: pair_timer goes on */
+	if (c != NULL) {
+		/* The kernel asks although it has one, as far as we know: it was flushed. */
+		report(e, REPORT_WARNING, p, c->sa, 0,
+		       "the kernel lost CHILD_SA {%u}: negotiating afresh", c->number);
+		informational_delete_sa(e, c->sa);
+	}
+	pair_initiate(e, p);
+}
+
+void pair_timer(struct engine *e, struct pair *p)
+{
+	p->retry_at = MONO_NEVER;
+	if (mono_reached(p->wanted_until, e->now) && !pair_is_connecting(p) &&
+	    pair_live_child(p) == NULL)
+		pair_initiate(e, p);
+}
+
+void pair_remember(struct pair *p, struct status_attempt *a)
+{
+	free(p->attempts[PAIR_ATTEMPTS - 1]);
+	memmove(&p->attempts[1], &p->attempts[0], sizeof(p->attempts[0]) * (PAIR_ATTEMPTS - 1));
+	p->attempts[0] = a;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pair of addresses: one object that decides when to negotiate, keeps to one exchange at a time,
+ * backs off, and remembers why (design: every failure has a memory).
+ */
+#ifndef IKEMESH_IKE_PAIR_H
+#define IKEMESH_IKE_PAIR_H
+
+#include "ike/core.h"
+
+struct pair *pair_find(const struct engine *e, const struct ip *local, const struct ip *remote);
+/* Finds or makes; NULL on no memory. */
+struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip *remote);
+void pair_free(struct engine *e, struct pair *p);
+/* Frees a pair that has no SA and nothing worth remembering. */
+void pair_release(struct engine *e, struct pair *p);
+
+/* The kernel has traffic for the pair. */
+void pair_acquire(struct engine *e, struct pair *p);
+/* Starts a negotiation now, whatever the back-off says. */
+void pair_initiate(struct engine *e, struct pair *p);
+void pair_timer(struct engine *e, struct pair *p);
+/* An attempt of ours failed: 1, 2, 4 … 60 s. */
+void pair_back_off(struct engine *e, struct pair *p);
+/* The peer proved to be alive and well: no more back-off. */
+void pair_clear_back_off(struct engine *e, struct pair *p);
+/* Takes over the finished attempt. */
+void pair_remember(struct pair *p, struct status_attempt *a);
+
+/* A child whose outbound SA is in the kernel or about to be; NULL if none. */
+struct child *pair_live_child(const struct pair *p);
+/* Is an exchange under way that will bring a child? */
+bool pair_is_connecting(const struct pair *p);
+/* An authenticated IKE SA other than `but`. */
+bool pair_has_other_sa(const struct pair *p, const struct ike_sa *but);
+/* INITIAL_CONTACT from the peer: all of its older SAs go, within this pair (RFC 7296 2.4). */
+void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa *but);
+
+#endif

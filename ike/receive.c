@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/receive.h"
+
+#include "ike/exchange/exchange.h"
+#include "ike/message/rules.h"
+#include "ike/pair.h"
+#include "ike/sa.h"
+
+/* A datagram on its way through. */
+struct arrival {
+	const struct endpoint *local, *remote;
+	uint8_t *datagram;
+	size_t n;
+	struct ike_header header;
+	struct payloads payloads; /* outer chain */
+	uint8_t inner_first;
+};
+
+const struct exchange *exchange_by_type(uint8_t type)
+{
+	static const struct exchange *const rows[] = { &exchange_auth, &exchange_create_child,
+						       &exchange_informational };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i]->type == type)
+			return rows[i];
+	return NULL;
+}
+
+static void drop(struct engine *e, const struct arrival *a, const char *why)
+{
+	char from[ENDPOINT_TEXT_LEN];
+
+	e->counters.drops++;
+	report(e, REPORT_DEBUG, NULL, NULL, a->header.exchange, "dropped a datagram from %s: %s",
+	       endpoint_text(a->remote, from), why);
+}
+
+/* An answer outside any IKE SA: same SPIs and message id as the request (RFC 7296 2.21.4, 2.5). */
+static void complain(struct engine *e, const struct arrival *a, uint16_t notify, struct bytes data)
+{
+	uint8_t buffer[128];
+	struct builder b;
+	struct ike_header h = a->header;
+
+	if (h.response || !engine_may_complain(e))
+		return;
+	h.version = 0x20;
+	h.response = true;
+	h.initiator = !a->header.initiator;
+	message_begin(&b, buffer, sizeof(buffer), &h);
+	notify_encode(&b, PROTO_NONE, BYTES_NONE, notify, data);
+	struct bytes message = message_end(&b);
+	act_send(e, a->local, a->remote, message);
+}
+
+/* ---- IKE_SA_INIT ------------------------------------------------------------------------- */
+
+static bool judged(struct engine *e, struct arrival *a)
+{
+	struct judgement j = rules_judge(a->header.exchange, a->header.response, &a->payloads);
+
+	if (j.notify == 0)
+		return true;
+	drop(e, a, j.why);
+	if (a->header.exchange == EXCHANGE_IKE_SA_INIT) {
+		struct bytes data = j.notify == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD
+					    ? BYTES(&j.payload, 1)
+					    : BYTES_NONE;
+		complain(e, a, j.notify, data);
+	}
+	return false;
+}
+
+static void receive_init(struct engine *e, struct arrival *a)
+{
+	const struct ike_header *h = &a->header;
+	const struct init_request m = { .header = h,
+					.payloads = &a->payloads,
+					.local = a->local,
+					.remote = a->remote,
+					.datagram = BYTES(a->datagram, a->n) };
+	struct ike_sa *sa = NULL;
+
+	/* SK and SKF have no place here: there are no keys yet (RFC 7383 2.3). */
+	if (payloads_find(&a->payloads, PAYLOAD_SK) || payloads_find(&a->payloads, PAYLOAD_SKF)) {
+		drop(e, a, "an encrypted payload in IKE_SA_INIT");
+		return;
+	}
+	if (h->response) {
+		HASH_FIND(hh, e->sas, &h->spi_i, sizeof(h->spi_i), sa);
+		if (sa == NULL || !sa->initiator || h->initiator ||
+		    !ip_equal(&sa->remote.ip, &a->remote->ip))
+			drop(e, a, "an IKE_SA_INIT answer to no request of ours");
+		else if (judged(e, a))
+			init_take(e, sa, &m);
+		return;
+	}
+	if (!h->initiator || h->message_id != 0 || h->spi_i == 0 || h->spi_r != 0)
+		drop(e, a, "IKE_SA_INIT header fields that cannot be");
+	else if (e->shutting_down)
+		drop(e, a, "shutting down");
+	else if (judged(e, a))
+		init_answer(e, &m);
+}
+
+/* ---- protected exchanges ---------------------------------------------------------------- */
+
+static struct ike_sa *find_sa(const struct engine *e, const struct ike_header *h)
+{
+	/* RFC 7296 2.6: which of the two SPIs is ours depends on who began. */
+	uint64_t ours = h->initiator ? h->spi_r : h->spi_i;
+	uint64_t theirs = h->initiator ? h->spi_i : h->spi_r;
+	struct ike_sa *sa = NULL;
+
+	HASH_FIND(hh, e->sas, &ours, sizeof(ours), sa);
+	if (sa == NULL || sa->initiator == h->initiator || sa->spi_peer != theirs)
+		return NULL;
+	return sa;
+}
+
+static bool has_keys(const struct ike_sa *sa)
+{
+	return sa->keys.d.n > 0;
+}
+
+/* Inner chain in hand: judge it and hand it over. */
+static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uint8_t first,
+		     struct bytes chain)
+{
+	const struct ike_header *h = &a->header;
+	const struct exchange *x = exchange_by_type(h->exchange);
+	struct payloads inner;
+	uint8_t inner_first;
+	const struct inbound m = { .header = h,
+				   .payloads = &inner,
+				   .local = a->local,
+				   .remote = a->remote };
+	enum decode_error bad = payloads_decode(first, chain, &inner, &inner_first);
+	struct judgement j = { 0 };
+
+	if (bad != DECODE_OK || inner_first != 0)
+		j = (struct judgement){ .notify = NOTIFY_INVALID_SYNTAX,
+					.why = bad ? decode_error_name(bad)
+						   : "an encrypted payload within another" };
+	else
+		j = rules_judge(h->exchange, h->response, &inner);
+	if (h->response) {
+		if (j.notify != 0) {
+			/* It is authentic, so the peer will not say anything better. */
+			sa_fail(e, sa, j.notify, false, "peer's answer is malformed: %s", j.why);
+			return;
+		}
+		x->take(e, sa, &m);
+		return;
+	}
+	sa->window.recv_id++;
+	sa->window.answering = true;
+	datagrams_free(&sa->window.reply);
+	if (j.notify == 0) {
+		x->answer(e, sa, &m);
+		return;
+	}
+	report(e, REPORT_WARNING, sa->pair, sa, h->exchange, "peer's request is refused: %s: %s",
+	       notify_name(j.notify), j.why);
+	sa_reply_notify(e, sa, h->exchange, j.notify,
+			j.notify == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD ? BYTES(&j.payload, 1)
+									: BYTES_NONE);
+	/* RFC 7296 2.21.3: malformed after authentication ends the IKE SA; before it, the attempt. */
+	if (sa_is_connecting(sa))
+		sa_fail_softly(e, sa, j.notify, true, SA_LINGERS, "%s: %s", notify_name(j.notify),
+			       j.why);
+}
+
+static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a,
+			  struct bytes part)
+{
+	const struct payload *skf = &a->payloads.p[a->payloads.n - 1];
+	struct fragments **q = a->header.response ? &sa->window.in_responses
+						  : &sa->window.in_requests;
+	uint16_t number, total;
+	struct blob chain = { 0 };
+	uint8_t first;
+
+	if (!skf_numbers(skf->body, &number, &total))
+		return;
+	switch (fragments_add(q, a->header.message_id, number, total, a->inner_first, part, &chain,
+			      &first)) {
+	case FRAGMENT_COMPLETE:
+		dispatch(e, sa, a, first, blob_view(&chain));
+		wipe(chain.p, chain.n);
+		blob_free(&chain);
+		break;
+	case FRAGMENT_DROPPED:
+		drop(e, a, "a fragment that cannot be");
+		break;
+	case FRAGMENT_QUEUED:
+	case FRAGMENT_DUPLICATE:
+		break;
+	}
+}
+
+/* RFC 7383 2.6.1: a repeated request is answered again on its first fragment alone. */
+static bool is_later_fragment(const struct arrival *a)
+{
+	const struct payload *last = &a->payloads.p[a->payloads.n - 1];
+	uint16_t number, total;
+
+	return last->type == PAYLOAD_SKF && skf_numbers(last->body, &number, &total) && number != 1;
+}
+
+static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
+{
+	const struct ike_header *h = &a->header;
+
+	if (h->response) {
+		if (sa->window.request_out && h->message_id == sa->window.send_id &&
+		    h->exchange == sa->window.request_exchange)
+			return true;
+		drop(e, a, "an answer to no request of ours");
+		return false;
+	}
+	switch (window_judge_request(&sa->window, h->message_id)) {
+	case WINDOW_NEW:
+		if (sa->state != SA_LINGERS)
+			return true;
+		break;
+	case WINDOW_REPEAT:
+		if (!is_later_fragment(a))
+			sa_repeat_reply(e, sa);
+		return false;
+	case WINDOW_BUSY:
+		return false;
+	case WINDOW_OUTSIDE:
+		break;
+	}
+	drop(e, a, "message id outside the window");
+	return false;
+}
+
+static void receive_protected(struct engine *e, struct arrival *a)
+{
+	struct ike_sa *sa = find_sa(e, &a->header);
+	const struct exchange *x = exchange_by_type(a->header.exchange);
+	const struct payload *last = a->payloads.n ? &a->payloads.p[a->payloads.n - 1] : NULL;
+	struct bytes plain;
+
+	if (sa == NULL) {
+		e->counters.invalid_spi++;
+		complain(e, a, NOTIFY_INVALID_IKE_SPI, BYTES_NONE);
+		drop(e, a, "no IKE SA of these SPIs");
+		return;
+	}
+	/* The pair is between two addresses: a port may change on the way, an address not. */
+	if (!ip_equal(&sa->remote.ip, &a->remote->ip) || !ip_equal(&sa->local.ip, &a->local->ip)) {
+		drop(e, a, "not from the peer's address");
+		return;
+	}
+	bool fragment = last && last->type == PAYLOAD_SKF;
+	if (x == NULL || !has_keys(sa) || last == NULL || (last->type != PAYLOAD_SK && !fragment) ||
+	    (fragment && !sa->peer_fragments)) {
+		drop(e, a, "not a protected message that we can take");
+		return;
+	}
+	/* Only IKE_AUTH may come before the peer is authenticated. */
+	if (sa_is_connecting(sa) && a->header.exchange != EXCHANGE_IKE_AUTH) {
+		drop(e, a, "not IKE_AUTH on an IKE SA that is not up");
+		return;
+	}
+	const struct seal_keys k = sa_keys_in(sa);
+	if (sealed_open(&k, a->datagram, a->n, &a->payloads, &plain) != 0) {
+		e->counters.integrity_errors++;
+		drop(e, a, "integrity check failed");
+		return;
+	}
+	if (!wanted(e, sa, a))
+		return;
+	if (fragment)
+		take_fragment(e, sa, a, plain);
+	else
+		dispatch(e, sa, a, a->inner_first, plain);
+}
+
+void receive(struct engine *e, const struct endpoint *local, const struct endpoint *remote,
+	     uint8_t *datagram, size_t n)
+{
+	struct arrival a = { .local = local, .remote = remote, .datagram = datagram, .n = n };
+	enum decode_error bad = ike_header_decode(BYTES(datagram, n), &a.header);
+
+	e->counters.packets_in++;
+	if (bad == DECODE_MAJOR_VERSION && (a.header.version >> 4) > 2)
+		complain(e, &a, NOTIFY_INVALID_MAJOR_VERSION, BYTES_NONE); /* RFC 7296 2.5 */
+	if (bad == DECODE_OK)
+		bad = payloads_decode(a.header.next_payload,
+				      BYTES(datagram + IKE_HEADER_LEN, n - IKE_HEADER_LEN),
+				      &a.payloads, &a.inner_first);
+	if (bad != DECODE_OK) {
+		e->counters.decode_errors++;
+		drop(e, &a, decode_error_name(bad));
+		return;
+	}
+	/* Before the configuration is there: silence, so that no peer takes a refusal to heart. */
+	if (e->spec == NULL)
+		return;
+	if (a.header.exchange == EXCHANGE_IKE_SA_INIT)
+		receive_init(e, &a);
+	else
+		receive_protected(e, &a);
+}

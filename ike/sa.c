@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/sa.h"
+
+#include "ike/child.h"
+#include "ike/exchange/exchange.h"
+#include "ike/pair.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND INT64_C(1000000)
+
+/* ---- birth and death -------------------------------------------------------------------- */
+
+static struct status_attempt *attempt_new(const struct engine *e, bool initiator)
+{
+	struct status_attempt *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->started_at = e->now;
+	a->ended_at = MONO_NEVER;
+	a->initiator = initiator;
+	a->stage = STAGE_INIT;
+	return a;
+}
+
+static int spi_pick(struct engine *e, uint64_t *spi)
+{
+	struct ike_sa *other;
+
+	do {
+		int r = engine_random(e, (uint8_t *)spi, sizeof(*spi));
+		if (r != 0)
+			return r;
+		HASH_FIND(hh, e->sas, spi, sizeof(*spi), other);
+	} while (*spi == 0 || other != NULL); /* RFC 7296 3.1: must not be zero */
+	return 0;
+}
+
+struct ike_sa *sa_new(struct engine *e, struct pair *p, bool initiator,
+		      const struct endpoint *local, const struct endpoint *remote)
+{
+	if (deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
+		return NULL;
+	struct ike_sa *sa = calloc(1, sizeof(*sa));
+	struct handshake *hs = calloc(1, sizeof(*hs));
+	struct status_attempt *attempt = attempt_new(e, initiator);
+	if (sa == NULL || hs == NULL || attempt == NULL || spi_pick(e, &sa->spi_local) != 0)
+		goto fail;
+	sa->pair = p;
+	sa->initiator = initiator;
+	sa->state = initiator ? SA_I_KEY : SA_R_KEY;
+	sa->local = *local;
+	sa->remote = *remote;
+	sa->hs = hs;
+	sa->attempt = attempt;
+	sa->created_at = e->now;
+	sa->established_at = sa->rekey_at = sa->retransmit_at = sa->expires_at = MONO_NEVER;
+	sa->deadline.owner = DEADLINE_SA;
+	HASH_ADD(hh, e->sas, spi_local, sizeof(sa->spi_local), sa);
+	if (sa->hh.tbl == NULL)
+		goto fail;
+	sa->number = ++e->next_sa;
+	sa->next = p->sas;
+	p->sas = sa;
+	e->n_objects++;
+	if (!initiator)
+		e->half_open++;
+	return sa;
+fail:
+	free(attempt);
+	free(hs);
+	free(sa);
+	return NULL;
+}
+
+void handshake_free(struct handshake *hs)
+{
+	if (hs == NULL)
+		return;
+	blob_free(&hs->ni);
+	blob_free(&hs->nr);
+	if (hs->ke_key != NULL)
+		hs->ke->free(hs->ke_key);
+	blob_free(&hs->ke_public);
+	blob_free(&hs->init_i);
+	blob_free(&hs->init_r);
+	blob_free(&hs->cookie);
+	blob_free(&hs->signature);
+	free(hs);
+}
+
+static void unlink_sa(struct ike_sa *sa)
+{
+	for (struct ike_sa **at = &sa->pair->sas; *at; at = &(*at)->next) {
+		if (*at == sa) {
+			*at = sa->next;
+			return;
+		}
+	}
+}
+
+void sa_close(struct engine *e, struct ike_sa *sa)
+{
+	if (sa->state == SA_DEAD)
+		return;
+	while (sa->children != NULL)
+		child_remove(e, sa->children);
+	for (struct job_ref *ref = sa->jobs; ref; ref = ref->next)
+		ref->sa = NULL; /* the engine drops the result when it comes home */
+	sa->jobs = NULL;
+	sa_set_state(e, sa, SA_DEAD);
+	deadline_disarm(&e->deadlines, &sa->deadline);
+	HASH_DELETE(hh, e->sas, sa);
+	unlink_sa(sa);
+	if (e->settling == sa)
+		e->settling = NULL;
+	if (sa->attempt != NULL) {
+		pair_remember(sa->pair, sa->attempt);
+		sa->attempt = NULL;
+	}
+	e->n_objects--;
+	sa->next = e->dead;
+	e->dead = sa;
+}
+
+void sa_free_dead(struct engine *e)
+{
+	while (e->dead != NULL) {
+		struct ike_sa *sa = e->dead;
+		e->dead = sa->next;
+		handshake_free(sa->hs);
+		ike_keys_free(&sa->keys);
+		window_free(&sa->window);
+		blob_free(&sa->peer_id);
+		free(sa->peer_cert);
+		free(sa);
+	}
+}
+
+/* ---- state ------------------------------------------------------------------------------ */
+
+bool sa_is_half_open(const struct ike_sa *sa)
+{
+	return !sa->initiator &&
+	       (sa->state == SA_R_KEY || sa->state == SA_R_INIT || sa->state == SA_R_VERIFY ||
+		sa->state == SA_R_SIGN ||
+		(sa->state == SA_LINGERS && mono_is_never(sa->established_at)));
+}
+
+bool sa_is_up(const struct ike_sa *sa)
+{
+	return sa->state == SA_UP;
+}
+
+bool sa_is_connecting(const struct ike_sa *sa)
+{
+	return sa->state <= SA_R_SIGN;
+}
+
+void sa_arm(struct engine *e, struct ike_sa *sa)
+{
+	struct mono at = mono_first(sa->retransmit_at, sa->expires_at);
+
+	if (sa->state == SA_UP)
+		at = mono_first(at, sa->rekey_at);
+	deadline_arm(&e->deadlines, &sa->deadline, at);
+}
+
+void sa_set_state(struct engine *e, struct ike_sa *sa, enum sa_state state)
+{
+	bool before = sa_is_half_open(sa);
+
+	sa->state = state;
+	if (before && !sa_is_half_open(sa))
+		e->half_open--;
+	switch (state) {
+	case SA_R_KEY:
+	case SA_R_INIT:
+	case SA_R_VERIFY:
+	case SA_R_SIGN:
+		sa->expires_at = mono_after(sa->created_at, HALF_OPEN_LIFE_S * SECOND);
+		break;
+	case SA_LINGERS:
+		sa->expires_at = mono_after(e->now, LINGER_S * SECOND);
+		break;
+	case SA_DELETING:
+		sa->expires_at = mono_after(e->now, DELETE_WAIT_S * SECOND);
+		break;
+	default:
+		sa->expires_at = MONO_NEVER;
+		break;
+	}
+	if (state != SA_DEAD)
+		sa_arm(e, sa);
+}
+
+void sa_stage(struct ike_sa *sa, enum stage stage)
+{
+	if (sa->attempt != NULL)
+		sa->attempt->stage = stage;
+}
+
+void sa_note_child_failure(struct ike_sa *sa, uint16_t notify, const char *why)
+{
+	struct status_attempt *a = sa->attempt;
+
+	if (a == NULL)
+		return;
+	a->failed = true;
+	a->stage = STAGE_CHILD;
+	a->notify = notify;
+	a->notify_ours = true;
+	snprintf(a->reason, sizeof(a->reason), "CHILD_SA: %s: %s", notify_name(notify), why);
+}
+
+static void attempt_end(struct engine *e, struct ike_sa *sa, uint16_t notify, bool ours,
+			const char *format, va_list args)
+{
+	struct status_attempt *a = sa->attempt;
+	char text[ATTEMPT_TEXT_LEN];
+
+	vsnprintf(text, sizeof(text), format, args);
+	report(e, REPORT_ERROR, sa->pair, sa, 0, "%s failed: %s",
+	       sa->initiator ? "negotiation" : "peer's negotiation", text);
+	e->counters.ike_failed++;
+	if (a == NULL)
+		return;
+	a->ended_at = e->now;
+	a->failed = true;
+	a->notify = notify;
+	a->notify_ours = ours;
+	a->retransmits = sa->retransmits;
+	memcpy(a->reason, text, sizeof(text));
+	pair_remember(sa->pair, a);
+	sa->attempt = NULL;
+	if (sa->initiator)
+		pair_back_off(e, sa->pair);
+}
+
+void sa_fail(struct engine *e, struct ike_sa *sa, uint16_t notify, bool ours, const char *format,
+	     ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	attempt_end(e, sa, notify, ours, format, args);
+	va_end(args);
+	sa_close(e, sa);
+}
+
+void sa_fail_softly(struct engine *e, struct ike_sa *sa, uint16_t notify, bool ours,
+		    enum sa_state then, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	attempt_end(e, sa, notify, ours, format, args);
+	va_end(args);
+	sa_set_state(e, sa, then);
+}
+
+void sa_established(struct engine *e, struct ike_sa *sa)
+{
+	struct status_attempt *a = sa->attempt;
+
+	sa->established_at = e->now;
+	sa_set_state(e, sa, SA_UP);
+	pair_clear_back_off(e, sa->pair);
+	if (a != NULL) {
+		a->ended_at = e->now;
+		if (!a->failed)
+			a->stage = STAGE_UP;
+		a->retransmits = sa->retransmits;
+		pair_remember(sa->pair, a);
+		sa->attempt = NULL;
+	}
+	report(e, REPORT_NOTICE, sa->pair, sa, EXCHANGE_IKE_AUTH, "IKE SA [%u] established with %s",
+	       sa->number, sa->peer_cert ? sa->peer_cert->subject : "peer");
+}
+
+/* ---- messages --------------------------------------------------------------------------- */
+
+struct seal_keys sa_keys_out(struct ike_sa *sa)
+{
+	return (struct seal_keys){
+		.encr = sa->suite.encr,
+		.integ = sa->suite.integ,
+		.sk_e = secret_view(sa->initiator ? &sa->keys.ei : &sa->keys.er),
+		.sk_a = secret_view(sa->initiator ? &sa->keys.ai : &sa->keys.ar),
+		.iv_counter = &sa->iv_counter,
+	};
+}
+
+struct seal_keys sa_keys_in(struct ike_sa *sa)
+{
+	return (struct seal_keys){
+		.encr = sa->suite.encr,
+		.integ = sa->suite.integ,
+		.sk_e = secret_view(sa->initiator ? &sa->keys.er : &sa->keys.ei),
+		.sk_a = secret_view(sa->initiator ? &sa->keys.ar : &sa->keys.ai),
+	};
+}
+
+bool chain_open(struct chain *c)
+{
+	c->buffer = malloc(IKE_MESSAGE_MAX);
+	if (c->buffer == NULL)
+		return false;
+	chain_begin(&c->b, c->buffer, IKE_MESSAGE_MAX);
+	return true;
+}
+
+void chain_close(struct chain *c)
+{
+	if (c->buffer != NULL)
+		wipe(c->buffer, c->b.w.n);
+	free(c->buffer);
+	c->buffer = NULL;
+}
+
+/* Octets of IKE message that fit a datagram of the configured size (RFC 7383 2.5.1). */
+static size_t message_limit(const struct engine *e, const struct ike_sa *sa)
+{
+	size_t size = e->spec && e->spec->fragment_size ? e->spec->fragment_size : 1280;
+	size_t overhead = (sa->remote.ip.family == 6 ? 40u : 20u) + 8u;
+
+	if (sa->remote.port == e->options.port_natt)
+		overhead += NON_ESP_MARKER_LEN;
+	return size - overhead;
+}
+
+static int datagrams_alloc(struct datagrams *ds, size_t n)
+{
+	ds->d = calloc(n, sizeof(*ds->d));
+	if (ds->d == NULL)
+		return -ENOMEM;
+	ds->n = n;
+	return 0;
+}
+
+/* Takes over what was sealed into scratch. */
+static int keep(struct blob *to, const uint8_t *scratch, size_t n)
+{
+	return n == 0 ? -EIO : blob_copy(to, BYTES(scratch, n));
+}
+
+static int seal_fragments(const struct seal_keys *k, const struct ike_header *h, uint8_t first,
+			  struct bytes chain, size_t part, uint16_t total, uint8_t *scratch,
+			  size_t room, struct datagrams *out)
+{
+	int r = datagrams_alloc(out, total);
+
+	for (uint16_t i = 0; r == 0 && i < total; i++) {
+		size_t at = part * i, n = chain.n - at < part ? chain.n - at : part;
+		r = keep(&out->d[i], scratch,
+			 sealed_seal_fragment(k, h, i == 0 ? first : 0, (uint16_t)(i + 1), total,
+					      BYTES(chain.p + at, n), scratch, room));
+	}
+	return r;
+}
+
+static int seal_message(struct engine *e, struct ike_sa *sa, const struct ike_header *h,
+			uint8_t first, struct bytes chain, struct datagrams *out)
+{
+	const struct seal_keys k = sa_keys_out(sa);
+	const size_t whole = sealed_size(&k, chain.n), limit = message_limit(e, sa);
+	const size_t room = whole > limit ? whole : limit;
+	uint8_t *scratch = malloc(room);
+	uint16_t total = 1;
+	size_t part = 0;
+	int r;
+
+	if (scratch == NULL)
+		return -ENOMEM;
+	if (whole > limit && sa->peer_fragments)
+		part = fragment_part_size(&k, limit, chain.n, &total);
+	if (part > 0 && total > 1) {
+		r = seal_fragments(&k, h, first, chain, part, total, scratch, room, out);
+	} else {
+		r = datagrams_alloc(out, 1);
+		if (r == 0)
+			r = keep(&out->d[0], scratch,
+				 sealed_seal(&k, h, first, chain, scratch, room));
+	}
+	free(scratch);
+	if (r != 0)
+		datagrams_free(out);
+	return r;
+}
+
+static int seal_chain(struct engine *e, struct ike_sa *sa, uint8_t exchange, bool response,
+		      uint32_t id, struct chain *c, struct datagrams *out)
+{
+	const struct ike_header h = {
+		.spi_i = sa->initiator ? sa->spi_local : sa->spi_peer,
+		.spi_r = sa->initiator ? sa->spi_peer : sa->spi_local,
+		.version = 0x20,
+		.exchange = exchange,
+		.initiator = sa->initiator,
+		.response = response,
+		.message_id = id,
+	};
+	struct bytes chain = chain_end(&c->b);
+	int r = c->b.w.failed ? -EMSGSIZE : 0;
+
+	datagrams_free(out);
+	if (r == 0)
+		r = seal_message(e, sa, &h, c->b.first, chain, out);
+	chain_close(c);
+	if (r != 0)
+		report(e, REPORT_ERROR, sa->pair, sa, exchange, "cannot build %s: %s",
+		       response ? "the answer" : "the request", strerror(-r));
+	return r;
+}
+
+static void send_all(struct engine *e, struct ike_sa *sa, const struct datagrams *ds)
+{
+	for (size_t i = 0; i < ds->n; i++)
+		act_send(e, &sa->local, &sa->remote, blob_view(&ds->d[i]));
+}
+
+int sa_request(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain *c)
+{
+	struct window *w = &sa->window;
+	int r = seal_chain(e, sa, exchange, false, w->send_id, c, &w->request);
+
+	if (r != 0)
+		return r;
+	w->request_out = true;
+	w->request_exchange = exchange;
+	w->tries = 1;
+	sa->retransmit_at = mono_after(e->now, window_wait(1));
+	sa_arm(e, sa);
+	send_all(e, sa, &w->request);
+	return 0;
+}
+
+int sa_reply(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain *c)
+{
+	struct window *w = &sa->window;
+	int r = seal_chain(e, sa, exchange, true, w->recv_id - 1, c, &w->reply);
+
+	w->answering = false;
+	if (r == 0)
+		send_all(e, sa, &w->reply);
+	return r;
+}
+
+int sa_reply_notify(struct engine *e, struct ike_sa *sa, uint8_t exchange, uint16_t notify,
+		    struct bytes data)
+{
+	struct chain c;
+
+	if (!chain_open(&c))
+		return -ENOMEM;
+	notify_encode(&c.b, PROTO_NONE, BYTES_NONE, notify, data);
+	return sa_reply(e, sa, exchange, &c);
+}
+
+void sa_repeat_reply(struct engine *e, struct ike_sa *sa)
+{
+	e->counters.retransmits_in++;
+	send_all(e, sa, &sa->window.reply);
+}
+
+void sa_request_done(struct engine *e, struct ike_sa *sa)
+{
+	struct window *w = &sa->window;
+
+	w->request_out = false;
+	w->send_id++;
+	w->tries = 0;
+	datagrams_free(&w->request);
+	sa->retransmit_at = MONO_NEVER;
+	sa_arm(e, sa);
+}
+
+/* ---- time ------------------------------------------------------------------------------- */
+
+static void give_up(struct engine *e, struct ike_sa *sa)
+{
+	uint8_t type = sa->window.request_exchange;
+
+	if (type == EXCHANGE_IKE_SA_INIT)
+		init_give_up(e, sa);
+	else
+		exchange_by_type(type)->give_up(e, sa);
+}
+
+static void retransmit(struct engine *e, struct ike_sa *sa)
+{
+	struct window *w = &sa->window;
+
+	/* An error that anybody could have sent is believed once nothing better came. */
+	bool hinted = sa->hs != NULL && sa->hs->hint_notify != 0;
+	if (w->tries >= WINDOW_TRIES || hinted) {
+		sa->retransmit_at = MONO_NEVER;
+		give_up(e, sa);
+		return;
+	}
+	w->tries++;
+	sa->retransmits++;
+	e->counters.retransmits_out++;
+	if (sa->attempt != NULL)
+		sa->attempt->retransmits = sa->retransmits;
+	sa->retransmit_at = mono_after(e->now, window_wait(w->tries));
+	sa_arm(e, sa);
+	send_all(e, sa, &w->request);
+}
+
+static void expire(struct engine *e, struct ike_sa *sa)
+{
+	if (sa_is_half_open(sa) && sa->state != SA_LINGERS)
+		sa_fail(e, sa, 0, false, "peer went silent after %s",
+			sa->state == SA_R_INIT ? "our IKE_SA_INIT answer" : "its request");
+	else
+		sa_close(e, sa);
+}
+
+void sa_timer(struct engine *e, struct ike_sa *sa)
+{
+	if (mono_reached(e->now, sa->expires_at)) {
+		expire(e, sa);
+	} else if (mono_reached(e->now, sa->retransmit_at)) {
+		retransmit(e, sa);
+	} else if (sa->state == SA_UP && mono_reached(e->now, sa->rekey_at)) {
+		sa->rekey_at = MONO_NEVER;
+		sa_work(e, sa);
+	}
+	if (sa->state != SA_DEAD)
+		sa_arm(e, sa);
+}
+
+void sa_work(struct engine *e, struct ike_sa *sa)
+{
+	if (sa->window.request_out || (sa->state != SA_UP && sa->state != SA_REKEYED))
+		return;
+	if (sa->want_delete) {
+		informational_delete_sa(e, sa);
+		return;
+	}
+	for (struct child *c = sa->children; c; c = c->next) {
+		if (c->want_delete) {
+			informational_delete_child(e, c);
+			return;
+		}
+	}
+}

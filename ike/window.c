@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/window.h"
+
+#include "crypto/secret.h"
+
+#include <stdlib.h>
+
+void datagrams_free(struct datagrams *ds)
+{
+	for (size_t i = 0; i < ds->n; i++)
+		blob_free(&ds->d[i]);
+	free(ds->d);
+	*ds = (struct datagrams){ 0 };
+}
+
+void window_free(struct window *w)
+{
+	datagrams_free(&w->request);
+	datagrams_free(&w->reply);
+	fragments_free(&w->in_requests);
+	fragments_free(&w->in_responses);
+}
+
+enum window_verdict window_judge_request(const struct window *w, uint32_t id)
+{
+	if (id == w->recv_id)
+		return w->answering ? WINDOW_OUTSIDE : WINDOW_NEW;
+	if (w->recv_id > 0 && id == w->recv_id - 1) {
+		if (w->answering)
+			return WINDOW_BUSY;
+		return w->reply.n > 0 ? WINDOW_REPEAT : WINDOW_OUTSIDE;
+	}
+	return WINDOW_OUTSIDE;
+}
+
+int64_t window_wait(unsigned tries)
+{
+	int64_t wait = 500000;
+
+	for (unsigned i = 1; i < tries; i++)
+		wait += wait / 2;
+	return wait;
+}

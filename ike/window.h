@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Message ids and retransmission, RFC 7296 2.1 to 2.4, for a window of one: one request of ours
+ * under way, one of the peer's being answered, and the last answer kept for its repetition.
+ */
+#ifndef IKEMESH_IKE_WINDOW_H
+#define IKEMESH_IKE_WINDOW_H
+
+#include "ike/event.h"
+#include "ike/message/fragment.h"
+
+/* A message as it goes out: one datagram, or its fragments. */
+struct datagrams {
+	struct blob *d;
+	size_t n;
+};
+void datagrams_free(struct datagrams *ds);
+
+struct window {
+	uint32_t send_id;     /* of our next request */
+	bool request_out;     /* our request `send_id` waits for its answer */
+	uint8_t request_exchange;
+	struct datagrams request;
+	unsigned tries; /* times it was sent */
+
+	uint32_t recv_id;   /* the peer's next request */
+	bool answering;     /* request recv_id - 1 is being worked on */
+	struct datagrams reply; /* to request recv_id - 1 */
+
+	struct fragments *in_requests, *in_responses;
+};
+void window_free(struct window *w);
+
+/* What a request with this id is. */
+enum window_verdict {
+	WINDOW_NEW,     /* process */
+	WINDOW_REPEAT,  /* send the reply again */
+	WINDOW_BUSY,    /* repeated while being worked on: nothing */
+	WINDOW_OUTSIDE, /* drop */
+};
+enum window_verdict window_judge_request(const struct window *w, uint32_t id);
+
+/*
+ * Microseconds to wait after the tries-th sending (from 1): 0.5 s, growing by half each time
+ * (RFC 7296 2.4 asks for ever longer waits). After WINDOW_TRIES sendings and their waits, some
+ * 37 s, the peer counts as gone.
+ */
+#define WINDOW_TRIES 9
+int64_t window_wait(unsigned tries);
+
+#endif
