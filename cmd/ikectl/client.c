@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikectl/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PATIENCE_S 10
+#define ANSWER_MAX (256u << 20) /* octets */
+
+static void explain(int err, const char *path, char *error)
+{
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		snprintf(error, CLIENT_ERROR_LEN,
+			 "no daemon answers at %s: start it (`systemctl start ikemesh`), or name "
+			 "its directory with --run-dir",
+			 path);
+	else if (err == -EACCES || err == -EPERM)
+		snprintf(error, CLIENT_ERROR_LEN, "%s: %s: run this as root", path, strerror(-err));
+	else if (err == -EAGAIN || err == -ETIMEDOUT)
+		snprintf(error, CLIENT_ERROR_LEN,
+			 "the daemon at %s does not answer: see its log (`journalctl -u ikemesh`)",
+			 path);
+	else
+		snprintf(error, CLIENT_ERROR_LEN, "%s: %s", path, strerror(-err));
+}
+
+static int connect_to(const char *path, int *out)
+{
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= (int)sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) != 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	*out = fd;
+	return 0;
+}
+
+static int send_line(int fd, const json_t *request)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+	size_t n, sent = 0;
+
+	if (text == NULL)
+		return -ENOMEM;
+	n = strlen(text);
+	text[n++] = '\n';
+	while (sent < n) {
+		ssize_t now = send(fd, text + sent, n - sent, MSG_NOSIGNAL);
+
+		if (now < 0) {
+			free(text);
+			return -errno;
+		}
+		sent += (size_t)now;
+	}
+	free(text);
+	return 0;
+}
+
+/* All until the daemon closes. */
+static int receive_all(int fd, char **out, size_t *out_n)
+{
+	char *text = NULL;
+	size_t n = 0, room = 0;
+
+	for (;;) {
+		ssize_t now;
+
+		if (n == room) {
+			char *more = room < ANSWER_MAX ? realloc(text, room + 65536) : NULL;
+
+			if (more == NULL) {
+				free(text);
+				return -ENOMEM;
+			}
+			text = more;
+			room += 65536;
+		}
+		now = recv(fd, text + n, room - n, 0);
+		if (now < 0 && errno == EINTR)
+			continue;
+		if (now < 0) {
+			free(text);
+			return -errno;
+		}
+		if (now == 0)
+			break;
+		n += (size_t)now;
+	}
+	*out = text;
+	*out_n = n;
+	return 0;
+}
+
+static int converse(const char *path, const json_t *request, json_t **answer)
+{
+	char *text = NULL;
+	size_t n = 0;
+	int fd, err = connect_to(path, &fd);
+
+	if (err != 0)
+		return err;
+	err = send_line(fd, request);
+	if (err == 0)
+		err = receive_all(fd, &text, &n);
+	close(fd);
+	if (err != 0)
+		return err;
+	*answer = json_loadb(text, n, 0, NULL);
+	free(text);
+	return *answer != NULL ? 0 : -EPROTO;
+}
+
+/* The daemon's refusal becomes the error. */
+static json_t *refused(json_t *answer, char *error)
+{
+	const char *why = json_string_value(json_object_get(answer, "error"));
+
+	if (!json_is_false(json_object_get(answer, "ok")))
+		return answer;
+	snprintf(error, CLIENT_ERROR_LEN, "%s", why != NULL ? why : "the daemon refused");
+	json_decref(answer);
+	return NULL;
+}
+
+json_t *client_ask(const char *run_dir, const json_t *request, int *err,
+		   char error[static CLIENT_ERROR_LEN])
+{
+	char path[4096];
+	json_t *answer = NULL;
+
+	snprintf(path, sizeof(path), "%s/control.sock", run_dir);
+	*err = converse(path, request, &answer);
+	if (*err != 0) {
+		explain(*err, path, error);
+		return NULL;
+	}
+	return refused(answer, error);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One question to the daemon, one answer. */
+#ifndef IKEMESH_CTL_CLIENT_H
+#define IKEMESH_CTL_CLIENT_H
+
+#include <jansson.h>
+
+#define CLIENT_ERROR_LEN 512
+
+/*
+ * The answer's document, owned by the caller. NULL: error says why and what to do next; *err is
+ * -ENOENT or -ECONNREFUSED if no daemon is there, 0 if the daemon itself refused, else what failed.
+ */
+json_t *client_ask(const char *run_dir, const json_t *request, int *err,
+		   char error[static CLIENT_ERROR_LEN]);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikectl/disable.h"
+#include "cmd/ikectl/client.h"
+#include "xfrm/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GONE_WITHIN_S 5
+#define POLL_MS 20
+
+/* The daemon holds RUN_DIR/lock as long as it lives. */
+static bool daemon_is_gone(const char *run_dir)
+{
+	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+	char path[4096];
+	bool gone = false;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/lock", run_dir);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT;
+	for (int i = 0; i < GONE_WITHIN_S * 1000 / POLL_MS && !gone; i++) {
+		gone = flock(fd, LOCK_EX | LOCK_NB) == 0;
+		if (!gone)
+			nanosleep(&pause, NULL);
+	}
+	close(fd);
+	return gone;
+}
+
+/* 0: it is gone, or there was none. */
+static int stop_daemon(const char *run_dir)
+{
+	json_t *request = json_pack("{s:s}", "command", "disable"), *answer;
+	char error[CLIENT_ERROR_LEN];
+	int err;
+
+	answer = client_ask(run_dir, request, &err, error);
+	json_decref(request);
+	if (answer == NULL && (err == -ENOENT || err == -ECONNREFUSED))
+		return 0;
+	if (answer == NULL) {
+		fprintf(stderr, "ikectl: %s\n", error);
+		return -1;
+	}
+	json_decref(answer);
+	if (!daemon_is_gone(run_dir)) {
+		fprintf(stderr,
+			"ikectl: the daemon has not gone within %d s; stop it and try again\n",
+			GONE_WITHIN_S);
+		return -1;
+	}
+	printf("the daemon told its peers and has left\n");
+	return 0;
+}
+
+static int clear_kernel(void)
+{
+	struct kernel *k = NULL;
+	size_t policies = 0, sas = 0;
+	int err = kernel_open(&k);
+
+	if (err == 0) {
+		err = kernel_remove_ours(k, &policies, &sas);
+		kernel_close(k);
+	}
+	if (err != 0) {
+		fprintf(stderr, "ikectl: not all of ours could be removed from the kernel: %s%s\n",
+			strerror(-err), err == -EPERM ? ": run this as root" : "");
+		return -1;
+	}
+	printf("left over in the kernel and removed: %zu policies, %zu SAs\n", policies, sas);
+	return 0;
+}
+
+/* Lines "NAME VALUE", as the daemon found them at its first start. */
+static int restore_sysctls(const char *run_dir)
+{
+	char path[4096], name[64];
+	int value, status = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/sysctl", run_dir);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	while (fscanf(f, "%63[a-z_] %d\n", name, &value) == 2) {
+		int err = kernel_sysctl_set(name, value, NULL);
+
+		if (err != 0) {
+			fprintf(stderr, "ikectl: net.core.%s = %d: %s\n", name, value,
+				strerror(-err));
+			status = -1;
+		} else {
+			printf("net.core.%s is %d again\n", name, value);
+		}
+	}
+	fclose(f);
+	if (status == 0)
+		unlink(path);
+	return status;
+}
+
+int disable(const char *run_dir)
+{
+	if (stop_daemon(run_dir) != 0)
+		return EXIT_FAILURE;
+	if (clear_kernel() != 0 || restore_sysctls(run_dir) != 0)
+		return EXIT_FAILURE;
+	printf("IPsec by ikemesh is off on this host: traffic goes in the clear\n");
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The status model (docs/status-json.md) as text, in the layout of strongSwan's `ipsec statusall`.
+ */
+#ifndef IKEMESH_CTL_SHOW_H
+#define IKEMESH_CTL_SHOW_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+void show_statusall(const json_t *status, FILE *out);
+
+/* "Nov 22 02:44:22 2026", local time. */
+#define SHOW_TIME_LEN 40
+const char *show_time(json_int_t at, char out[static SHOW_TIME_LEN]);
+
+/* "5 seconds", "3 minutes", "2 hours", "4 days": the largest unit of which there are over two. */
+#define SHOW_DELTA_LEN 40
+const char *show_delta(json_int_t seconds, char out[static SHOW_DELTA_LEN]);
+
+#endif

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/daemon.h"
+#include "cmd/ikemeshd/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+/* How long peers may take to answer our DELETEs before we go all the same. */
+#define LEAVE_S 1
+#define JOBS_A_TURN 64
+
+/* Says why it could not start, and what to do. */
+static int refuse(struct daemon *d, int err, const char *what)
+{
+	if (d->log != NULL)
+		log_text(d->log, REPORT_ERROR, "%s: %s", what, strerror(-err));
+	else
+		fprintf(stderr, "ikemeshd: %s: %s\n", what, strerror(-err));
+	return err;
+}
+
+void daemon_feed(struct daemon *d, const struct event *event)
+{
+	if (perform_event(&d->performer, event) != 0)
+		log_text(d->log, REPORT_ERROR, "out of memory: an event was not handled in full");
+}
+
+/* ---- what happens ------------------------------------------------------------------------ */
+
+static void on_jobs(void *arg)
+{
+	struct daemon *d = arg;
+
+	for (int i = 0; i < JOBS_A_TURN; i++) {
+		struct job *job = pool_take(d->pool);
+
+		if (job == NULL)
+			return;
+		daemon_feed(d, &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { job } });
+	}
+}
+
+static void on_packet(void *arg, const struct endpoint *local, const struct endpoint *remote,
+		      uint8_t *datagram, size_t n)
+{
+	const struct event e = {
+		.kind = EVENT_PACKET,
+		.packet = { .local = *local, .remote = *remote, .datagram = datagram, .n = n },
+	};
+
+	daemon_feed(arg, &e);
+}
+
+static void on_unreachable(void *arg, const struct endpoint *local, const struct endpoint *remote,
+			   int error)
+{
+	const struct event e = {
+		.kind = EVENT_UNREACHABLE,
+		.unreachable = { .local = *local, .remote = *remote, .error = error },
+	};
+
+	daemon_feed(arg, &e);
+}
+
+static void on_udp(void *arg)
+{
+	struct daemon *d = arg;
+	const struct udp_handler h = { .packet = on_packet,
+				       .unreachable = on_unreachable,
+				       .arg = d };
+
+	udp_turn(d->udp, &h);
+}
+
+static void on_acquire(struct daemon *d, const struct kernel_event *k)
+{
+	const struct event e = {
+		.kind = EVENT_ACQUIRE,
+		.acquire = { .local = k->src,
+			     .remote = k->dst,
+			     .protocol = k->protocol,
+			     .local_port = k->src_port,
+			     .remote_port = k->dst_port },
+	};
+
+	/* Who is leaving starts nothing. */
+	if (d->phase == DAEMON_RUNNING || d->phase == DAEMON_STARTING)
+		daemon_feed(d, &e);
+}
+
+static void on_expire(struct daemon *d, const struct kernel_event *k)
+{
+	const struct event e = {
+		.kind = EVENT_EXPIRE,
+		.expire = { .ref = { .src = k->src, .dst = k->dst, .spi = k->spi },
+			    .hard = k->hard },
+	};
+
+	/* Without an SPI it is an acquire that went unanswered: the kernel will ask again. */
+	if (k->spi != 0)
+		daemon_feed(d, &e);
+}
+
+static void on_mapping(struct daemon *d, const struct kernel_event *k)
+{
+	const struct event e = {
+		.kind = EVENT_MAPPING,
+		.mapping = { .ref = { .src = k->src, .dst = k->dst, .spi = k->spi },
+			     .remote = { .ip = k->new_src, .port = k->new_src_port } },
+	};
+
+	daemon_feed(d, &e);
+}
+
+static int acquire_for_larval(const struct sa_held *sa, void *arg)
+{
+	const struct kernel_event k = { .src = sa->ref.src, .dst = sa->ref.dst };
+
+	if (sa->larval)
+		on_acquire(arg, &k);
+	return 0;
+}
+
+/* Asks again for what the kernel is waiting for, whose event nobody heard. */
+static void hear_acquires(struct daemon *d)
+{
+	int err = kernel_sa_dump(d->kernel, acquire_for_larval, d);
+
+	if (err != 0)
+		log_text(d->log, REPORT_WARNING, "cannot list the kernel's SAs: %s",
+			 strerror(-err));
+}
+
+static void on_kernel_event(const struct kernel_event *k, void *arg)
+{
+	struct daemon *d = arg;
+
+	switch (k->kind) {
+	case KERNEL_ACQUIRE:
+		on_acquire(d, k);
+		break;
+	case KERNEL_EXPIRE:
+		on_expire(d, k);
+		break;
+	case KERNEL_MAPPING:
+		on_mapping(d, k);
+		break;
+	case KERNEL_LOST:
+		log_text(d->log, REPORT_WARNING,
+			 "the kernel had more to tell than we could hear: "
+			 "asking again what it waits for");
+		hear_acquires(d);
+		break;
+	}
+}
+
+static void on_kernel(void *arg)
+{
+	struct daemon *d = arg;
+	int err = kernel_read_events(d->kernel, on_kernel_event, d);
+
+	if (err != 0)
+		log_text(d->log, REPORT_WARNING, "cannot read the kernel's events: %s",
+			 strerror(-err));
+}
+
+static void on_addresses(void *arg)
+{
+	struct daemon *d = arg;
+	bool changed = false;
+	int err = addresses_read(d->addresses, &changed);
+
+	if (err != 0)
+		log_text(d->log, REPORT_WARNING, "cannot read the local addresses: %s",
+			 strerror(-err));
+	if (changed)
+		policies_sync(&d->policies, &d->config->spec);
+}
+
+static void reload(struct daemon *d)
+{
+	size_t errors = 0;
+	int err;
+
+	sd_notify(0, "RELOADING=1");
+	err = daemon_load(d, &errors);
+	if (err == 0)
+		log_text(d->log, REPORT_NOTICE, "%s: loaded anew", d->options.config_path);
+	else if (errors > 0)
+		log_text(d->log, REPORT_ERROR, "%s: %zu error%s; the old configuration stays",
+			 d->options.config_path, errors, errors == 1 ? "" : "s");
+	else
+		log_text(d->log, REPORT_ERROR, "%s: %s; the old configuration stays",
+			 d->options.config_path, strerror(-err));
+	sd_notify(0, "READY=1");
+}
+
+static void on_signal(void *arg)
+{
+	struct daemon *d = arg;
+	struct signalfd_siginfo info;
+
+	if (read(d->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo != SIGHUP)
+		d->leave_asked = true;
+	else if (d->phase == DAEMON_RUNNING)
+		reload(d);
+}
+
+static void on_control(void *arg)
+{
+	struct daemon *d = arg;
+
+	control_turn(d->control);
+}
+
+static void on_deadline(void *arg)
+{
+	struct daemon *d = arg;
+	struct mono now = clock_now();
+
+	if (d->performer.deadline.us <= now.us)
+		daemon_feed(d, &(struct event){ .kind = EVENT_TIMER });
+	if (d->policies.retry_at.us <= now.us)
+		policies_sync(&d->policies, &d->config->spec);
+}
+
+/* ---- start, in this order; each says itself what went wrong ------------------------------- */
+
+static int start_config(struct daemon *d)
+{
+	size_t errors;
+	int err;
+
+	d->keyholder = keyholder_new();
+	if (d->keyholder == NULL)
+		return refuse(d, -ENOMEM, "cannot start");
+	err = daemon_load(d, &errors);
+	if (err == -EINVAL && errors > 0)
+		fprintf(stderr, "ikemeshd: %s: %zu error%s, nothing was started\n",
+			d->options.config_path, errors, errors == 1 ? "" : "s");
+	else if (err != 0)
+		refuse(d, err, d->options.config_path);
+	return err;
+}
+
+static int start_log(struct daemon *d)
+{
+	const struct config *c = d->config;
+	int err = log_open(c->log, c->log_path, d->options.log_level, &d->log);
+
+	if (err != 0)
+		return refuse(d, err, c->log_path != NULL ? c->log_path : "log");
+	return 0;
+}
+
+static int start_run_dir(struct daemon *d)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof(path), "%s/lock", d->options.run_dir) >= (int)sizeof(path))
+		return refuse(d, -ENAMETOOLONG, d->options.run_dir);
+	if (mkdir(d->options.run_dir, 0700) != 0 && errno != EEXIST)
+		return refuse(d, -errno, d->options.run_dir);
+	d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (d->lock < 0)
+		return refuse(d, -errno, path);
+	if (flock(d->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	log_text(d->log, REPORT_ERROR,
+		 "another ikemeshd runs with %s: stop it first, or name another --run-dir",
+		 d->options.run_dir);
+	return -EBUSY;
+}
+
+/* Blocked before the first thread starts, so that all threads have them blocked. */
+static int start_signals(struct daemon *d)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return refuse(d, -errno, "signals");
+	signal(SIGPIPE, SIG_IGN);
+	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return d->signals >= 0 ? 0 : refuse(d, -errno, "signals");
+}
+
+static int start_kernel(struct daemon *d)
+{
+	int err = kernel_open(&d->kernel);
+
+	if (err == -EPERM)
+		return refuse(d, err,
+			      "no access to the kernel's IPsec: run as root (CAP_NET_ADMIN)");
+	if (err != 0)
+		return refuse(d, err, "no access to the kernel's IPsec (CONFIG_XFRM_USER)");
+	err = kernel_probe_esp(d->kernel);
+	if (err != 0)
+		return refuse(
+			d, err,
+			"this kernel cannot do ESP with AES-GCM in transport mode: load esp4, "
+			"esp6 and gcm, or take a kernel with CONFIG_INET_ESP");
+	err = addresses_open(&d->addresses);
+	if (err != 0)
+		return refuse(d, err, "no access to the local addresses");
+	policies_init(&d->policies, d->kernel, d->addresses, d->log);
+	return 0;
+}
+
+static int start_sockets(struct daemon *d)
+{
+	const struct udp_options options = {
+		.port = IKE_PORT,
+		.port_natt = IKE_PORT_NATT,
+		.bypass = kernel_socket_bypass,
+		.udp_encap = kernel_socket_udp_encap,
+	};
+	char error[UDP_ERROR_LEN];
+	int err = udp_open(&options, &d->udp, error);
+
+	if (err != 0)
+		log_text(d->log, REPORT_ERROR, "%s", error);
+	return err;
+}
+
+static int start_pool(struct daemon *d)
+{
+	int err = pool_open(pool_workers_here(), POOL_JOBS_MAX, keyring_run, &d->pool);
+
+	return err == 0 ? 0 : refuse(d, err, "cannot start the crypto threads");
+}
+
+static int engine_random(void *arg, uint8_t *out, size_t n)
+{
+	(void)arg;
+	return random_fill(out, n);
+}
+
+static int start_engine(struct daemon *d)
+{
+	const struct engine_options options = {
+		.random = engine_random,
+		.port = IKE_PORT,
+		.port_natt = IKE_PORT_NATT,
+	};
+	const char *missing = NULL;
+
+	if (suite_self_check(&missing) != 0) {
+		log_text(d->log, REPORT_ERROR,
+			 "the crypto library has no %s: is a restricting provider configured?",
+			 missing != NULL ? missing : "randomness");
+		return -ENOENT;
+	}
+	d->engine = engine_new(&options);
+	if (d->engine == NULL)
+		return refuse(d, -ENOMEM, "cannot start");
+	d->hands = daemon_hands(d);
+	performer_init(&d->performer, &d->hands);
+	daemon_feed(d, &(struct event){ .kind = EVENT_SPEC, .spec = { &d->config->spec } });
+	return 0;
+}
+
+struct orphans {
+	struct daemon *d;
+	struct sa_ref *refs;
+	size_t n, room;
+};
+
+static int collect_orphan(const struct sa_held *sa, void *arg)
+{
+	struct orphans *o = arg;
+	bool owned = o->d->phase != DAEMON_GONE && engine_knows_sa(o->d->engine, &sa->ref);
+
+	if (sa->larval || owned)
+		return 0;
+	if (o->n == o->room) {
+		size_t room = o->room == 0 ? 64 : o->room * 2;
+		struct sa_ref *more = realloc(o->refs, room * sizeof(*more));
+
+		if (more == NULL)
+			return -ENOMEM;
+		o->refs = more;
+		o->room = room;
+	}
+	o->refs[o->n++] = sa->ref;
+	return 0;
+}
+
+/* SAs of ours that nobody stands for (a predecessor was killed). Returns how many went. */
+static size_t delete_orphans(struct daemon *d)
+{
+	struct orphans o = { .d = d };
+	size_t gone = 0;
+
+	kernel_sa_dump(d->kernel, collect_orphan, &o);
+	for (size_t i = 0; i < o.n; i++)
+		gone += kernel_sa_delete(d->kernel, &o.refs[i]) == 0;
+	free(o.refs);
+	return gone;
+}
+
+static int start_policies(struct daemon *d)
+{
+	size_t orphans = delete_orphans(d);
+
+	if (orphans > 0)
+		log_text(d->log, REPORT_NOTICE, "%zu SA%s of a former ikemeshd removed", orphans,
+			 orphans == 1 ? "" : "s");
+	policies_set_sysctls(&d->policies, d->options.run_dir);
+	return policies_sync(&d->policies, &d->config->spec);
+}
+
+/* In the order in which they are served: what is done before what is asked. */
+static int start_loop(struct daemon *d)
+{
+	int err = loop_open(&d->loop);
+
+	if (err != 0)
+		return refuse(d, err, "cannot start the loop");
+	if ((err = loop_add(d->loop, pool_fd(d->pool), on_jobs, d)) != 0 ||
+	    (err = loop_add(d->loop, d->signals, on_signal, d)) != 0)
+		return refuse(d, err, "cannot start the loop");
+	loop_on_deadline(d->loop, on_deadline, d);
+	if ((err = loop_add(d->loop, kernel_event_fd(d->kernel), on_kernel, d)) != 0 ||
+	    (err = loop_add(d->loop, addresses_fd(d->addresses), on_addresses, d)) != 0 ||
+	    (err = loop_add(d->loop, udp_fd(d->udp), on_udp, d)) != 0)
+		return refuse(d, err, "cannot start the loop");
+	return 0;
+}
+
+/* Last of all: the socket's existence tells that everything else is there. */
+static int start_control(struct daemon *d)
+{
+	char path[4096];
+	const struct control_options options = { .path = path, .answer = daemon_answer, .arg = d };
+	int err;
+
+	if (snprintf(path, sizeof(path), "%s/control.sock", d->options.run_dir) >=
+	    (int)sizeof(path))
+		return refuse(d, -ENAMETOOLONG, d->options.run_dir);
+	err = control_open(&options, &d->control);
+	if (err == 0)
+		err = loop_add(d->loop, control_fd(d->control), on_control, d);
+	return err == 0 ? 0 : refuse(d, err, path);
+}
+
+static int start_ready(struct daemon *d)
+{
+	d->phase = DAEMON_RUNNING;
+	hear_acquires(d);
+	log_text(d->log, REPORT_NOTICE, "ikemesh %s is ready: %zu protected, %zu bypassed subnets",
+		 IKEMESH_VERSION, d->config->spec.n_protect, d->config->spec.n_bypass);
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int (*const start_steps[])(struct daemon *d) = {
+	start_config, start_log,    start_run_dir, start_signals,  start_kernel,  start_sockets,
+	start_pool,   start_engine, start_loop,	   start_policies, start_control, start_ready,
+};
+
+/* ---- end --------------------------------------------------------------------------------- */
+
+static void leave(struct daemon *d)
+{
+	d->leave_asked = false;
+	d->phase = DAEMON_LEAVING;
+	d->leave_by = clock_after(clock_now(), LEAVE_S * CLOCK_SECOND);
+	sd_notify(0, "STOPPING=1");
+	log_text(d->log, REPORT_NOTICE,
+		 d->disable ? "leaving: telling the peers, removing our SAs and policies"
+			    : "leaving: telling the peers, removing our SAs; the policies stay, "
+			      "until `ikectl disable`");
+	daemon_feed(d, &(struct event){ .kind = EVENT_SHUTDOWN });
+}
+
+static bool peers_have_answered(const struct daemon *d)
+{
+	struct status_counters c;
+
+	engine_counters(d->engine, &c);
+	return c.ike_sas == 0;
+}
+
+/* What is left of ours in the kernel once the core is gone. */
+static void clear_kernel(struct daemon *d)
+{
+	size_t policies = 0, sas = 0;
+	int err = 0;
+
+	if (d->disable)
+		err = kernel_remove_ours(d->kernel, &policies, &sas);
+	else
+		sas = delete_orphans(d);
+	if (err != 0)
+		log_text(d->log, REPORT_ERROR, "not all of ours could be removed: %s",
+			 strerror(-err));
+	log_text(d->log, REPORT_DEBUG, "%zu policies and %zu SAs removed at the end", policies,
+		 sas);
+}
+
+static void daemon_close(struct daemon *d)
+{
+	control_close(d->control);
+	pool_close(d->pool);
+	if (d->engine != NULL) {
+		performer_free(&d->performer);
+		engine_free(d->engine);
+	}
+	keyholder_free(d->keyholder);
+	udp_close(d->udp);
+	policies_free(&d->policies);
+	if (d->addresses != NULL)
+		addresses_close(d->addresses);
+	if (d->kernel != NULL)
+		kernel_close(d->kernel);
+	loop_close(d->loop);
+	log_close(d->log);
+	if (d->config != NULL)
+		config_free(d->config);
+	free(d->config);
+	if (d->signals >= 0)
+		close(d->signals);
+	if (d->lock >= 0)
+		close(d->lock);
+}
+
+static void arm(struct daemon *d)
+{
+	struct mono next = clock_earlier(d->performer.deadline, d->policies.retry_at);
+
+	next = clock_earlier(next, log_tick(d->log, clock_now()));
+	if (d->phase == DAEMON_LEAVING)
+		next = clock_earlier(next, d->leave_by);
+	loop_set_deadline(d->loop, next);
+}
+
+static void turn(struct daemon *d)
+{
+	int err;
+
+	arm(d);
+	err = loop_turn(d->loop);
+	if (err != 0) {
+		log_text(d->log, REPORT_ERROR, "cannot wait for events: %s", strerror(-err));
+		d->leave_asked = true;
+	}
+	if (d->leave_asked && d->phase == DAEMON_RUNNING)
+		leave(d);
+	if (d->phase == DAEMON_LEAVING &&
+	    (peers_have_answered(d) || d->leave_by.us <= clock_now().us))
+		d->phase = DAEMON_GONE;
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+	struct daemon d = { .options = *options, .lock = -1, .signals = -1 };
+	int err = 0;
+
+	d.started = clock_now();
+	d.started_wall = time(NULL);
+	for (size_t i = 0; i < sizeof(start_steps) / sizeof(start_steps[0]) && err == 0; i++)
+		err = start_steps[i](&d);
+	while (err == 0 && d.phase != DAEMON_GONE)
+		turn(&d);
+	if (err == 0)
+		clear_kernel(&d);
+	daemon_close(&d);
+	return err == 0 ? 0 : 1;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon as one object: it owns every part, wires what happens to the core, and what the core
+ * wants to the parts. Everything runs in one thread but the crypto jobs.
+ */
+#ifndef IKEMESH_CMD_DAEMON_H
+#define IKEMESH_CMD_DAEMON_H
+
+#include "cmd/ikemeshd/control.h"
+#include "cmd/ikemeshd/keyholder.h"
+#include "cmd/ikemeshd/log.h"
+#include "cmd/ikemeshd/loop.h"
+#include "cmd/ikemeshd/perform.h"
+#include "cmd/ikemeshd/policies.h"
+#include "cmd/ikemeshd/pool.h"
+#include "cmd/ikemeshd/udp.h"
+#include "config/config.h"
+#include "ike/engine.h"
+#include "xfrm/address.h"
+#include "xfrm/kernel.h"
+
+#define IKE_PORT 500
+#define IKE_PORT_NATT 4500
+
+struct daemon_options {
+	const char *config_path;
+	const char *run_dir;
+	enum report_level log_level;
+};
+
+enum daemon_phase {
+	DAEMON_STARTING,
+	DAEMON_RUNNING,
+	DAEMON_LEAVING, /* DELETEs are out, peers may answer until leave_by */
+	DAEMON_GONE,
+};
+
+struct daemon {
+	struct daemon_options options;
+	enum daemon_phase phase;
+	struct mono started;
+	time_t started_wall;
+
+	int lock;
+	int signals;
+	struct config *config; /* the core borrows its spec */
+	struct log *log;
+	struct kernel *kernel;
+	struct addresses *addresses;
+	struct policies policies;
+	struct udp *udp;
+	struct pool *pool;
+	struct keyholder *keyholder;
+	struct engine *engine;
+	struct hands hands;
+	struct performer performer;
+	struct loop *loop;
+	struct control *control;
+
+	bool leave_asked;
+	bool disable; /* our policies go as well */
+	struct mono leave_by;
+};
+
+/* Runs until it is told to end. Exit status: 0, or 1 when it could not start. */
+int daemon_run(const struct daemon_options *options);
+
+/* Feeds one event to the core and performs what comes of it. */
+void daemon_feed(struct daemon *d, const struct event *event);
+
+/* reload.c */
+/*
+ * Reads the configuration, tells every problem (to the log, or to stderr before there is one), and
+ * makes it the daemon's. A file with errors changes nothing: -EINVAL, *errors counts them.
+ */
+int daemon_load(struct daemon *d, size_t *errors);
+
+/* commands.c: answers a request of the control socket; arg is the daemon. */
+json_t *daemon_answer(void *arg, const json_t *request);
+
+/* hands.c: how the core's actions are carried out. */
+struct hands daemon_hands(struct daemon *d);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/daemon.h"
+
+static int hand_send(void *arg, const struct endpoint *local, const struct endpoint *remote,
+		     struct bytes datagram)
+{
+	struct daemon *d = arg;
+
+	return udp_send(d->udp, local, remote, datagram);
+}
+
+static int hand_sa_add(void *arg, const struct sa_spec *sa)
+{
+	struct daemon *d = arg;
+
+	return kernel_sa_add(d->kernel, sa);
+}
+
+static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
+{
+	struct daemon *d = arg;
+
+	(void)inbound;
+	return kernel_sa_delete(d->kernel, ref);
+}
+
+static void hand_nudge(void *arg, const struct ip *local, const struct ip *remote)
+{
+	struct daemon *d = arg;
+
+	policies_nudge(&d->policies, local, remote);
+}
+
+static int hand_job(void *arg, struct job *job)
+{
+	struct daemon *d = arg;
+	struct keyring *ring = keyholder_ring(d->keyholder, job);
+	int err = pool_submit(d->pool, job, ring);
+
+	if (err != 0)
+		keyring_drop(ring);
+	return err;
+}
+
+static void hand_report(void *arg, const struct report *report)
+{
+	struct daemon *d = arg;
+
+	log_report(d->log, report);
+}
+
+static struct mono hand_now(void *arg)
+{
+	(void)arg;
+	return clock_now();
+}
+
+static int hand_step(void *arg, struct mono now, const struct event *event, struct actions *out)
+{
+	struct daemon *d = arg;
+
+	return engine_step(d->engine, now, event, out);
+}
+
+struct hands daemon_hands(struct daemon *d)
+{
+	return (struct hands){
+		.send = hand_send,
+		.sa_add = hand_sa_add,
+		.sa_delete = hand_sa_delete,
+		.nudge = hand_nudge,
+		.job = hand_job,
+		.report = hand_report,
+		.now = hand_now,
+		.step = hand_step,
+		.arg = d,
+	};
+}

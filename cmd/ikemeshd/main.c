@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/check.h"
+#include "cmd/ikemeshd/daemon.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONFIG_PATH "/etc/ikemesh/ikemesh.yml"
+#define RUN_DIR "/run/ikemesh"
+
+#define EXIT_USAGE 64 /* sysexits.h */
+
+static const char usage[] =
+	"ikemeshd: keeps the traffic between the hosts of a mesh in ESP, keyed by IKEv2\n"
+	"\n"
+	"  --config FILE      what to protect (default " CONFIG_PATH ")\n"
+	"  --run-dir DIR      control socket and state (default " RUN_DIR ")\n"
+	"  --check            only check the configuration: 0 good, 2 errors\n"
+	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
+	"  --version\n"
+	"  --help\n"
+	"\n"
+	"It stays in the foreground. SIGHUP: load the configuration anew. SIGTERM: tell the\n"
+	"peers, remove the SAs and go; the policies stay until `ikectl disable`.\n";
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "run-dir", required_argument, NULL, 'r' },
+	{ "check", no_argument, NULL, 'k' },
+	{ "log-level", required_argument, NULL, 'l' },
+	{ "version", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static int misuse(const char *what)
+{
+	fprintf(stderr, "ikemeshd: %s; see --help\n", what);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon_options o = { .config_path = CONFIG_PATH,
+				    .run_dir = RUN_DIR,
+				    .log_level = REPORT_INFO };
+	bool only_check = false;
+
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		if (c == 'c') {
+			o.config_path = optarg;
+		} else if (c == 'r') {
+			o.run_dir = optarg;
+		} else if (c == 'k') {
+			only_check = true;
+		} else if (c == 'l') {
+			if (!report_level_parse(optarg, &o.log_level))
+				return misuse(
+					"--log-level is error, warning, notice, info or debug");
+		} else if (c == 'v') {
+			return puts("ikemeshd " IKEMESH_VERSION) < 0;
+		} else if (c == 'h') {
+			return fputs(usage, stdout) < 0;
+		} else {
+			return misuse("unknown option");
+		}
+	}
+	if (optind != argc)
+		return misuse("no arguments are taken");
+	return only_check ? (int)check_config(o.config_path) : daemon_run(&o);
+}

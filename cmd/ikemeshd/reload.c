@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum report_level level_of(const struct problem *p)
+{
+	switch (p->level) {
+	case PROBLEM_ERROR:
+		return REPORT_ERROR;
+	case PROBLEM_WARNING:
+		return REPORT_WARNING;
+	case PROBLEM_NOTICE:
+		break;
+	}
+	return REPORT_NOTICE;
+}
+
+/* A problem's text has several lines (what to write instead): each becomes a line of the log. */
+static void tell(struct log *log, const struct problem *p)
+{
+	char *text = problem_text(p), *rest = NULL;
+
+	if (text == NULL)
+		return;
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (log != NULL)
+			log_text(log, level_of(p), "%s", line);
+		else
+			fprintf(stderr, "%s\n", line);
+	}
+	free(text);
+}
+
+static bool same_credential(const struct credential_spec *a, const struct credential_spec *b)
+{
+	if (a->n_certs != b->n_certs)
+		return false;
+	for (size_t i = 0; i < a->n_certs; i++) {
+		if (!bytes_equal(blob_view(&a->certs[i]), blob_view(&b->certs[i])))
+			return false;
+	}
+	return true;
+}
+
+/* The private key goes to the keyholder, and only there. */
+static int hand_over_key(struct daemon *d, struct config *c)
+{
+	struct sign_key *key = c->key;
+	struct trust *trust = c->trust;
+
+	c->key = NULL;
+	c->trust = NULL;
+	return keyholder_load(d->keyholder, key, trust, c->spec.credential.generation);
+}
+
+static int read_config(struct daemon *d, struct config *c, size_t *errors)
+{
+	struct problems ps = { 0 };
+	int err = config_load(d->options.config_path, time(NULL), c, &ps);
+
+	for (size_t i = 0; i < ps.n; i++)
+		tell(d->log, &ps.p[i]);
+	*errors = ps.errors;
+	problems_free(&ps);
+	return err;
+}
+
+/* The core borrows the new spec before the old one goes. */
+static int take_over(struct daemon *d, struct config *c)
+{
+	const struct credential_spec *old = &d->config->spec.credential;
+	struct credential_spec *new = &c->spec.credential;
+	int err;
+
+	new->generation = old->generation + (same_credential(old, new) ? 0 : 1);
+	err = hand_over_key(d, c);
+	if (err == 0)
+		err = log_retarget(d->log, c->log, c->log_path);
+	if (err != 0)
+		return err;
+	daemon_feed(d, &(struct event){ .kind = EVENT_SPEC, .spec = { &c->spec } });
+	config_free(d->config);
+	free(d->config);
+	d->config = c;
+	policies_sync(&d->policies, &c->spec);
+	return 0;
+}
+
+int daemon_load(struct daemon *d, size_t *errors)
+{
+	struct config *c = calloc(1, sizeof(*c));
+	int err;
+
+	*errors = 0;
+	if (c == NULL)
+		return -ENOMEM;
+	err = read_config(d, c, errors);
+	if (err == 0 && d->config == NULL) {
+		c->spec.credential.generation = 1;
+		err = hand_over_key(d, c);
+		if (err == 0)
+			d->config = c;
+	} else if (err == 0) {
+		err = take_over(d, c);
+	}
+	if (d->config != c) {
+		config_free(c);
+		free(c);
+	}
+	return err;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one model of all that can be known of the daemon; docs/status-json.md describes it. The
+ * names are promises: others are added, these stay.
+ */
+#ifndef IKEMESH_CMD_STATUS_JSON_H
+#define IKEMESH_CMD_STATUS_JSON_H
+
+#include "cmd/ikemeshd/udp.h"
+#include "ike/engine.h"
+#include "xfrm/kernel.h"
+#include <jansson.h>
+
+/* All borrowed for the call. */
+struct status_sources {
+	const struct engine *engine;
+	const struct spec *spec;
+	struct kernel *kernel; /* NULL: no counters of SAs */
+	const struct ip *locals;
+	size_t n_locals;
+	const struct udp_counters *udp; /* NULL: none */
+	struct mono now, started;
+	time_t wall_now, wall_started;
+};
+
+/* The caller's; NULL on no memory. */
+json_t *status_json(const struct status_sources *s);
+
+/* {"name", "version", "kernel", "machine"} */
+json_t *status_version(void);
+
+#endif
