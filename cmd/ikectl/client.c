@@ -30,14 +30,14 @@ static void explain(int err, const char *path, char *error)
 		snprintf(error, CLIENT_ERROR_LEN, "%s: %s", path, strerror(-err));
 }
 
-static int connect_to(const char *path, int *out)
+/* path fits a socket address. A descriptor, or negative errno. */
+static int connect_to(const char *path)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd;
 
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= (int)sizeof(a.sun_path))
-		return -ENAMETOOLONG;
+	memcpy(a.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -49,8 +49,7 @@ static int connect_to(const char *path, int *out)
 		close(fd);
 		return err;
 	}
-	*out = fd;
-	return 0;
+	return fd;
 }
 
 static int send_line(int fd, const json_t *request)
@@ -114,10 +113,10 @@ static int converse(const char *path, const json_t *request, json_t **answer)
 {
 	char *text = NULL;
 	size_t n = 0;
-	int fd, err = connect_to(path, &fd);
+	int fd = connect_to(path), err;
 
-	if (err != 0)
-		return err;
+	if (fd < 0)
+		return fd;
 	err = send_line(fd, request);
 	if (err == 0)
 		err = receive_all(fd, &text, &n);
@@ -144,11 +143,13 @@ static json_t *refused(json_t *answer, char *error)
 json_t *client_ask(const char *run_dir, const json_t *request, int *err,
 		   char error[static CLIENT_ERROR_LEN])
 {
-	char path[4096];
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	json_t *answer = NULL;
 
-	snprintf(path, sizeof(path), "%s/control.sock", run_dir);
-	*err = converse(path, request, &answer);
+	if (snprintf(path, sizeof(path), "%s/control.sock", run_dir) < (int)sizeof(path))
+		*err = converse(path, request, &answer);
+	else
+		*err = -ENAMETOOLONG;
 	if (*err != 0) {
 		explain(*err, path, error);
 		return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/show.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
