@@ -23,8 +23,13 @@
 #define NAME_IN_TEXT 160 /* octets of a subject within a verdict's text */
 #define TIME_LEN 32
 
+/*
+ * A store for each CA: two CAs of one name (an old and a new one) are then told apart by their
+ * keys, which the library does not do within a store unless the certificates name the key.
+ */
 struct trust {
-	X509_STORE *store;
+	X509_STORE **stores;
+	size_t n;
 };
 
 const char *verdict_name(enum verdict v)
@@ -50,43 +55,58 @@ const char *verdict_name(enum verdict v)
 
 struct trust *trust_new(void)
 {
-	struct trust *t = calloc(1, sizeof(*t));
-	X509_VERIFY_PARAM *param;
-
-	if (t == NULL)
-		return NULL;
-	t->store = X509_STORE_new();
-	if (t->store == NULL) {
-		free(t);
-		ERR_clear_error();
-		return NULL;
-	}
-	param = X509_STORE_get0_param(t->store);
-	(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-	X509_VERIFY_PARAM_set_depth(param, CERT_CHAIN_MAX - 1);
-	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
-	return t;
+	return calloc(1, sizeof(struct trust));
 }
 
 void trust_free(struct trust *t)
 {
 	if (t == NULL)
 		return;
-	X509_STORE_free(t->store);
+	for (size_t i = 0; i < t->n; i++)
+		X509_STORE_free(t->stores[i]);
+	free(t->stores);
 	free(t);
+}
+
+/* NULL on no memory. */
+static X509_STORE *store_new(X509 *ca)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_VERIFY_PARAM *param;
+
+	if (store == NULL || X509_STORE_add_cert(store, ca) != 1) {
+		X509_STORE_free(store);
+		return NULL;
+	}
+	param = X509_STORE_get0_param(store);
+	(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+	X509_VERIFY_PARAM_set_depth(param, CERT_CHAIN_MAX - 1);
+	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
+	return store;
+}
+
+static int add_store(struct trust *t, X509 *ca)
+{
+	X509_STORE **stores = realloc(t->stores, (t->n + 1) * sizeof(*stores));
+
+	if (stores == NULL)
+		return -ENOMEM;
+	t->stores = stores;
+	t->stores[t->n] = store_new(ca);
+	if (t->stores[t->n] == NULL)
+		return -ENOMEM;
+	t->n++;
+	return 0;
 }
 
 int trust_add_ca(struct trust *t, struct bytes der)
 {
 	X509 *cert = lib_cert(der);
-	int r = 0;
+	int r;
 
 	if (cert == NULL)
 		return -EINVAL;
-	if (X509_check_ca(cert) != 1)
-		r = -EPERM;
-	else if (X509_STORE_add_cert(t->store, cert) != 1)
-		r = -ENOMEM;
+	r = X509_check_ca(cert) == 1 ? add_store(t, cert) : -EPERM;
 	X509_free(cert);
 	ERR_clear_error();
 	return r;
@@ -237,13 +257,14 @@ static enum verdict check_chain_keys(X509_STORE_CTX *ctx, char *text)
 	return VERDICT_GOOD;
 }
 
-static enum verdict verify_chain(const struct trust *t, X509 *leaf, STACK_OF(X509) * others,
-				 time_t at, char *text)
+/* Under one of our CAs. */
+static enum verdict verify_under(X509_STORE *store, X509 *leaf, STACK_OF(X509) * others, time_t at,
+				 char *text)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	enum verdict v = VERDICT_FAILED;
 
-	if (ctx == NULL || X509_STORE_CTX_init(ctx, t->store, leaf, others) != 1) {
+	if (ctx == NULL || X509_STORE_CTX_init(ctx, store, leaf, others) != 1) {
 		v = say(VERDICT_FAILED, text, leaf, "could not be checked");
 		goto out;
 	}
@@ -252,6 +273,39 @@ static enum verdict verify_chain(const struct trust *t, X509 *leaf, STACK_OF(X50
 out:
 	X509_STORE_CTX_free(ctx);
 	return v;
+}
+
+/* How near a chain came: of several CAs, the one that it nearly verified under is to be told. */
+static int nearness(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_GOOD:
+		return 4;
+	case VERDICT_EXPIRED:
+	case VERDICT_NOT_YET_VALID:
+		return 3;
+	case VERDICT_NO_TRUSTED_CA:
+		return 1;
+	default:
+		return 2;
+	}
+}
+
+static enum verdict verify_chain(const struct trust *t, X509 *leaf, STACK_OF(X509) * others,
+				 time_t at, char *text)
+{
+	enum verdict best = say_no_ca(text, leaf);
+
+	for (size_t i = 0; i < t->n && best != VERDICT_GOOD; i++) {
+		char why[VERDICT_TEXT_LEN] = "";
+		enum verdict v = verify_under(t->stores[i], leaf, others, at, why);
+
+		if (nearness(v) > nearness(best) || i == 0) {
+			best = v;
+			memcpy(text, why, sizeof(why));
+		}
+	}
+	return best;
 }
 
 /* The certificates behind the leaf. One that cannot be read is left out: it may not be needed. */

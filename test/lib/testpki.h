@@ -29,7 +29,8 @@ enum testpki_kind {
 	TESTPKI_ECDSA_P256,
 	TESTPKI_ECDSA_P384,
 	TESTPKI_ED25519,
-	TESTPKI_RSA_E1, /* the modulus of a RSA_2048 key with exponent 1: to be refused */
+	TESTPKI_RSA_E1, /* the modulus of a RSA_2048 key with exponent 1: to be refused, and without
+			   PEM */
 	TESTPKI_KINDS,
 };
 #define TESTPKI_SLOTS 6
