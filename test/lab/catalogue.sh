@@ -6,7 +6,7 @@ T=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/t
 
 header() { # SCRIPT KEY DEFAULT
 	local v
-	v=$(sed -n "s/^# $2: *//p" "$1" | tr '\n' ' ')
+	v=$(sed -n "s/^# $2: *//p" "$1" | paste -s -d ' ')
 	echo "${v:-$3}"
 }
 

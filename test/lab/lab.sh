@@ -449,13 +449,13 @@ _epilogue() {
 			tail -n 60 "$SCRATCH/$name/log" 2>/dev/null
 			echo "--- $name: status, policies, SAs, counters"
 			alive "$name" && timeout 5 bash -c "$(declare -f); $(declare -p KIND PID SCRATCH BIN); status $name"
-			on "$name" ip xfrm policy list
+			on "$name" ip xfrm policy list nosock
 			on "$name" ip xfrm state list | grep -Ev '^\s(aead|enc|auth-trunc) '
 			on "$name" grep -v '\s0$' /proc/net/xfrm_stat
 		done
 		[ ! -s "$SCRATCH/wire.pcap" ] || {
 			echo "--- the wire: the last packets"
-			tcpdump -n -r "$SCRATCH/wire.pcap" 2>/dev/null | tail -n 40
+			tcpdump -n -r "$SCRATCH/wire.pcap" "not $NEIGHBOURS" 2>/dev/null | tail -n 40
 		}
 	fi
 	exit $rc

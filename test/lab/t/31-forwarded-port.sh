@@ -18,7 +18,7 @@ ip -n b link set box up
 ip -n box route add default via 10.99.0.1
 on b sysctl -qw net.ipv4.ip_forward=1
 on b iptables-legacy -t nat -A PREROUTING -i eth0 -p udp --dport 8080 -j DNAT --to-destination 10.99.0.2:80
-on box tcpdump -i eth0 -n -Z root -U --immediate-mode -A udp port 80 >"$SCRATCH/box.txt" 2>"$SCRATCH/box.log" &
+on box tcpdump -i eth0 -n -Z root -l --immediate-mode -A udp port 80 >"$SCRATCH/box.txt" 2>"$SCRATCH/box.log" &
 until_ok 10 grep -q 'listening on' "$SCRATCH/box.log" || fail "no capture in the box"
 start a b
 capture

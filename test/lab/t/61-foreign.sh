@@ -15,7 +15,7 @@ xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x7701 reqid 77 mode tu
 xfrm state add src 10.1.0.1 dst 10.1.0.2 proto esp spi 0x7702 reqid 78 mode transport aead rfc4106(gcm(aes)) $KEY 128 sel src 10.1.0.1/32 dst 10.1.0.2/32 proto 47
 IP
 foreign() { # what there is of it, in a fixed order
-	on a ip xfrm policy list | paste -s -d ' ' | sed 's/ src \([0-9]*\.[0-9.]*\/[0-9]* dst\)/\nsrc \1/g' |
+	on a ip xfrm policy list nosock | paste -s -d ' ' | sed 's/ src \([0-9]*\.[0-9.]*\/[0-9]* dst\)/\nsrc \1/g' |
 		grep -E '192\.0\.2\.|10\.1\.[78]\.' | tr -s ' \t' ' ' | sort
 	on a ip xfrm state list reqid 77
 	on a ip xfrm state list reqid 78
