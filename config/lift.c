@@ -66,9 +66,13 @@ static bool next_body(struct bytes text, size_t *at, struct body *out)
 }
 
 /* Lines like "Proc-Type: 4,ENCRYPTED" are no part of the key. */
-static bool has_colon(struct bytes text, size_t from, size_t to)
+static bool is_header(struct bytes text, size_t from, size_t to)
 {
-	return memchr(text.p + from, ':', to - from) != NULL;
+	while (from < to && text.p[from] == ' ')
+		from++;
+	while (from < to && (isalpha(text.p[from]) || text.p[from] == '-'))
+		from++;
+	return to - from >= 2 && text.p[from] == ':' && text.p[from + 1] == ' ';
 }
 
 static bool all_base64(struct bytes text, size_t from, size_t to)
@@ -122,7 +126,7 @@ static int mask_body(struct masking *m, const struct body *b, struct lifted *l)
 		to = line_end(m->text, from);
 		to = to < b->to ? to + 1 : b->to;
 		mask_line(m, from, to,
-			  b->closed ? !has_colon(m->text, from, to) :
+			  b->closed ? !is_header(m->text, from, to) :
 				      all_base64(m->text, from, to));
 	}
 	m->body->n = m->body_n;

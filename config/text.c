@@ -107,6 +107,15 @@ int text_replace(struct text *t, size_t from, size_t to, const char *with, size_
 	return 0;
 }
 
+int text_copy(struct text *to, const struct text *from)
+{
+	*to = (struct text){ .p = malloc(from->n + 1), .n = from->n };
+	if (!to->p)
+		return -ENOMEM;
+	memcpy(to->p, from->p, from->n + 1);
+	return 0;
+}
+
 void text_free(struct text *t)
 {
 	free(t->p);

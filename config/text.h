@@ -44,6 +44,9 @@ bool line_opens_block(const struct line *l);
 /* Puts other octets in the place of from .. to. 0 or -ENOMEM. */
 int text_replace(struct text *t, size_t from, size_t to, const char *with, size_t n);
 
+/* 0 or -ENOMEM. */
+int text_copy(struct text *to, const struct text *from);
+
 void text_free(struct text *t);
 
 #endif

@@ -254,7 +254,7 @@ static int events(struct builder *b)
 	}
 }
 
-int yaml_read(struct bytes text, struct yaml_doc *doc, struct yaml_fault *fault)
+int yaml_doc_read(struct bytes text, struct yaml_doc *doc, struct yaml_fault *fault)
 {
 	struct builder b = { .text = text, .doc = doc, .fault = fault };
 	int r;
@@ -270,11 +270,11 @@ int yaml_read(struct bytes text, struct yaml_doc *doc, struct yaml_fault *fault)
 	for (size_t i = 0; i < b.n_anchors; i++)
 		free(b.anchors[i].name);
 	if (r)
-		yaml_free(doc);
+		yaml_doc_free(doc);
 	return r;
 }
 
-void yaml_free(struct yaml_doc *doc)
+void yaml_doc_free(struct yaml_doc *doc)
 {
 	for (size_t i = 0; i < doc->n; i++) {
 		struct node *node = doc->nodes[i];

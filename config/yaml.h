@@ -51,8 +51,8 @@ struct yaml_fault {
 };
 
 /* 0: the caller owns *doc. -EINVAL: not YAML, or beyond a bound, see *fault. -ENOMEM. */
-int yaml_read(struct bytes text, struct yaml_doc *doc, struct yaml_fault *fault);
-void yaml_free(struct yaml_doc *doc); /* wipes the texts */
+int yaml_doc_read(struct bytes text, struct yaml_doc *doc, struct yaml_fault *fault);
+void yaml_doc_free(struct yaml_doc *doc); /* wipes the texts */
 
 /* The value of the first such key, NULL if there is none or map is no mapping (NULL is fine). */
 struct node *node_get(const struct node *map, const char *key);

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/config.h"
+#include "config/file.h"
+#include "config/mend.h"
+#include "config/reading.h"
+#include "config/suites.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MENDS_MAX 32
+
+/* --- messages about one key ---------------------------------------------------------------- */
+
+void expected(struct reading *r, const struct key_row *row, const struct node *node)
+{
+	char words[EXPECTED_LEN], said[SHOWN_LEN];
+	bool list = *row->example == '\n';
+	char *mend = report_text(&r->report, "%s:%s%s", row->name, list ? "" : " ", row->example);
+
+	schema_expected(row, words);
+	if (node->kind != NODE_SCALAR || node_is_null(node) || row->type == VALUE_KEY)
+		report_add(&r->report, PROBLEM_ERROR, node_place(node), mend,
+			   "%s: %s was expected, not %s", row->name, words, node_kind_name(node));
+	else
+		report_add(&r->report, PROBLEM_ERROR, node_place(node), mend,
+			   "%s: %s was expected, not %s%s%s", row->name, words,
+			   node->plain ? "'" : "the text \"", shown(node->text, said),
+			   node->plain ? "'" : "\"");
+	free(mend);
+}
+
+void check_twice(struct reading *r, const struct node *map)
+{
+	for (size_t i = 2; map->kind == NODE_MAP && i < map->n; i += 2) {
+		const struct node *key = map->items[i];
+		char said[SHOWN_LEN];
+
+		for (size_t j = 0; j < i; j += 2) {
+			const struct node *a = map->items[j + 1], *b = map->items[i + 1];
+			bool equal;
+
+			if (strcmp(map->items[j]->text, key->text))
+				continue;
+			equal = a->kind == NODE_SCALAR && b->kind == NODE_SCALAR &&
+				!strcmp(a->text, b->text);
+			report_add(&r->report, equal ? PROBLEM_WARNING : PROBLEM_ERROR,
+				   node_place(key), NULL,
+				   "%s stands here a second time, after line %u",
+				   shown(key->text, said), map->items[j]->line);
+			break;
+		}
+	}
+}
+
+static void unknown_key(struct reading *r, const struct node *key)
+{
+	const struct key_row *near = schema_near(key->text);
+	char said[SHOWN_LEN];
+	char *mend;
+
+	shown(key->text, said);
+	if (!near) {
+		report_add(&r->report, PROBLEM_ERROR, node_place(key), NULL, "unknown key %s", said);
+		return;
+	}
+	mend = report_text(&r->report, "%s:", near->name);
+	report_add(&r->report, PROBLEM_ERROR, node_place(key), mend,
+		   "unknown key %s: did you mean %s?", said, near->name);
+	free(mend);
+}
+
+static void check_keys(struct reading *r, const struct node *settings)
+{
+	check_twice(r, settings);
+	for (size_t i = 0; i < settings->n; i += 2)
+		if (!schema_find(settings->items[i]->text))
+			unknown_key(r, settings->items[i]);
+}
+
+/* A key that must be there. A misspelt one beside it says so itself. */
+static void check_required(struct reading *r, const struct node *settings)
+{
+	size_t n;
+	const struct key_row *rows = schema_rows(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		char *mend;
+
+		if (!rows[i].required || node_get(settings, rows[i].name))
+			continue;
+		mend = report_text(&r->report, "%s:%s%s", rows[i].name,
+				   *rows[i].example == '\n' ? "" : " ", rows[i].example);
+		report_add(&r->report, PROBLEM_ERROR, node_place(settings), mend, "%s is missing",
+			   rows[i].name);
+		free(mend);
+	}
+}
+
+/* --- values -------------------------------------------------------------------------------- */
+
+static void read_number(struct reading *r, const struct key_row *row, const struct node *node)
+{
+	bool bare_word = row->type == VALUE_BOOL; /* "false" in quotes is a text, and a text is true */
+	uint64_t value = 0;
+
+	if (node->kind != NODE_SCALAR || (bare_word && !node->plain) ||
+	    schema_number(row, node->text, &value)) {
+		expected(r, row, node);
+		return;
+	}
+	if (row->type == VALUE_BOOL && strcasecmp(node->text, value ? "true" : "false"))
+		report_add(&r->report, PROBLEM_NOTICE, node_place(node), NULL,
+			   "%s: %s is read as %s", row->name, node->text, value ? "true" : "false");
+	schema_store(row, value, r->out);
+}
+
+static void read_log(struct reading *r, const struct key_row *row, const struct node *node)
+{
+	static const struct {
+		const char *word;
+		enum log_target target;
+	} targets[] = {
+		{ "journal", LOG_TO_JOURNAL },
+		{ "syslog", LOG_TO_SYSLOG },
+		{ "stderr", LOG_TO_STDERR },
+	};
+
+	for (size_t i = 0; node->kind == NODE_SCALAR && i < 3; i++)
+		if (!strcmp(node->text, targets[i].word)) {
+			r->out->log = targets[i].target;
+			return;
+		}
+	if (node->kind != NODE_SCALAR || *node->text != '/') {
+		expected(r, row, node);
+		return;
+	}
+	r->out->log = LOG_TO_FILE;
+	r->out->log_path = strdup(node->text);
+	if (!r->out->log_path)
+		r->report.no_memory = true;
+}
+
+/* The line with the word mended, or with the default. */
+static char *proposals_mend(struct reading *r, const struct key_row *row, const char *text,
+			    const struct suites_fault *fault)
+{
+	if (!fault->instead)
+		return report_text(&r->report, "%s: %s", row->name, row->example);
+	return report_text(&r->report, "%s: %.*s%s%s", row->name, (int)fault->at, text,
+			   fault->instead, text + fault->at + fault->len);
+}
+
+static void read_proposals(struct reading *r, const struct key_row *row, const struct node *node)
+{
+	struct spec *s = &r->out->spec;
+	bool ike = row->protocol == PROTO_IKE;
+	struct suites_fault fault;
+	struct place at = node_place(node);
+	char *mend;
+
+	if (node->kind != NODE_SCALAR || node_is_null(node) || !*node->text) {
+		expected(r, row, node);
+		return;
+	}
+	if (!suites_read(node->text, row->protocol, ike ? s->ike : s->esp, SPEC_PROPOSALS,
+			 ike ? &s->n_ike : &s->n_esp, &fault))
+		return;
+	at.column += node->plain ? (unsigned)fault.at : 0;
+	mend = proposals_mend(r, row, node->text, &fault);
+	report_add(&r->report, PROBLEM_ERROR, at, mend, "%s: %s", row->name, fault.message);
+	free(mend);
+}
+
+static void read_scalar(struct reading *r, const struct key_row *row, const struct node *node)
+{
+	switch (row->type) {
+	case VALUE_BOOL:
+	case VALUE_DURATION:
+	case VALUE_COUNT:
+	case VALUE_SIZE:
+	case VALUE_CHOICE:
+		read_number(r, row, node);
+		break;
+	case VALUE_LOG:
+		read_log(r, row, node);
+		break;
+	case VALUE_PROPOSALS:
+		read_proposals(r, row, node);
+		break;
+	case VALUE_SUBNETS:
+	case VALUE_CERTIFICATES:
+	case VALUE_KEY:
+	case VALUE_CAS:
+		break; /* these depend on each other: read_settings() */
+	}
+}
+
+/* The file's value, or the table's as if the file had it. */
+static void read_or_default(struct reading *r, const struct key_row *row,
+			    const struct node *settings)
+{
+	struct node fallback = { .kind = NODE_SCALAR, .plain = true };
+	const struct node *node = node_get(settings, row->name);
+
+	if (row->fallback) {
+		fallback.text = (char *)row->fallback;
+		read_scalar(r, row, &fallback);
+	}
+	if (node)
+		read_scalar(r, row, node);
+}
+
+static void read_bypass(struct reading *r, const struct node *node)
+{
+	struct spec *s = &r->out->spec;
+
+	if (node && node_is_null(node))
+		report_add(&r->report, PROBLEM_NOTICE, node_place(node), "no_ipsec_subnets: []",
+			   "no_ipsec_subnets has no entries");
+	else
+		read_subnets(r, schema_find("no_ipsec_subnets"), node, &s->bypass, &s->n_bypass,
+			     true);
+}
+
+static void read_settings(struct reading *r, const struct node *settings)
+{
+	const struct node *protect = node_get(settings, "ipsec_subnets");
+	const struct node *bypass = node_get(settings, "no_ipsec_subnets");
+	struct spec *s = &r->out->spec;
+	size_t n;
+	const struct key_row *rows = schema_rows(&n);
+
+	check_keys(r, settings);
+	check_required(r, settings);
+	for (size_t i = 0; i < n; i++)
+		read_or_default(r, &rows[i], settings);
+	read_subnets(r, schema_find("ipsec_subnets"), protect, &s->protect, &s->n_protect, false);
+	read_bypass(r, bypass);
+	check_subnets(r, protect, bypass);
+	read_credentials(r, node_get(settings, "instance_certificate"),
+			 node_get(settings, "instance_private_key"),
+			 node_get(settings, "ca_certificates"));
+}
+
+/* --- the text ------------------------------------------------------------------------------ */
+
+static struct place place_of_octet(struct bytes text, size_t at)
+{
+	struct place p = { .line = 1, .column = 1 };
+
+	for (size_t i = 0; i < at; i++) {
+		p.column++;
+		if (text.p[i] == '\n') {
+			p.line++;
+			p.column = 1;
+		}
+	}
+	return p;
+}
+
+static bool starts_with(struct bytes text, const char *octets, size_t n)
+{
+	return text.n >= n && !memcmp(text.p, octets, n);
+}
+
+/* What no text file has. false: told, and nothing more can be read. */
+static bool check_text(struct reading *r, struct bytes *text)
+{
+	const uint8_t *nul;
+
+	if (starts_with(*text, "\xff\xfe", 2) || starts_with(*text, "\xfe\xff", 2)) {
+		report_add(&r->report, PROBLEM_ERROR, (struct place){ .line = 1, .column = 1 }, NULL,
+			   "the file is UTF-16; it must be saved as UTF-8");
+		return false;
+	}
+	if (text->n > FILE_SIZE_MAX) {
+		report_add(&r->report, PROBLEM_ERROR, (struct place){ 0 }, NULL,
+			   "the file is larger than 4 MiB");
+		return false;
+	}
+	if (starts_with(*text, "\xef\xbb\xbf", 3)) /* UTF-8's own byte order mark */
+		*text = BYTES(text->p + 3, text->n - 3);
+	nul = text->n ? memchr(text->p, '\0', text->n) : NULL;
+	if (nul) {
+		report_add(&r->report, PROBLEM_ERROR,
+			   place_of_octet(*text, (size_t)(nul - text->p)), NULL,
+			   "a NUL: this is not a text file");
+		return false;
+	}
+	return true;
+}
+
+static bool take_keys_out(struct reading *r, struct bytes text)
+{
+	size_t where = 0;
+	int e = lift_keys(text, &r->written, &r->keys, &where);
+
+	if (!e)
+		e = text_copy(&r->text, &r->written);
+	if (e == -ENOMEM)
+		r->report.no_memory = true;
+	else if (e == -EILSEQ)
+		report_add(&r->report, PROBLEM_ERROR, place_of_octet(text, where), NULL,
+			   "a character from Unicode's private use area");
+	else if (e)
+		report_add(&r->report, PROBLEM_ERROR, (struct place){ 0 }, NULL,
+			   "the file has more than %d private keys", LIFT_MAX);
+	return !e;
+}
+
+/* The tree, after as many mends as that takes. false: there is none. */
+static bool parse(struct reading *r)
+{
+	mend_pem(&r->report, &r->text);
+	for (unsigned i = 0; i < MENDS_MAX; i++) {
+		struct bytes text = BYTES((const uint8_t *)r->text.p, r->text.n);
+		struct yaml_fault fault;
+		int e = yaml_doc_read(text, &r->doc, &fault);
+
+		if (!e)
+			return true;
+		if (e == -ENOMEM) {
+			r->report.no_memory = true;
+			return false;
+		}
+		if (!mend_fault(&r->report, &r->text, &fault))
+			return false;
+	}
+	return false;
+}
+
+static void read_text(struct reading *r, struct bytes text)
+{
+	struct node *settings;
+
+	if (!check_text(r, &text) || !take_keys_out(r, text) || !parse(r))
+		return;
+	settings = locate_settings(r);
+	if (settings)
+		read_settings(r, settings);
+}
+
+static int finish(struct reading *r)
+{
+	struct problems *ps = r->report.ps;
+
+	yaml_doc_free(&r->doc);
+	text_free(&r->text);
+	text_free(&r->written);
+	lift_free(&r->keys);
+	problems_sort(ps, r->report.file);
+	if (!r->report.no_memory && !ps->errors)
+		return 0;
+	config_free(r->out);
+	return r->report.no_memory ? -ENOMEM : -EINVAL;
+}
+
+int config_parse(const char *name, struct bytes yaml, time_t now, struct config *out,
+		 struct problems *ps)
+{
+	struct reading r = { .report = { .ps = ps, .file = name }, .now = now, .out = out };
+
+	*out = (struct config){ 0 };
+	read_text(&r, yaml);
+	return finish(&r);
+}
+
+int config_load(const char *file, time_t now, struct config *out, struct problems *ps)
+{
+	struct reading r = { .report = { .ps = ps, .file = file }, .now = now, .out = out };
+	struct secret content;
+	int e = file_read(file, &content, &r.mode);
+
+	*out = (struct config){ 0 };
+	if (e == -ENOMEM)
+		r.report.no_memory = true;
+	else if (e)
+		report_add(&r.report, PROBLEM_ERROR, (struct place){ 0 }, NULL, "%s", file_error(e));
+	else
+		read_text(&r, secret_view(&content));
+	secret_free(&content);
+	return finish(&r);
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	spec_free(&c->spec);
+	sign_key_free(c->key);
+	trust_free(c->trust);
+	free(c->log_path);
+	*c = (struct config){ 0 };
+}

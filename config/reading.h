@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One reading of one file: what its parts hand to each other. Internal to this folder. */
+#ifndef IKEMESH_CONFIG_READING_H
+#define IKEMESH_CONFIG_READING_H
+
+#include "config/lift.h"
+#include "config/problem.h"
+#include "config/schema.h"
+#include "config/yaml.h"
+#include <sys/types.h>
+
+struct reading {
+	struct report report;
+	struct lifted keys; /* out of the text, for the one who needs them */
+	struct text written; /* the file without its keys */
+	struct text text;    /* the same, mended: what the tree was read from */
+	struct yaml_doc doc;
+	mode_t mode;        /* permission bits of the file; 0: it is none */
+	time_t now;
+	struct config *out; /* filled in; worth nothing once there are errors */
+};
+
+/* Where a node stands. */
+static inline struct place node_place(const struct node *node)
+{
+	return (struct place){ .line = node->line, .column = node->column };
+}
+
+/*
+ * The mapping that holds the keys of schema.h: the top level, properties.ipsec, or the ipsec job of
+ * a BOSH runtime configuration. NULL after having said why.
+ */
+struct node *locate_settings(struct reading *r);
+
+/* Says that a key stands twice in a mapping (the first one counts). */
+void check_twice(struct reading *r, const struct node *map);
+
+/* A list of subnets into *out, owned by the caller. node NULL: none. */
+void read_subnets(struct reading *r, const struct key_row *row, const struct node *node,
+		  struct subnet_spec **out, size_t *n, bool bypass);
+
+/* Entries that can never matter, said once both lists are known. */
+void check_subnets(struct reading *r, const struct node *protect, const struct node *bypass);
+
+/* Certificate, key and CAs into r->out. A node may be NULL: the key is missing, which was said. */
+void read_credentials(struct reading *r, const struct node *certificate, const struct node *key,
+		      const struct node *cas);
+
+/* An error: `what` was expected at node, with the line `key: example` as its mend. */
+void expected(struct reading *r, const struct key_row *row, const struct node *node);
+
+#endif
