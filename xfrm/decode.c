@@ -139,6 +139,8 @@ bool decode_sa(const struct nlmsghdr *nlh, struct sa_held *out)
 	out->counters.bytes = info.curlft.bytes;
 	out->counters.packets = info.curlft.packets;
 	out->counters.added = (int64_t)info.curlft.add_time;
+	out->counters.last_used =
+		(int64_t)info.curlft.use_time; /* the first; older kernels know no more */
 	if (attribute_get(nlh, sizeof(info), XFRMA_LASTUSED, &used, sizeof(used)))
 		out->counters.last_used = (int64_t)used;
 	return true;

@@ -153,8 +153,8 @@ static void put_keys(struct nlmsghdr *nlh, const struct sa_spec *sa)
 		put_aead(nlh, sa);
 		return;
 	}
-	put_crypt(nlh, sa->encr, sa->key);
 	put_auth(nlh, sa->integ, sa->key + sa->encr->key_len);
+	put_crypt(nlh, sa->encr, sa->key);
 }
 
 /* RFC 3948: ESP in UDP. */
@@ -179,14 +179,13 @@ static uint32_t replay_window(const struct sa_spec *sa, bool knows_dir)
 	return sa->esn && !sa->replay_window ? 1 : sa->replay_window;
 }
 
+/* The window's bitmap may be left out: the kernel makes it, empty, of so many words. */
 static void put_replay(struct nlmsghdr *nlh, struct xfrm_usersa_info *info,
 		       const struct sa_spec *sa, bool knows_dir)
 {
 	uint32_t window = replay_window(sa, knows_dir);
-	struct {
-		struct xfrm_replay_state_esn state;
-		uint32_t bitmap[XFRMA_REPLAY_ESN_MAX / 32];
-	} replay = { 0 };
+	struct xfrm_replay_state_esn replay = { .bmp_len = (window + 31) / 32,
+						.replay_window = window };
 
 	if (!sa->esn && window <= REPLAY_LEGACY_MAX) {
 		info->replay_window = (uint8_t)window;
@@ -194,10 +193,7 @@ static void put_replay(struct nlmsghdr *nlh, struct xfrm_usersa_info *info,
 	}
 	if (sa->esn)
 		info->flags |= XFRM_STATE_ESN;
-	replay.state.replay_window = window;
-	replay.state.bmp_len = (window + 31) / 32;
-	mnl_attr_put(nlh, XFRMA_REPLAY_ESN_VAL,
-		     sizeof(replay.state) + replay.state.bmp_len * sizeof(uint32_t), &replay);
+	mnl_attr_put(nlh, XFRMA_REPLAY_ESN_VAL, sizeof(replay), &replay);
 }
 
 struct nlmsghdr *encode_sa_add(void *buf, const struct sa_spec *sa, bool knows_dir)

@@ -17,10 +17,8 @@
 #define ANSWER_ROOM 65536 /* octets: the kernel fills up to 32 KiB of a dump */
 #define BATCH_ROOM 32768  /* octets of requests in one send */
 #define EVENTS_AT_ONCE 16
-#define EVENT_ROOM 2048 /* octets of one event */
-#define EVENT_QUEUE                                                                            \
-	(16 * 1024 * 1024)	    /* octets the kernel may queue: a fleet's acquires at once \
-				     */
+#define EVENT_ROOM 2048		    /* octets of one event */
+#define EVENT_QUEUE (16 << 20)	    /* octets the kernel may queue: acquires of a whole fleet */
 #define REQUEST_QUEUE (1024 * 1024) /* octets: errors of a whole batch */
 #define DUMP_TRIES 8		    /* a dump that changes while it is read starts again */
 
@@ -39,7 +37,7 @@ struct kernel {
 	uint8_t event[EVENTS_AT_ONCE][EVENT_ROOM] __attribute__((aligned(8)));
 };
 
-/* Takes each message of an answer but its end. Returns 0 or negative errno, which ends nothing. */
+/* Takes each message of an answer but its end. Not 0: the rest is not read. */
 typedef int (*take_fn)(const struct nlmsghdr *nlh, void *arg);
 
 static ssize_t receive(const struct mnl_socket *s, void *buf, size_t room)

@@ -27,7 +27,7 @@ int kernel_sa_delete(struct kernel *k, const struct sa_ref *ref); /* -ESRCH: was
 struct sa_counters {
 	uint64_t bytes, packets;
 	int64_t added;	   /* seconds since the epoch */
-	int64_t last_used; /* seconds since the epoch, 0: never */
+	int64_t last_used; /* seconds since the epoch, 0: never; Linux before 6.2: the first use */
 };
 int kernel_sa_counters(struct kernel *k, const struct sa_ref *ref, struct sa_counters *out);
 
@@ -91,7 +91,8 @@ struct kernel_event {
 	uint32_t reqid; /* acquire (of its template), expire (of its SA): others' are dropped
 			   already */
 	struct ip src, dst;
-	uint8_t protocol; /* acquire: the packet's, 0 if not given */
+	uint8_t protocol; /* acquire: the packet's, or of a connect() that sent none yet; 0: not
+			     given */
 	uint16_t src_port, dst_port;
 	uint32_t seq; /* acquire */
 	uint32_t policy_index;
