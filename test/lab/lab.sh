@@ -444,6 +444,7 @@ _epilogue() {
 	set +e
 	[ -z "$CAPTURE_PID" ] || kill -INT "$CAPTURE_PID"
 	if [ $rc != 0 ] && [ $rc != 77 ]; then
+		[ -z "${LAB_EPILOGUE-}" ] || exec >>"$LAB_EPILOGUE"
 		for name in "${HOSTS[@]}"; do
 			echo "--- $name (${KIND[$name]}): the end of its log"
 			tail -n 60 "$SCRATCH/$name/log" 2>/dev/null
