@@ -74,8 +74,9 @@ static bool padding_set(EVP_PKEY_CTX *ctx, const struct sig_scheme *scheme)
 		return true;
 	if (!scheme->pss)
 		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
-	/* The hash of MGF1 is the scheme's hash unless told otherwise. */
+	/* The hash of MGF1 is named, as a key restricted to PSS may prefer another one. */
 	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, scheme->digest, NULL) > 0 &&
 	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)scheme->salt_len) > 0;
 }
 

@@ -259,3 +259,33 @@ void testpki_free(struct testpki_cert *c)
 	X509_free(c->x509);
 	*c = (struct testpki_cert){ 0 };
 }
+
+struct blob testpki_rsa_spki(struct bytes modulus, struct bytes exponent)
+{
+	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	BIGNUM *n = BN_bin2bn(modulus.p, (int)modulus.n, NULL);
+	BIGNUM *e = BN_bin2bn(exponent.p, (int)exponent.n, NULL);
+	OSSL_PARAM *params;
+	EVP_PKEY *key = NULL;
+	uint8_t *der = NULL;
+	struct blob out;
+	int len;
+
+	OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n);
+	OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e);
+	params = OSSL_PARAM_BLD_to_param(builder);
+	must(EVP_PKEY_fromdata_init(ctx) > 0 &&
+		     EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) > 0,
+	     "public key");
+	len = i2d_PUBKEY(key, &der);
+	must(len > 0 && blob_copy(&out, BYTES(der, (size_t)len)) == 0, "public key to DER");
+	OPENSSL_free(der);
+	EVP_PKEY_free(key);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(builder);
+	EVP_PKEY_CTX_free(ctx);
+	BN_free(n);
+	BN_free(e);
+	return out;
+}

@@ -77,4 +77,7 @@ struct blob testpki_key_pem(enum testpki_kind kind, unsigned slot, const char *p
 /* The DER Name of "C=US, O=Example, CN=host". Caller frees. */
 struct blob testpki_name(const char *subject, bool utf8);
 
+/* The SubjectPublicKeyInfo of an RSA key given by its numbers. Caller frees. */
+struct blob testpki_rsa_spki(struct bytes modulus, struct bytes exponent);
+
 #endif

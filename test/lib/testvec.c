@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/testvec.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DEFAULT_DIR "../shared/vectors"
+#define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char *dir(void)
+{
+	const char *named = getenv("IKEMESH_VECTORS");
+	return named != NULL && *named != '\0' ? named : DEFAULT_DIR;
+}
+
+void testvec_need(void)
+{
+	if (access(dir(), R_OK | X_OK) == 0)
+		return;
+	print_message("no test data in %s: skipped\n", dir());
+	skip();
+}
+
+static struct blob read_all(FILE *f)
+{
+	struct blob out = { 0 };
+	size_t room = 0, got;
+
+	do {
+		if (out.n + 1 >= room) {
+			room = room == 0 ? 65536 : 2 * room;
+			out.p = realloc(out.p, room);
+			assert_non_null(out.p);
+		}
+		got = fread(out.p + out.n, 1, room - out.n - 1, f);
+		out.n += got;
+	} while (got > 0);
+	out.p[out.n] = '\0'; /* beyond the end, so that texts are strings */
+	return out;
+}
+
+struct blob testvec_read(const char *name)
+{
+	size_t n = strlen(name);
+	bool packed = n > 3 && strcmp(name + n - 3, ".gz") == 0;
+	char command[1024];
+	struct blob out;
+	FILE *f;
+
+	(void)snprintf(command, sizeof(command), "%s '%s/%s'", packed ? "gzip -dc" : "cat", dir(),
+		       name);
+	f = popen(command, "r");
+	assert_non_null(f);
+	out = read_all(f);
+	if (pclose(f) != 0 || out.n == 0)
+		fail_msg("%s cannot be read", name);
+	return out;
+}
+
+json_t *testvec_json(const char *name)
+{
+	struct blob text = testvec_read(name);
+	json_error_t error;
+	json_t *root = json_loadb((const char *)text.p, text.n, 0, &error);
+
+	if (root == NULL)
+		fail_msg("%s: %s", name, error.text);
+	blob_free(&text);
+	return root;
+}
+
+static uint8_t nibble(char c)
+{
+	const char *digits = "0123456789abcdef";
+	const char *at = strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+
+	assert_true(c != '\0' && at != NULL);
+	return (uint8_t)(at - digits);
+}
+
+struct bytes testvec_hex(struct testvec_pool *pool, const char *hex)
+{
+	struct blob *b = &pool->blobs[pool->n];
+	size_t n = strlen(hex) / 2;
+
+	assert_true(pool->n < N_ELEMENTS(pool->blobs) && strlen(hex) % 2 == 0);
+	pool->n++;
+	b->p = malloc(n + 1);
+	b->n = n;
+	assert_non_null(b->p);
+	for (size_t i = 0; i < n; i++)
+		b->p[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+	return blob_view(b);
+}
+
+struct bytes testvec_member(struct testvec_pool *pool, const json_t *object, const char *key)
+{
+	return testvec_hex(pool, testvec_text(object, key));
+}
+
+void testvec_clear(struct testvec_pool *pool)
+{
+	while (pool->n > 0)
+		blob_free(&pool->blobs[--pool->n]);
+}
+
+const char *testvec_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text == NULL ? "" : text;
+}
+
+size_t testvec_number(const json_t *object, const char *key)
+{
+	return (size_t)json_integer_value(json_object_get(object, key));
+}
+
+void testvec_cavs_open(struct testvec_cavs *c, const char *name)
+{
+	*c = (struct testvec_cavs){ 0 };
+	c->text = testvec_read(name);
+	c->at = (char *)c->text.p;
+}
+
+/* Cuts white space and brackets off both ends, in place. */
+static char *trim(char *text)
+{
+	size_t n;
+
+	text += strspn(text, " \t\r[");
+	n = strlen(text);
+	while (n > 0 && strchr(" \t\r]", text[n - 1]) != NULL)
+		text[--n] = '\0';
+	return text;
+}
+
+static void keep(struct testvec_cavs *c, char *name, char *value)
+{
+	size_t i = 0;
+
+	while (i < c->n && strcmp(c->fields[i].name, name) != 0)
+		i++;
+	assert_true(i < N_ELEMENTS(c->fields));
+	if (i == c->n)
+		c->n++;
+	c->fields[i].name = name;
+	c->fields[i].value = value;
+}
+
+const char *testvec_cavs_next(struct testvec_cavs *c)
+{
+	char *line, *value;
+
+	do {
+		line = strsep(&c->at, "\n");
+		if (line == NULL) {
+			blob_free(&c->text);
+			return NULL;
+		}
+		line = trim(line);
+	} while (*line == '\0' || *line == '#');
+	value = strchr(line, '=');
+	if (value == NULL)
+		return line;
+	*value++ = '\0';
+	line = trim(line);
+	keep(c, line, trim(value));
+	return line;
+}
+
+const char *testvec_cavs_get(const struct testvec_cavs *c, const char *name)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (strcmp(c->fields[i].name, name) == 0)
+			return c->fields[i].value;
+	return "";
+}
+
+void testvec_skip(struct testvec_count *count, const char *why)
+{
+	size_t i = 0;
+
+	while (count->skipped[i].why != NULL && strcmp(count->skipped[i].why, why) != 0)
+		i++;
+	assert_true(i + 1 < N_ELEMENTS(count->skipped));
+	count->skipped[i].why = why;
+	count->skipped[i].n++;
+}
+
+void testvec_check(struct testvec_count *count, bool good, const char *which)
+{
+	count->run++;
+	if (!good)
+		fail_msg("%s, case %s (number %zu)", count->file, which, count->run);
+}
+
+void testvec_report(const struct testvec_count *count)
+{
+	print_message("%s: %zu run", count->file, count->run);
+	for (size_t i = 0; count->skipped[i].why != NULL; i++)
+		print_message("; %zu skipped: %s", count->skipped[i].n, count->skipped[i].why);
+	print_message("\n");
+}
