@@ -40,8 +40,8 @@ static int id_body_of(const struct credential_spec *cred, struct blob *out)
 
 bool auth_choose_scheme(const struct engine *e, struct ike_sa *sa)
 {
-	sa->hs->our_scheme = sig_choose(e->spec->credential.key, sa->hs->peer_hashes,
-					sa->hs->peer_scheme);
+	sa->hs->our_scheme =
+		sig_choose(e->spec->credential.key, sa->hs->peer_hashes, sa->hs->peer_scheme);
 	return sa->hs->our_scheme != NULL;
 }
 
@@ -97,7 +97,8 @@ static int collect_certs(const struct payloads *ps, struct job *job)
 	for (size_t i = 0; i < ps->n && job->n_certs < CERT_CHAIN_MAX; i++) {
 		uint8_t encoding;
 		struct bytes data;
-		if (ps->p[i].type != PAYLOAD_CERT || !cert_decode(ps->p[i].body, &encoding, &data) ||
+		if (ps->p[i].type != PAYLOAD_CERT ||
+		    !cert_decode(ps->p[i].body, &encoding, &data) ||
 		    encoding != CERT_X509_SIGNATURE || data.n == 0 || data.n > CERT_SIZE_MAX)
 			continue;
 		int r = blob_copy(&job->certs[job->n_certs], data);

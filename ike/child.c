@@ -4,6 +4,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/pair.h"
 #include "ike/sa.h"
+#include "ike/task.h"
 #include "ike/ts.h"
 
 #include <errno.h>
@@ -13,6 +14,9 @@
 #define SECOND INT64_C(1000000)
 /* AES-GCM without ESN must never reuse a sequence number (RFC 4303 3.3.3): well before 2^32. */
 #define PACKETS_NO_ESN UINT64_C(0xf0000000)
+#define LINGER_US (5 * SECOND)
+/* A peer that rekeyed an SA and never deletes the old one: we do, after this. */
+#define UNDELETED_US (30 * SECOND)
 
 static int spi_pick(struct engine *e, uint32_t *spi)
 {
@@ -156,11 +160,32 @@ static void plan_life(struct engine *e, struct child *c)
 	/* Up to a tenth earlier, so that a fleet does not rekey in step. */
 	int64_t us = SECOND * life;
 	c->rekey_at = mono_after(e->now, us - us / 10 * fuzz / 65536);
+	/* As a responder a little later, so that both sides seldom begin at once. */
+	if (!c->initiator)
+		c->rekey_at = mono_after(c->rekey_at, us / 50);
 }
 
 static void arm(struct engine *e, struct child *c, struct mono at)
 {
 	deadline_arm(&e->deadlines, &c->deadline, at);
+}
+
+static void drop_outbound(struct engine *e, struct child *c)
+{
+	if (!c->out_added)
+		return;
+	const struct sa_ref ref = child_ref(c, false);
+	act_sa_delete(e, &ref, false);
+	c->out_added = false;
+}
+
+/* The successor's outbound SA is in: those that it replaces need theirs no longer. */
+static void relieve_predecessors(struct engine *e, const struct child *c)
+{
+	for (struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next)
+		for (struct child *old = sa->children; old; old = old->next)
+			if (old->replaced_by == c)
+				drop_outbound(e, old);
 }
 
 static void tell_installed(struct engine *e, const struct child *c)
@@ -202,11 +227,65 @@ void child_install_outbound(struct engine *e, struct child *c)
 	c->state = CHILD_INSTALLED;
 	arm(e, c, c->rekey_at);
 	tell_installed(e, c);
+	relieve_predecessors(e, c);
+}
+
+void child_install_loser(struct engine *e, struct child *c)
+{
+	act_group(e);
+	plan_life(e, c);
+	add(e, c, true);
+	wipe(c->key_out, sizeof(c->key_out));
+	c->state = CHILD_REKEYED;
+	c->want_delete = true;
+}
+
+void child_replaced(struct engine *e, struct child *c, struct child *by)
+{
+	c->replaced_by = by;
+	c->state = CHILD_REKEYED;
+	c->rekey_at = MONO_NEVER;
+	c->want_rekey = false;
+	c->out_waits = false;
+	if (by->out_added)
+		drop_outbound(e, c);
+	arm(e, c, mono_after(e->now, UNDELETED_US));
+}
+
+void child_linger(struct engine *e, struct child *c)
+{
+	if (c->replaced_by != NULL)
+		child_install_outbound(e, c->replaced_by); /* the peer is done with the old one */
+	drop_outbound(e, c);
+	c->out_waits = false;
+	c->want_delete = c->want_rekey = false;
+	c->state = CHILD_REKEYED;
+	c->lingers = true;
+	c->spi_out = 0; /* the peer may use it again for another */
+	arm(e, c, mono_after(e->now, LINGER_US));
+}
+
+void child_move(struct child *c, struct ike_sa *to)
+{
+	for (struct child **at = &c->sa->children; *at; at = &(*at)->next) {
+		if (*at == c) {
+			*at = c->next;
+			break;
+		}
+	}
+	c->sa = to;
+	c->next = to->children;
+	to->children = c;
 }
 
 void child_timer(struct engine *e, struct child *c)
 {
-	if (c->out_waits) {
+	if (c->lingers) {
+		child_remove(e, c);
+	} else if (c->state == CHILD_REKEYED) {
+		c->want_delete = true; /* whoever should have deleted it did not */
+		sa_work(e, c->sa);
+	} else if (c->out_waits) {
 		child_install_outbound(e, c);
 	} else if (mono_reached(e->now, c->rekey_at)) {
 		c->rekey_at = MONO_NEVER;
@@ -223,7 +302,8 @@ void child_expired(struct engine *e, struct child *c, bool hard, bool inbound)
 		c->want_delete = true;
 		sa_work(e, c->sa);
 	} else if (inbound) {
-		child_install_outbound(e, c); /* RFC 7296 2.8: the peer sends on it, so it receives */
+		child_install_outbound(e,
+				       c); /* RFC 7296 2.8: the peer sends on it, so it receives */
 	} else {
 		c->want_rekey = true;
 		sa_work(e, c->sa);
@@ -244,6 +324,7 @@ void child_remove(struct engine *e, struct child *c)
 	}
 	deadline_disarm(&e->deadlines, &c->deadline);
 	HASH_DELETE(hh, e->children, c);
+	tasks_forget_child(c->sa->pair, c);
 	for (struct child **at = &c->sa->children; *at; at = &(*at)->next) {
 		if (*at == c) {
 			*at = c->next;
@@ -252,6 +333,8 @@ void child_remove(struct engine *e, struct child *c)
 	}
 	if (c->sa->hs != NULL && c->sa->hs->child == c)
 		c->sa->hs->child = NULL;
+	if (c->sa->hs != NULL && c->sa->hs->answer.child == c)
+		c->sa->hs->answer.child = NULL;
 	e->n_objects--;
 	wipe(c, sizeof(*c));
 	free(c);

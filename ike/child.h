@@ -8,6 +8,9 @@
 /* A child with a random inbound SPI, not yet in the kernel. NULL on no memory or randomness. */
 struct child *child_new(struct engine *e, struct ike_sa *sa, bool initiator);
 
+/* The child now belongs to another IKE SA of the same pair (RFC 7296 2.8: inherited). */
+void child_move(struct child *c, struct ike_sa *to);
+
 /* Keys of both directions, RFC 7296 2.17. initiator_exchange: we sent the request. */
 int child_derive(struct child *c, struct bytes shared, struct bytes ni, struct bytes nr);
 
@@ -20,6 +23,12 @@ void child_install_outbound(struct engine *e, struct child *c);
 
 void child_timer(struct engine *e, struct child *c);
 void child_expired(struct engine *e, struct child *c, bool hard, bool inbound);
+/* As the initiator of an exchange that a rival's beat: to be deleted, so never sent on. */
+void child_install_loser(struct engine *e, struct child *c);
+/* A successor is there: no more sending on it. The inbound SA stays till DELETE (child_linger). */
+void child_replaced(struct engine *e, struct child *c, struct child *by);
+/* The peer has deleted it: the inbound SA stays 5 s more for what is still on its way. */
+void child_linger(struct engine *e, struct child *c);
 /* Kernel SAs out, object freed. */
 void child_remove(struct engine *e, struct child *c);
 void child_set_selectors(struct child *c, const struct ts *local, const struct ts *remote);

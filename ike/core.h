@@ -25,6 +25,7 @@
 struct ike_sa;
 struct child;
 struct pair;
+struct task;
 
 /* ---- jobs ------------------------------------------------------------------------------- */
 
@@ -49,8 +50,8 @@ struct child {
 	unsigned number;
 	enum child_state state;
 	bool in_added, out_added; /* in the kernel, as far as we know */
-	bool out_waits;           /* responder: outbound SA still to come (RFC 7296 2.8) */
-	bool initiator;           /* we asked for it */
+	bool out_waits;		  /* responder: outbound SA still to come (RFC 7296 2.8) */
+	bool initiator;		  /* we asked for it */
 	uint32_t spi_in, spi_out; /* host order */
 	struct esp_suite suite;
 	uint8_t key_in[SA_KEY_MAX], key_out[SA_KEY_MAX]; /* wiped once installed */
@@ -61,28 +62,39 @@ struct child {
 
 	/* Rekeying (RFC 7296 2.8). */
 	bool want_rekey, want_delete;
-	bool rekeying;             /* our CREATE_CHILD_SA for it is under way */
-	struct child *replaced_by; /* redundant: its successor lives */
+	bool was_rekeyed;	   /* when its DELETE left */
+	bool lingers;		   /* gone for the peer; inbound kept for stragglers */
+	unsigned rekey_failures;   /* in a row */
+	struct child *replaced_by; /* its successor, as long as that lives */
 };
 
 /* ---- IKE SA ----------------------------------------------------------------------------- */
 
 enum sa_state {
-	SA_I_KEY,     /* initiator: waits for its key pair */
-	SA_I_INIT,    /* IKE_SA_INIT sent */
-	SA_I_DERIVE,  /* waits for g^ir */
-	SA_I_SIGN,    /* waits for our signature */
-	SA_I_AUTH,    /* IKE_AUTH sent */
-	SA_I_VERIFY,  /* waits for the verdict on the peer */
-	SA_R_KEY,     /* responder: waits for key pair and g^ir */
-	SA_R_INIT,    /* IKE_SA_INIT answered */
-	SA_R_VERIFY,  /* IKE_AUTH came, waits for the verdict */
-	SA_R_SIGN,    /* waits for our signature */
-	SA_UP,        /* established */
-	SA_REKEYED,   /* replaced by another; its children moved on */
-	SA_DELETING,  /* DELETE sent */
-	SA_LINGERS,   /* refused the peer: only repeats the answer, in case it was lost */
-	SA_DEAD,      /* to be freed at the end of the step */
+	SA_I_KEY,    /* initiator: waits for its key pair */
+	SA_I_INIT,   /* IKE_SA_INIT sent */
+	SA_I_DERIVE, /* waits for g^ir */
+	SA_I_SIGN,   /* waits for our signature */
+	SA_I_AUTH,   /* IKE_AUTH sent */
+	SA_I_VERIFY, /* waits for the verdict on the peer */
+	SA_R_KEY,    /* responder: waits for key pair and g^ir */
+	SA_R_INIT,   /* IKE_SA_INIT answered */
+	SA_R_VERIFY, /* IKE_AUTH came, waits for the verdict */
+	SA_R_SIGN,   /* waits for our signature */
+	SA_UP,	     /* established */
+	SA_REKEYED,  /* replaced by another; its children moved on */
+	SA_DELETING, /* DELETE sent */
+	SA_LINGERS,  /* refused the peer: only repeats the answer, in case it was lost */
+	SA_DEAD,     /* to be freed at the end of the step */
+};
+
+/* What we answer to a peer that asks for a CHILD_SA; see negotiate.h. */
+struct child_answer {
+	struct child *child; /* NULL: none, or gone */
+	struct transform t[5];
+	size_t n;
+	uint8_t number; /* of the peer's proposal */
+	struct ts tsi, tsr;
 };
 
 /* What only a handshake needs; freed when the SA is up. */
@@ -93,23 +105,25 @@ struct handshake {
 	struct blob ke_public;
 	struct blob init_i, init_r; /* whole IKE_SA_INIT messages, for AUTH (RFC 7296 2.15) */
 	struct blob cookie;
-	unsigned restarts; /* COOKIE and INVALID_KE_PAYLOAD answers taken so far */
+	unsigned restarts;    /* COOKIE and INVALID_KE_PAYLOAD answers taken so far */
 	uint32_t peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, bit per id; 0: not sent */
 	const struct sig_scheme *peer_scheme;
 	const struct sig_scheme *our_scheme;
 	struct blob signature; /* ours */
 	bool initial_contact;  /* the peer sent it */
-	struct mono sent_at; /* when our last message of the handshake left, to measure the way */
+	struct mono sent_at;   /* when our last message of the handshake left, to measure the way */
+
+	/* Responder: the IKE proposal chosen, until IKE_SA_INIT is answered. */
+	struct transform ike_t[5];
+	size_t ike_n;
+	uint8_t ike_number;
 
 	/* The CHILD_SA that IKE_AUTH carries, decided when the request came. */
-	struct child *child;
-	uint16_t child_error; /* notify that refuses it; 0: fine */
-	bool no_child;        /* the peer asked for none (RFC 6023) */
-	struct transform child_t[5];
-	size_t child_n;
-	uint8_t child_number;
-	struct ts tsi, tsr;
-	char hint[120];       /* an unauthenticated error notify that we saw (RFC 7296 2.21.1) */
+	struct child *child;	    /* initiator: what we offer */
+	struct child_answer answer; /* responder */
+	uint16_t child_error;	    /* notify that refuses it; 0: fine */
+	bool no_child;		    /* the peer asked for none (RFC 6023) */
+	char hint[120]; /* an unauthenticated error notify that we saw (RFC 7296 2.21.1) */
 	uint16_t hint_notify;
 };
 
@@ -133,13 +147,16 @@ struct ike_sa {
 	struct deadline deadline;
 	struct mono created_at, established_at, rekey_at;
 	struct mono retransmit_at, expires_at; /* MONO_NEVER: not */
-	int64_t rtt_us; /* 0: not measured */
+	int64_t rtt_us;			       /* 0: not measured */
 	bool peer_fragments, peer_ikemesh;
 	uint8_t peer_id_type;
 	struct blob peer_id;
 	struct cert_info *peer_cert;
 	struct status_attempt *attempt; /* moves to the pair when it is over */
-	bool want_delete;
+	bool want_delete, want_rekey, want_child;
+	bool retiring; /* a new IKE SA is being negotiated to replace it (re-authentication) */
+	unsigned rekey_failures;    /* in a row */
+	struct task *ours, *theirs; /* CREATE_CHILD_SA exchanges under way */
 	unsigned retransmits;
 };
 
@@ -155,7 +172,7 @@ struct pair {
 	struct ike_sa *sas;
 	struct status_attempt *attempts[PAIR_ATTEMPTS]; /* over; newest first; NULL at the end */
 	unsigned failures;
-	struct mono retry_at;     /* back-off ends; MONO_NEVER: none */
+	struct mono retry_at;	  /* back-off ends; MONO_NEVER: none */
 	struct mono wanted_until; /* traffic asked for an SA lately */
 	struct deadline deadline;
 };
@@ -172,8 +189,8 @@ struct engine {
 	struct child *children;
 	struct job_ref *jobs;
 	struct deadlines deadlines;
-	size_t n_objects; /* with a deadline of their own */
-	struct ike_sa *dead; /* to be freed at the end of the step */
+	size_t n_objects;	 /* with a deadline of their own */
+	struct ike_sa *dead;	 /* to be freed at the end of the step */
 	struct ike_sa *settling; /* answered IKE_AUTH: its handshake goes with the next event */
 	struct cookie_jar cookies;
 	struct mono error_tokens_at; /* bucket for unprotected error replies */

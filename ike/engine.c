@@ -33,7 +33,8 @@ static void free_pairs(struct engine *e)
 {
 	struct pair *p, *next;
 
-	HASH_ITER(hh, e->pairs, p, next) {
+	HASH_ITER(hh, e->pairs, p, next)
+	{
 		while (p->sas != NULL)
 			sa_close(e, p->sas);
 		pair_free(e, p);
@@ -44,7 +45,8 @@ static void free_job_refs(struct engine *e)
 {
 	struct job_ref *ref, *next;
 
-	HASH_ITER(hh, e->jobs, ref, next) {
+	HASH_ITER(hh, e->jobs, ref, next)
+	{
 		HASH_DELETE(hh, e->jobs, ref);
 		free(ref);
 	}
@@ -234,10 +236,12 @@ static void timers(struct engine *e)
 			pair_timer(e, (struct pair *)((char *)d - offsetof(struct pair, deadline)));
 			break;
 		case DEADLINE_SA:
-			sa_timer(e, (struct ike_sa *)((char *)d - offsetof(struct ike_sa, deadline)));
+			sa_timer(e,
+				 (struct ike_sa *)((char *)d - offsetof(struct ike_sa, deadline)));
 			break;
 		case DEADLINE_CHILD:
-			child_timer(e, (struct child *)((char *)d - offsetof(struct child, deadline)));
+			child_timer(e,
+				    (struct child *)((char *)d - offsetof(struct child, deadline)));
 			break;
 		}
 	}
@@ -296,7 +300,10 @@ static void sa_add_failed(struct engine *e, const struct event *event)
 		c->in_added = false;
 	c->out_added = false; /* later in the same group, if at all */
 	if (e->settling == sa && !c->initiator) {
-		auth_answer_without_child(e, sa, NOTIFY_NO_ADDITIONAL_SAS);
+		if (sa->hs != NULL)
+			auth_answer_without_child(e, sa, NOTIFY_NO_ADDITIONAL_SAS);
+		else
+			create_child_answer_failed(e, sa);
 		return;
 	}
 	informational_delete_child(e, c);
@@ -321,7 +328,8 @@ static void unreachable(struct engine *e, const struct event *event)
 			continue;
 		/* Anybody can forge it (RFC 7296 2.4): told to people, and nothing else. */
 		snprintf(sa->attempt->reason, sizeof(sa->attempt->reason),
-			 "no answer yet; the network says: %s", strerror(-event->unreachable.error));
+			 "no answer yet; the network says: %s",
+			 strerror(-event->unreachable.error));
 	}
 }
 
@@ -330,7 +338,8 @@ static void take_spec(struct engine *e, const struct spec *spec)
 	struct pair *p, *next;
 
 	e->spec = spec;
-	HASH_ITER(hh, e->pairs, p, next) {
+	HASH_ITER(hh, e->pairs, p, next)
+	{
 		/* What was refused yesterday may be fine under another configuration. */
 		if (p->failures == 0)
 			continue;
@@ -369,7 +378,8 @@ static void command(struct engine *e, const struct event *event)
 		}
 		return;
 	}
-	HASH_ITER(hh, e->pairs, p, next) {
+	HASH_ITER(hh, e->pairs, p, next)
+	{
 		if (!ip_equal(&p->key.remote, remote) ||
 		    (local->family != 0 && !ip_equal(&p->key.local, local)))
 			continue;
@@ -388,14 +398,15 @@ static void shut_down(struct engine *e)
 	struct pair *p, *next;
 
 	e->shutting_down = true;
-	HASH_ITER(hh, e->pairs, p, next) {
+	HASH_ITER(hh, e->pairs, p, next)
+	{
 		pair_down(e, p);
 		while (p->sas != NULL) /* nobody waits for the answers */
 			sa_close(e, p->sas);
 	}
 }
 
-/* An answered IKE_AUTH left the house: what only the handshake needed can go. */
+/* An answer with a CHILD_SA left the house: what only the negotiation needed can go. */
 static void settle(struct engine *e, const struct event *event)
 {
 	struct ike_sa *sa = e->settling;
@@ -405,6 +416,7 @@ static void settle(struct engine *e, const struct event *event)
 	e->settling = NULL;
 	handshake_free(sa->hs);
 	sa->hs = NULL;
+	create_child_settled(e, sa);
 }
 
 static void free_idle_pairs(struct engine *e)
@@ -422,7 +434,8 @@ static void free_idle_pairs(struct engine *e)
 int engine_step(struct engine *e, struct mono now, const struct event *event, struct actions *out)
 {
 	actions_clear(out);
-	if (now.us > e->now.us) /* time never runs backwards here, whatever the caller's clock does */
+	if (now.us >
+	    e->now.us) /* time never runs backwards here, whatever the caller's clock does */
 		e->now = now;
 	e->out = out;
 	act_group(e);

@@ -85,8 +85,8 @@ int keymat_rekey(const struct prf_alg *old_prf, struct bytes old_sk_d, const str
 	return r;
 }
 
-int keymat_child(const struct prf_alg *prf, struct bytes sk_d, struct bytes shared,
-		 struct bytes ni, struct bytes nr, uint8_t *out, size_t out_len)
+int keymat_child(const struct prf_alg *prf, struct bytes sk_d, struct bytes shared, struct bytes ni,
+		 struct bytes nr, uint8_t *out, size_t out_len)
 {
 	const struct bytes seed[] = { shared, ni, nr };
 	return prf_plus(prf, sk_d, seed, 3, out, out_len);

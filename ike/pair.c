@@ -10,7 +10,8 @@
 
 #define BACK_OFF_FIRST_S 1
 #define BACK_OFF_LAST_S 60
-/* The kernel asks once per larval state (xfrm_acq_expires); what it asked for stays wanted so long. */
+/* The kernel asks once per larval state (xfrm_acq_expires); what it asked for stays wanted so long.
+ */
 #define WANTED_S 10
 
 static struct pair_key key_of(const struct ip *local, const struct ip *remote)
@@ -97,6 +98,17 @@ bool pair_has_other_sa(const struct pair *p, const struct ike_sa *but)
 	return false;
 }
 
+void pair_retire(struct engine *e, struct pair *p, const struct ike_sa *but)
+{
+	struct ike_sa *next;
+
+	for (struct ike_sa *sa = p->sas; sa; sa = next) {
+		next = sa->next;
+		if (sa != but && sa->retiring && sa_is_up(sa))
+			informational_delete_sa(e, sa);
+	}
+}
+
 void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa *but)
 {
 	struct ike_sa *next;
@@ -172,6 +184,13 @@ void pair_acquire(struct engine *e, struct pair *p)
 		report(e, REPORT_WARNING, p, c->sa, 0,
 		       "the kernel lost CHILD_SA {%u}: negotiating afresh", c->number);
 		informational_delete_sa(e, c->sa);
+	}
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		if (!sa_is_up(sa) || sa->retiring)
+			continue;
+		sa->want_child = true; /* an IKE SA without a CHILD_SA: it makes one */
+		sa_work(e, sa);
+		return;
 	}
 	pair_initiate(e, p);
 }

@@ -33,6 +33,8 @@ struct child *pair_live_child(const struct pair *p);
 bool pair_is_connecting(const struct pair *p);
 /* An authenticated IKE SA other than `but`. */
 bool pair_has_other_sa(const struct pair *p, const struct ike_sa *but);
+/* Our new IKE SA is up: those that it was made to replace are deleted. */
+void pair_retire(struct engine *e, struct pair *p, const struct ike_sa *but);
 /* INITIAL_CONTACT from the peer: all of its older SAs go, within this pair (RFC 7296 2.4). */
 void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa *but);
 

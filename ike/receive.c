@@ -132,10 +132,9 @@ static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uin
 	const struct exchange *x = exchange_by_type(h->exchange);
 	struct payloads inner;
 	uint8_t inner_first;
-	const struct inbound m = { .header = h,
-				   .payloads = &inner,
-				   .local = a->local,
-				   .remote = a->remote };
+	const struct inbound m = {
+		.header = h, .payloads = &inner, .local = a->local, .remote = a->remote
+	};
 	enum decode_error bad = payloads_decode(first, chain, &inner, &inner_first);
 	struct judgement j = { 0 };
 
@@ -166,18 +165,18 @@ static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uin
 	sa_reply_notify(e, sa, h->exchange, j.notify,
 			j.notify == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD ? BYTES(&j.payload, 1)
 									: BYTES_NONE);
-	/* RFC 7296 2.21.3: malformed after authentication ends the IKE SA; before it, the attempt. */
+	/* RFC 7296 2.21.3: malformed after authentication ends the IKE SA; before it, the attempt.
+	 */
 	if (sa_is_connecting(sa))
 		sa_fail_softly(e, sa, j.notify, true, SA_LINGERS, "%s: %s", notify_name(j.notify),
 			       j.why);
 }
 
-static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a,
-			  struct bytes part)
+static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a, struct bytes part)
 {
 	const struct payload *skf = &a->payloads.p[a->payloads.n - 1];
-	struct fragments **q = a->header.response ? &sa->window.in_responses
-						  : &sa->window.in_requests;
+	struct fragments **q =
+		a->header.response ? &sa->window.in_responses : &sa->window.in_requests;
 	uint16_t number, total;
 	struct blob chain = { 0 };
 	uint8_t first;

@@ -4,6 +4,7 @@
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
 #include "ike/pair.h"
+#include "ike/task.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -28,29 +29,46 @@ static struct status_attempt *attempt_new(const struct engine *e, bool initiator
 	return a;
 }
 
-static int spi_pick(struct engine *e, uint64_t *spi)
+static bool spi_is_free(const struct engine *e, uint64_t spi)
 {
 	struct ike_sa *other;
 
+	HASH_FIND(hh, e->sas, &spi, sizeof(spi), other);
+	return spi != 0 && other == NULL;
+}
+
+static int spi_pick(struct engine *e, uint64_t *spi)
+{
 	do {
 		int r = engine_random(e, (uint8_t *)spi, sizeof(*spi));
 		if (r != 0)
 			return r;
-		HASH_FIND(hh, e->sas, spi, sizeof(*spi), other);
-	} while (*spi == 0 || other != NULL); /* RFC 7296 3.1: must not be zero */
+	} while (!spi_is_free(e, *spi)); /* RFC 7296 3.1: must not be zero */
 	return 0;
 }
 
 struct ike_sa *sa_new(struct engine *e, struct pair *p, bool initiator,
 		      const struct endpoint *local, const struct endpoint *remote)
 {
+	uint64_t spi;
+
+	if (spi_pick(e, &spi) != 0)
+		return NULL;
+	return sa_new_with_spi(e, p, initiator, local, remote, spi);
+}
+
+struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
+			       const struct endpoint *local, const struct endpoint *remote,
+			       uint64_t spi_local)
+{
 	if (deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
 		return NULL;
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
 	struct handshake *hs = calloc(1, sizeof(*hs));
 	struct status_attempt *attempt = attempt_new(e, initiator);
-	if (sa == NULL || hs == NULL || attempt == NULL || spi_pick(e, &sa->spi_local) != 0)
+	if (sa == NULL || hs == NULL || attempt == NULL || !spi_is_free(e, spi_local))
 		goto fail;
+	sa->spi_local = spi_local;
 	sa->pair = p;
 	sa->initiator = initiator;
 	sa->state = initiator ? SA_I_KEY : SA_R_KEY;
@@ -94,6 +112,15 @@ void handshake_free(struct handshake *hs)
 	free(hs);
 }
 
+void sa_skip_handshake(struct engine *e, struct ike_sa *sa)
+{
+	handshake_free(sa->hs);
+	sa->hs = NULL;
+	free(sa->attempt);
+	sa->attempt = NULL;
+	sa_set_state(e, sa, SA_UP);
+}
+
 static void unlink_sa(struct ike_sa *sa)
 {
 	for (struct ike_sa **at = &sa->pair->sas; *at; at = &(*at)->next) {
@@ -113,6 +140,7 @@ void sa_close(struct engine *e, struct ike_sa *sa)
 	for (struct job_ref *ref = sa->jobs; ref; ref = ref->next)
 		ref->sa = NULL; /* the engine drops the result when it comes home */
 	sa->jobs = NULL;
+	tasks_forget_sa(sa->pair, sa);
 	sa_set_state(e, sa, SA_DEAD);
 	deadline_disarm(&e->deadlines, &sa->deadline);
 	HASH_DELETE(hh, e->sas, sa);
@@ -134,6 +162,8 @@ void sa_free_dead(struct engine *e)
 		struct ike_sa *sa = e->dead;
 		e->dead = sa->next;
 		handshake_free(sa->hs);
+		task_free(sa->ours);
+		task_free(sa->theirs);
 		ike_keys_free(&sa->keys);
 		window_free(&sa->window);
 		blob_free(&sa->peer_id);
@@ -146,10 +176,9 @@ void sa_free_dead(struct engine *e)
 
 bool sa_is_half_open(const struct ike_sa *sa)
 {
-	return !sa->initiator &&
-	       (sa->state == SA_R_KEY || sa->state == SA_R_INIT || sa->state == SA_R_VERIFY ||
-		sa->state == SA_R_SIGN ||
-		(sa->state == SA_LINGERS && mono_is_never(sa->established_at)));
+	return !sa->initiator && (sa->state == SA_R_KEY || sa->state == SA_R_INIT ||
+				  sa->state == SA_R_VERIFY || sa->state == SA_R_SIGN ||
+				  (sa->state == SA_LINGERS && mono_is_never(sa->established_at)));
 }
 
 bool sa_is_up(const struct ike_sa *sa)
@@ -530,15 +559,18 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 		retransmit(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->rekey_at)) {
 		sa->rekey_at = MONO_NEVER;
+		sa->want_rekey = true;
 		sa_work(e, sa);
 	}
 	if (sa->state != SA_DEAD)
 		sa_arm(e, sa);
 }
 
+/* The most urgent first: what must go, then the IKE SA, then its children. */
 void sa_work(struct engine *e, struct ike_sa *sa)
 {
-	if (sa->window.request_out || (sa->state != SA_UP && sa->state != SA_REKEYED))
+	if (sa->window.request_out || sa->ours != NULL ||
+	    (sa->state != SA_UP && sa->state != SA_REKEYED))
 		return;
 	if (sa->want_delete) {
 		informational_delete_sa(e, sa);
@@ -550,4 +582,35 @@ void sa_work(struct engine *e, struct ike_sa *sa)
 			return;
 		}
 	}
+	if (sa->state != SA_UP || sa->theirs != NULL)
+		return;
+	if (sa->want_rekey) {
+		rekey_ike_ask(e, sa);
+		return;
+	}
+	for (struct child *c = sa->children; c; c = c->next) {
+		if (c->want_rekey && c->state == CHILD_INSTALLED) {
+			create_child_ask(e, sa, c);
+			return;
+		}
+	}
+	if (sa->want_child) {
+		sa->want_child = false;
+		if (pair_live_child(sa->pair) == NULL)
+			create_child_ask(e, sa, NULL);
+	}
+}
+
+void sa_plan_rekey(struct engine *e, struct ike_sa *sa)
+{
+	uint16_t fuzz = 0;
+	int64_t life = SECOND * e->spec->ike_lifetime_s;
+
+	sa->rekey_at = MONO_NEVER;
+	if (life != 0 && engine_random(e, (uint8_t *)&fuzz, sizeof(fuzz)) == 0) {
+		sa->rekey_at = mono_after(e->now, life - life / 10 * fuzz / 65536);
+		if (!sa->initiator)
+			sa->rekey_at = mono_after(sa->rekey_at, life / 50);
+	}
+	sa_arm(e, sa);
 }

@@ -13,6 +13,13 @@
 struct ike_sa *sa_new(struct engine *e, struct pair *p, bool initiator,
 		      const struct endpoint *local, const struct endpoint *remote);
 
+/* The same with an SPI that the peer has been told already. NULL if it is taken, too. */
+struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
+			       const struct endpoint *local, const struct endpoint *remote,
+			       uint64_t spi_local);
+/* An IKE SA that another one vouches for (rekeying): up at once, without a handshake of its own. */
+void sa_skip_handshake(struct engine *e, struct ike_sa *sa);
+
 /* The one function that assigns sa->state; also counts half-open SAs and arms the deadline. */
 void sa_set_state(struct engine *e, struct ike_sa *sa, enum sa_state state);
 /* After a change of retransmit_at, expires_at or rekey_at. */
@@ -68,6 +75,8 @@ int sa_reply_notify(struct engine *e, struct ike_sa *sa, uint8_t exchange, uint1
 void sa_repeat_reply(struct engine *e, struct ike_sa *sa);
 /* Our request was answered: the window moves on. */
 void sa_request_done(struct engine *e, struct ike_sa *sa);
+/* When it shall be rekeyed: up to a tenth earlier, by chance, so that a fleet is not in step. */
+void sa_plan_rekey(struct engine *e, struct ike_sa *sa);
 /* Starts whatever waits for the window: deletes, rekeys, probes. */
 void sa_work(struct engine *e, struct ike_sa *sa);
 

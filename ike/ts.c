@@ -3,10 +3,9 @@
 
 struct ts ts_host(const struct ip *host)
 {
-	return (struct ts){ .family = host->family,
-			    .end_port = 65535,
-			    .start = *host,
-			    .end = *host };
+	return (struct ts){
+		.family = host->family, .end_port = 65535, .start = *host, .end = *host
+	};
 }
 
 static bool covers(const struct ts *t, const struct ip *host)

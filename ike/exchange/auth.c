@@ -4,9 +4,9 @@
 
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
+#include "ike/negotiate.h"
 #include "ike/pair.h"
 #include "ike/sa.h"
-#include "ike/ts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,18 +18,6 @@
 #define OUT_WAIT_MAX_US INT64_C(2000000)
 
 /* ---- both sides ------------------------------------------------------------------------- */
-
-static void put_spi(uint8_t out[static 4], uint32_t spi)
-{
-	for (int i = 0; i < 4; i++)
-		out[i] = (uint8_t)(spi >> (24 - 8 * i));
-}
-
-static uint32_t get_spi(struct bytes b)
-{
-	struct reader r = reader_of(b);
-	return read_u32(&r);
-}
 
 /* The peer has shown who it is (or not). Takes the certificate's description from the job. */
 static bool verdict_good(struct engine *e, struct ike_sa *sa, struct job *job)
@@ -67,33 +55,7 @@ static void settle(struct ike_sa *sa)
 	sa->hs = NULL;
 }
 
-/* When an IKE SA shall be rekeyed: up to a tenth earlier, by chance. */
-static void plan_rekey(struct engine *e, struct ike_sa *sa)
-{
-	uint16_t fuzz = 0;
-	int64_t life = INT64_C(1000000) * e->spec->ike_lifetime_s;
-
-	if (life == 0 || engine_random(e, (uint8_t *)&fuzz, sizeof(fuzz)) != 0)
-		return;
-	sa->rekey_at = mono_after(e->now, life - life / 10 * fuzz / 65536);
-}
-
 /* ---- initiator -------------------------------------------------------------------------- */
-
-static void encode_child_offer(const struct engine *e, const struct ike_sa *sa,
-			       const struct child *c, struct builder *b)
-{
-	struct proposal_spec offer[SPEC_PROPOSALS];
-	size_t n = proposal_without_ke(e->spec->esp, e->spec->n_esp, offer);
-	const struct ts tsi = ts_host(&sa->local.ip), tsr = ts_host(&sa->remote.ip);
-	uint8_t spi[4];
-
-	put_spi(spi, c->spi_in);
-	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_USE_TRANSPORT_MODE, BYTES_NONE);
-	sa_encode(b, PROTO_ESP, BYTES(spi, sizeof(spi)), offer, n);
-	ts_encode(b, PAYLOAD_TSI, &tsi, 1);
-	ts_encode(b, PAYLOAD_TSR, &tsr, 1);
-}
 
 static void auth_send(struct engine *e, struct ike_sa *sa)
 {
@@ -112,7 +74,7 @@ static void auth_send(struct engine *e, struct ike_sa *sa)
 	 */
 	if (sa->peer_ikemesh && !pair_has_other_sa(sa->pair, sa))
 		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
-	encode_child_offer(e, sa, sa->hs->child, &c.b);
+	child_offer(e, sa->hs->child, false, &c.b);
 	sa_set_state(e, sa, SA_I_AUTH);
 	if (sa_request(e, sa, EXCHANGE_IKE_AUTH, &c) != 0)
 		sa_fail(e, sa, 0, false, "cannot build IKE_AUTH");
@@ -162,18 +124,6 @@ static void auth_give_up(struct engine *e, struct ike_sa *sa)
 	sa_fail(e, sa, 0, false, "no answer to IKE_AUTH after %u tries", sa->window.tries);
 }
 
-/* First error notify of an answer; 0 if there is none. */
-static uint16_t error_of(const struct payloads *ps)
-{
-	for (size_t i = 0; i < ps->n; i++) {
-		struct notify_view n;
-		if (ps->p[i].type == PAYLOAD_NOTIFY && notify_decode(ps->p[i].body, &n) &&
-		    n.type < NOTIFY_FIRST_STATUS)
-			return n.type;
-	}
-	return 0;
-}
-
 static const char *meaning(uint16_t notify)
 {
 	switch (notify) {
@@ -192,39 +142,10 @@ static const char *meaning(uint16_t notify)
 static uint16_t take_child(const struct engine *e, struct ike_sa *sa, const struct payloads *ps,
 			   const char **why)
 {
-	const struct payload *sap = payloads_find(ps, PAYLOAD_SA), *tsip = payloads_find(ps, PAYLOAD_TSI),
-			     *tsrp = payloads_find(ps, PAYLOAD_TSR);
-	struct proposal_spec offer[SPEC_PROPOSALS];
-	size_t n = proposal_without_ke(e->spec->esp, e->spec->n_esp, offer);
-	struct child *c = sa->hs->child;
-	struct notify_view transport;
-	struct ts_list tsi, tsr;
-	struct ts local, remote;
-	struct chosen chosen;
-	struct sa_view v;
-	uint16_t error = error_of(ps);
+	uint16_t error = notify_error_of(ps);
 
 	*why = meaning(error);
-	if (error != 0)
-		return error;
-	*why = "peer's answer has no complete CHILD_SA";
-	if (!sap || !tsip || !tsrp || !sa_decode(sap->body, &v) || !ts_decode(tsip->body, &tsi) ||
-	    !ts_decode(tsrp->body, &tsr))
-		return NOTIFY_INVALID_SYNTAX;
-	*why = "peer chose tunnel mode (USE_TRANSPORT_MODE is missing in its answer)";
-	if (!notify_find(ps, NOTIFY_USE_TRANSPORT_MODE, &transport))
-		return NOTIFY_NO_PROPOSAL_CHOSEN;
-	*why = "peer chose an ESP proposal that we did not offer";
-	if (!proposal_accept(offer, n, PROTO_ESP, false, &v, &chosen) || chosen.spi.n != 4 ||
-	    !esp_suite_of(&chosen, &c->suite))
-		return NOTIFY_NO_PROPOSAL_CHOSEN;
-	*why = "peer's traffic selectors are not the two addresses of the pair";
-	if (!ts_accept(&tsi, &sa->local.ip, &local) || !ts_accept(&tsr, &sa->remote.ip, &remote) ||
-	    local.protocol != remote.protocol)
-		return NOTIFY_TS_UNACCEPTABLE;
-	c->spi_out = get_spi(chosen.spi);
-	child_set_selectors(c, &local, &remote);
-	return 0;
+	return error != 0 ? error : child_accept(e, sa->hs->child, ps, false, why);
 }
 
 /* Our own refusal after the peer did its part: the IKE SA without a CHILD_SA serves nobody. */
@@ -259,10 +180,11 @@ static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 		return;
 	}
 	struct child *c = hs->child;
-	plan_rekey(e, sa);
+	sa_plan_rekey(e, sa);
 	sa_established(e, sa);
 	child_install(e, c);
 	settle(sa);
+	pair_retire(e, sa->pair, sa);
 	sa_work(e, sa);
 }
 
@@ -275,7 +197,7 @@ static void auth_take(struct engine *e, struct ike_sa *sa, const struct inbound 
 	if (sa->state != SA_I_AUTH)
 		return;
 	sa_request_done(e, sa);
-	uint16_t error = error_of(m->payloads);
+	uint16_t error = notify_error_of(m->payloads);
 	if (payloads_find(m->payloads, PAYLOAD_AUTH) == NULL && error != 0) {
 		sa_fail(e, sa, error, false, "peer refused IKE_AUTH: %s: %s", notify_name(error),
 			meaning(error));
@@ -297,61 +219,6 @@ static void auth_take(struct engine *e, struct ike_sa *sa, const struct inbound 
 
 /* ---- responder -------------------------------------------------------------------------- */
 
-/* Decides on the CHILD_SA that the request asks for; 0 or the notify that refuses it. */
-static uint16_t judge_child(struct engine *e, struct ike_sa *sa, const struct payloads *ps,
-			    const char **why)
-{
-	const struct payload *sap = payloads_find(ps, PAYLOAD_SA), *tsip = payloads_find(ps, PAYLOAD_TSI),
-			     *tsrp = payloads_find(ps, PAYLOAD_TSR);
-	struct handshake *hs = sa->hs;
-	struct notify_view transport;
-	struct ts_list tsi, tsr;
-	struct chosen chosen;
-	struct esp_suite suite;
-	struct sa_view v;
-
-	*why = "malformed SA or traffic selectors";
-	if (!sap || !tsip || !tsrp || !sa_decode(sap->body, &v) || !ts_decode(tsip->body, &tsi) ||
-	    !ts_decode(tsrp->body, &tsr))
-		return NOTIFY_INVALID_SYNTAX;
-	*why = "peer's address is not in ipsec_subnets, or in no_ipsec_subnets";
-	if (spec_ruling(e->spec, &sa->remote.ip, NULL) < RULING_OPTIONAL)
-		return NOTIFY_TS_UNACCEPTABLE;
-	*why = "peer asks for tunnel mode; only transport mode is supported";
-	if (!notify_find(ps, NOTIFY_USE_TRANSPORT_MODE, &transport))
-		return NOTIFY_NO_PROPOSAL_CHOSEN;
-	*why = "no common ESP proposal";
-	if (!proposal_choose(e->spec->esp, e->spec->n_esp, PROTO_ESP, false, &v, &chosen) ||
-	    chosen.spi.n != 4 || !esp_suite_of(&chosen, &suite))
-		return NOTIFY_NO_PROPOSAL_CHOSEN;
-	*why = "peer asks for traffic of other addresses than its own and ours";
-	if (!ts_narrow(&tsi, &tsr, &sa->remote.ip, &sa->local.ip, &hs->tsi, &hs->tsr))
-		return NOTIFY_TS_UNACCEPTABLE;
-	hs->child = child_new(e, sa, false);
-	*why = "out of memory";
-	if (hs->child == NULL)
-		return NOTIFY_NO_ADDITIONAL_SAS;
-	hs->child->suite = suite;
-	hs->child->spi_out = get_spi(chosen.spi);
-	child_set_selectors(hs->child, &hs->tsr, &hs->tsi);
-	memcpy(hs->child_t, chosen.t, sizeof(hs->child_t));
-	hs->child_n = chosen.n;
-	hs->child_number = chosen.number;
-	return 0;
-}
-
-static void encode_child_answer(const struct handshake *hs, struct builder *b)
-{
-	uint8_t spi[4];
-
-	put_spi(spi, hs->child->spi_in);
-	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_USE_TRANSPORT_MODE, BYTES_NONE);
-	sa_encode_chosen(b, hs->child_number, PROTO_ESP, BYTES(spi, sizeof(spi)), hs->child_t,
-			 hs->child_n);
-	ts_encode(b, PAYLOAD_TSI, &hs->tsi, 1);
-	ts_encode(b, PAYLOAD_TSR, &hs->tsr, 1);
-}
-
 /* IDr, CERT, AUTH and the CHILD_SA or the notify that refuses it. */
 static int send_answer(struct engine *e, struct ike_sa *sa)
 {
@@ -363,8 +230,8 @@ static int send_answer(struct engine *e, struct ike_sa *sa)
 	auth_encode_ours(e, sa, &c.b);
 	if (hs->child_error != 0)
 		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, hs->child_error, BYTES_NONE);
-	else if (hs->child != NULL)
-		encode_child_answer(hs, &c.b);
+	else if (hs->answer.child != NULL)
+		child_answer_encode(&hs->answer, &c.b);
 	return sa_reply(e, sa, EXCHANGE_IKE_AUTH, &c);
 }
 
@@ -383,17 +250,17 @@ static void establish_r(struct engine *e, struct ike_sa *sa)
 
 	if (hs->initial_contact)
 		pair_initial_contact(e, sa->pair, sa);
-	plan_rekey(e, sa);
+	sa_plan_rekey(e, sa);
 	if (hs->child_error != 0)
 		sa_note_child_failure(sa, hs->child_error, hs->hint);
 	sa_established(e, sa);
-	if (hs->child != NULL && derive_child(sa, hs->child) != 0) {
-		child_remove(e, hs->child);
+	if (hs->answer.child != NULL && derive_child(sa, hs->answer.child) != 0) {
+		child_remove(e, hs->answer.child);
 		hs->child_error = NOTIFY_NO_ADDITIONAL_SAS;
 	}
 	/* [SA_ADD inbound, SEND answer] stand and fall together; see auth_answer_without_child. */
-	if (hs->child != NULL)
-		child_install_inbound(e, hs->child, out_wait(sa));
+	if (hs->answer.child != NULL)
+		child_install_inbound(e, hs->answer.child, out_wait(sa));
 	if (send_answer(e, sa) != 0) {
 		sa_close(e, sa);
 		return;
@@ -422,8 +289,8 @@ static void sign_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
 
 static void refuse_peer(struct engine *e, struct ike_sa *sa, uint16_t notify, const char *why)
 {
-	if (sa->hs->child != NULL)
-		child_remove(e, sa->hs->child);
+	if (sa->hs->answer.child != NULL)
+		child_remove(e, sa->hs->answer.child);
 	sa_reply_notify(e, sa, EXCHANGE_IKE_AUTH, notify, BYTES_NONE);
 	sa_fail_softly(e, sa, notify, true, SA_LINGERS, "%s: %s", notify_name(notify), why);
 }
@@ -470,7 +337,8 @@ static void auth_answer(struct engine *e, struct ike_sa *sa, const struct inboun
 
 	if (sa->state != SA_R_INIT) {
 		if (sa->state == SA_UP) /* a second IKE_AUTH makes no sense (RFC 7296 2.21.3) */
-			sa_reply_notify(e, sa, EXCHANGE_IKE_AUTH, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
+			sa_reply_notify(e, sa, EXCHANGE_IKE_AUTH, NOTIFY_INVALID_SYNTAX,
+					BYTES_NONE);
 		return;
 	}
 	follow(sa, m);
@@ -483,11 +351,12 @@ static void auth_answer(struct engine *e, struct ike_sa *sa, const struct inboun
 		return;
 	}
 	if (!hs->no_child) {
-		hs->child_error = judge_child(e, sa, m->payloads, &why);
+		hs->child_error = child_judge(e, sa, m->payloads, false, &hs->answer, &why);
 		if (hs->child_error != 0) {
 			snprintf(hs->hint, sizeof(hs->hint), "%s", why);
 			report(e, REPORT_ERROR, sa->pair, sa, EXCHANGE_IKE_AUTH,
-			       "peer's CHILD_SA refused: %s: %s", notify_name(hs->child_error), why);
+			       "peer's CHILD_SA refused: %s: %s", notify_name(hs->child_error),
+			       why);
 		}
 	}
 	sa_set_state(e, sa, SA_R_VERIFY);
@@ -501,8 +370,8 @@ void auth_answer_without_child(struct engine *e, struct ike_sa *sa, uint16_t not
 
 	if (hs == NULL)
 		return;
-	if (hs->child != NULL)
-		child_remove(e, hs->child);
+	if (hs->answer.child != NULL)
+		child_remove(e, hs->answer.child);
 	hs->child_error = notify;
 	act_group(e);
 	if (send_answer(e, sa) != 0)

@@ -43,6 +43,24 @@ void auth_ask(struct engine *e, struct ike_sa *sa);
 /* The kernel refused the CHILD_SA before the answer left: answer without one. */
 void auth_answer_without_child(struct engine *e, struct ike_sa *sa, uint16_t notify);
 
+/* create_child.c: rekeys old, or makes a CHILD_SA where none is (old NULL). */
+void create_child_ask(struct engine *e, struct ike_sa *sa, struct child *old);
+
+/* The peer's exchange was answered, and the kernel took the SA: collisions are resolved now. */
+void create_child_settled(struct engine *e, struct ike_sa *sa);
+/* The kernel refused the SA before the answer left: answer with a refusal. */
+void create_child_answer_failed(struct engine *e, struct ike_sa *sa);
+
+/* rekey_ike.c: the IKE SA itself, RFC 7296 1.3.2. The rest is reached through create_child.c. */
+void rekey_ike_ask(struct engine *e, struct ike_sa *sa);
+void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m);
+void rekey_ike_take(struct engine *e, struct ike_sa *sa, const struct inbound *m);
+
+/* Both rekeys: an answer that refuses ours. true if it was one, and dealt with. */
+bool create_child_refused(struct engine *e, struct ike_sa *sa, const struct inbound *m);
+/* Our exchange is over, for better or worse. */
+void create_child_over(struct engine *e, struct ike_sa *sa);
+
 /* informational.c */
 void informational_delete_sa(struct engine *e, struct ike_sa *sa);
 void informational_delete_child(struct engine *e, struct child *c);

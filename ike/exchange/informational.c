@@ -4,6 +4,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/pair.h"
 #include "ike/sa.h"
+#include "ike/task.h"
 
 #include <stdio.h>
 
@@ -26,6 +27,8 @@ void informational_delete_sa(struct engine *e, struct ike_sa *sa)
 		sa->want_delete = true;
 		return;
 	}
+	task_free(sa->ours); /* not sent yet: its job may still be out, and is dropped then */
+	sa->ours = NULL;
 	if (!chain_open(&c)) {
 		sa_close(e, sa);
 		return;
@@ -40,11 +43,12 @@ void informational_delete_child(struct engine *e, struct child *child)
 	struct ike_sa *sa = child->sa;
 	struct chain c;
 
-	if (sa->window.request_out || !chain_open(&c)) {
+	if (sa->window.request_out || sa->ours != NULL || !chain_open(&c)) {
 		child->want_delete = true;
 		return;
 	}
 	child->want_delete = false;
+	child->was_rekeyed = child->state == CHILD_REKEYED;
 	child->state = CHILD_DELETING;
 	if (child->out_added) { /* we stop sending on it now; receiving ends with the answer */
 		const struct sa_ref ref = child_ref(child, false);
@@ -93,16 +97,18 @@ static size_t delete_children(struct engine *e, struct ike_sa *sa, const struct 
 
 	for (uint16_t i = 0; i < d->count; i++) {
 		uint32_t spi = read_u32(&r);
-		struct child *c = sa->children;
-		while (c != NULL && c->spi_out != spi)
-			c = c->next;
-		if (c == NULL)
+		/* It may have moved on to another IKE SA of the pair. */
+		struct child *c = spi ? child_by_spi_out(sa->pair, spi) : NULL;
+		if (c == NULL || mono_is_never(c->installed_at))
 			continue;
 		if (c->state != CHILD_DELETING && n < room)
 			ours[n++] = c->spi_in;
-		report(e, REPORT_NOTICE, sa->pair, sa, EXCHANGE_INFORMATIONAL,
-		       "peer deleted CHILD_SA {%u}", c->number);
-		child_remove(e, c);
+		report(e, c->replaced_by ? REPORT_INFO : REPORT_NOTICE, sa->pair, sa,
+		       EXCHANGE_INFORMATIONAL, "peer deleted CHILD_SA {%u}", c->number);
+		if (c->state == CHILD_REKEYED)
+			child_linger(e, c);
+		else
+			child_remove(e, c);
 	}
 	return n;
 }
@@ -153,8 +159,8 @@ static void remember_rejection(struct engine *e, struct ike_sa *sa, uint16_t err
 {
 	struct status_attempt *a = sa->pair->attempts[0];
 
-	report(e, REPORT_ERROR, sa->pair, sa, EXCHANGE_INFORMATIONAL,
-	       "peer ends the IKE SA: %s%s", notify_name(error),
+	report(e, REPORT_ERROR, sa->pair, sa, EXCHANGE_INFORMATIONAL, "peer ends the IKE SA: %s%s",
+	       notify_name(error),
 	       error == NOTIFY_AUTHENTICATION_FAILED ? " (it does not trust our certificate)" : "");
 	if (a == NULL || a->failed)
 		return;
@@ -162,7 +168,8 @@ static void remember_rejection(struct engine *e, struct ike_sa *sa, uint16_t err
 	a->stage = STAGE_AUTH;
 	a->notify = error;
 	a->ended_at = e->now;
-	snprintf(a->reason, sizeof(a->reason), "peer sent %s after the handshake", notify_name(error));
+	snprintf(a->reason, sizeof(a->reason), "peer sent %s after the handshake",
+		 notify_name(error));
 }
 
 static void informational_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)
@@ -210,7 +217,11 @@ static void informational_take(struct engine *e, struct ike_sa *sa, const struct
 	}
 	for (struct child *c = sa->children; c; c = next) {
 		next = c->next;
-		if (c->state == CHILD_DELETING)
+		if (c->state != CHILD_DELETING)
+			continue;
+		if (c->was_rekeyed)
+			child_linger(e, c);
+		else
 			child_remove(e, c);
 	}
 	sa_work(e, sa);
@@ -218,10 +229,12 @@ static void informational_take(struct engine *e, struct ike_sa *sa, const struct
 
 static void informational_give_up(struct engine *e, struct ike_sa *sa)
 {
-	/* RFC 7296 2.4: no answer to a request means that the IKE SA is dead, and all its children. */
+	/* RFC 7296 2.4: no answer to a request means that the IKE SA is dead, and all its children.
+	 */
 	report(e, sa->state == SA_DELETING ? REPORT_INFO : REPORT_WARNING, sa->pair, sa,
-	       EXCHANGE_INFORMATIONAL, "no answer to INFORMATIONAL after %u tries: IKE SA [%u] closed",
-	       sa->window.tries, sa->number);
+	       EXCHANGE_INFORMATIONAL,
+	       "no answer to INFORMATIONAL after %u tries: IKE SA [%u] closed", sa->window.tries,
+	       sa->number);
 	sa_close(e, sa);
 }
 

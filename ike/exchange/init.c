@@ -11,19 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONCE_LEN 32       /* RFC 7296 2.10: at least half the key size of the prf */
-#define RESTARTS_MAX 5     /* COOKIE and INVALID_KE_PAYLOAD answers that we follow in one attempt */
-#define COOKIE_HALF_OPEN 30      /* in all: from here on cookies are asked for */
-#define COOKIE_HALF_OPEN_PEER 3  /* from one address */
-#define HALF_OPEN_MAX 1000       /* in all: beyond, silence (RFC 8019 4.2) */
+#define NONCE_LEN 32   /* RFC 7296 2.10: at least half the key size of the prf */
+#define RESTARTS_MAX 5 /* COOKIE and INVALID_KE_PAYLOAD answers that we follow in one attempt */
+#define COOKIE_HALF_OPEN 30	/* in all: from here on cookies are asked for */
+#define COOKIE_HALF_OPEN_PEER 3 /* from one address */
+#define HALF_OPEN_MAX 1000	/* in all: beyond, silence (RFC 8019 4.2) */
 
 /* Tells an ikemesh peer from others: the first 16 octets of SHA-256("ikemesh 1"). */
 static const uint8_t vendor_id[16] = { 0x0a, 0x10, 0x9b, 0xb3, 0xdf, 0x1b, 0x7f, 0xaa,
 				       0x75, 0x3f, 0x4d, 0xd6, 0x58, 0x31, 0x20, 0x73 };
 
 /* RFC 7427 4: what we can verify. */
-static const uint8_t hash_list[] = { 0, HASH_SHA2_256, 0, HASH_SHA2_384, 0, HASH_SHA2_512,
-				     0, HASH_IDENTITY };
+static const uint8_t hash_list[] = { 0, HASH_SHA2_256, 0, HASH_SHA2_384,
+				     0, HASH_SHA2_512, 0, HASH_IDENTITY };
 
 /* ---- both sides ------------------------------------------------------------------------- */
 
@@ -61,7 +61,8 @@ static void take_notes(struct engine *e, struct ike_sa *sa, const struct init_re
 	natd_examine(m->payloads, m->header->spi_i, m->header->spi_r, m->local, m->remote, &nat);
 	sa->nat_local = nat.local;
 	sa->nat_remote = nat.remote;
-	sa->encap = (nat.local || nat.remote || (nat.present && e->spec->encapsulation == ENCAP_ALWAYS)) &&
+	sa->encap = (nat.local || nat.remote ||
+		     (nat.present && e->spec->encapsulation == ENCAP_ALWAYS)) &&
 		    e->spec->encapsulation != ENCAP_NEVER;
 	sa->peer_fragments = notify_find(m->payloads, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &n);
 	sa->peer_ikemesh = is_ikemesh(m->payloads);
@@ -96,7 +97,8 @@ struct offer {
 
 static bool offer_decode(const struct payloads *ps, struct offer *o)
 {
-	const struct payload *sa = payloads_find(ps, PAYLOAD_SA), *ke = payloads_find(ps, PAYLOAD_KE),
+	const struct payload *sa = payloads_find(ps, PAYLOAD_SA),
+			     *ke = payloads_find(ps, PAYLOAD_KE),
 			     *nonce = payloads_find(ps, PAYLOAD_NONCE);
 
 	return sa && ke && nonce && sa_decode(sa->body, &o->sa) &&
@@ -184,7 +186,8 @@ void init_give_up(struct engine *e, struct ike_sa *sa)
 	if (hs->hint_notify != 0 || hs->hint[0] != '\0')
 		sa_fail(e, sa, hs->hint_notify, false, "%s", hs->hint);
 	else
-		sa_fail(e, sa, 0, false, "no answer to IKE_SA_INIT after %u tries: peer unreachable",
+		sa_fail(e, sa, 0, false,
+			"no answer to IKE_SA_INIT after %u tries: peer unreachable",
 			sa->window.tries);
 }
 
@@ -308,7 +311,8 @@ void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m
 		return;
 	}
 	if (o.ke.n != hs->ke->public_len) {
-		take_hint(e, sa, NOTIFY_INVALID_SYNTAX, "peer's key exchange value has a wrong length");
+		take_hint(e, sa, NOTIFY_INVALID_SYNTAX,
+			  "peer's key exchange value has a wrong length");
 		return;
 	}
 	struct job *job = job_new(JOB_KE_DERIVE);
@@ -405,7 +409,8 @@ static void remember_refusal(struct engine *e, const struct init_request *m, uin
 	a->notify_ours = true;
 	snprintf(a->reason, sizeof(a->reason), "%s", why);
 	pair_remember(p, a);
-	report(e, REPORT_ERROR, p, NULL, EXCHANGE_IKE_SA_INIT, "peer's IKE_SA_INIT refused: %s", why);
+	report(e, REPORT_ERROR, p, NULL, EXCHANGE_IKE_SA_INIT, "peer's IKE_SA_INIT refused: %s",
+	       why);
 }
 
 static void refuse_proposals(struct engine *e, const struct init_request *m, const struct offer *o)
@@ -435,8 +440,9 @@ static void init_respond_done(struct engine *e, struct ike_sa *sa, struct job *j
 				secret_view(&job->shared), sa->spi_peer, sa->spi_local, &sa->keys);
 	if (r != 0) {
 		/* RFC 6989 2.1: a bad value is met with silence. */
-		sa_fail(e, sa, 0, false, r == -EINVAL ? "peer's %s value is not acceptable"
-						      : "key exchange %s failed here",
+		sa_fail(e, sa, 0, false,
+			r == -EINVAL ? "peer's %s value is not acceptable"
+				     : "key exchange %s failed here",
 			hs->ke->name);
 		return;
 	}
@@ -446,7 +452,7 @@ static void init_respond_done(struct engine *e, struct ike_sa *sa, struct job *j
 				      .exchange = EXCHANGE_IKE_SA_INIT,
 				      .response = true };
 	message_begin(&b, buffer, sizeof(buffer), &h);
-	sa_encode_chosen(&b, hs->child_number, PROTO_IKE, BYTES_NONE, hs->child_t, hs->child_n);
+	sa_encode_chosen(&b, hs->ike_number, PROTO_IKE, BYTES_NONE, hs->ike_t, hs->ike_n);
 	ke_encode(&b, hs->ke->id, blob_view(&job->ke_public));
 	nonce_encode(&b, blob_view(&hs->nr));
 	encode_abilities(e, &b, sa, sa->spi_peer, sa->spi_local);
@@ -480,9 +486,9 @@ static void respond(struct engine *e, const struct init_request *m, const struct
 	sa->spi_peer = m->header->spi_i;
 	sa->suite = *suite;
 	hs->ke = suite->ke;
-	memcpy(hs->child_t, chosen->t, sizeof(hs->child_t));
-	hs->child_n = chosen->n;
-	hs->child_number = chosen->number;
+	memcpy(hs->ike_t, chosen->t, sizeof(hs->ike_t));
+	hs->ike_n = chosen->n;
+	hs->ike_number = chosen->number;
 	if (blob_copy(&hs->ni, o->nonce) != 0 || nonce_make(e, &hs->nr) != 0 ||
 	    blob_copy(&hs->init_i, m->datagram) != 0 || blob_copy(&job->peer_public, o->ke) != 0)
 		goto fail;

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rekeying the IKE SA, RFC 7296 1.3.2, 2.8, 2.18: a new one inherits the children. */
+#include "ike/child.h"
+#include "ike/exchange/exchange.h"
+#include "ike/negotiate.h"
+#include "ike/pair.h"
+#include "ike/sa.h"
+#include "ike/task.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND INT64_C(1000000)
+#define UNDELETED_US (30 * SECOND) /* whoever should delete the old one did not */
+
+/* ---- both sides ------------------------------------------------------------------------- */
+
+static int prepare(struct engine *e, struct task *t, struct blob *nonce)
+{
+	int r = task_nonce(e, nonce);
+
+	return r != 0 ? r : engine_random(e, (uint8_t *)&t->spi_local, sizeof(t->spi_local));
+}
+
+static void put_spi(uint8_t out[static 8], uint64_t spi)
+{
+	for (int i = 0; i < 8; i++)
+		out[i] = (uint8_t)(spi >> (56 - 8 * i));
+}
+
+/* The new IKE SA, up from the start, with all that the old one knew of the peer. */
+static struct ike_sa *successor(struct engine *e, struct ike_sa *old, struct task *t,
+				struct bytes shared)
+{
+	struct ike_sa *sa =
+		sa_new_with_spi(e, old->pair, t->ours, &old->local, &old->remote, t->spi_local);
+
+	if (sa == NULL)
+		return NULL;
+	sa->spi_peer = t->spi_peer;
+	sa->suite = t->ike_suite;
+	sa->nat_local = old->nat_local;
+	sa->nat_remote = old->nat_remote;
+	sa->encap = old->encap;
+	sa->rtt_us = old->rtt_us;
+	sa->peer_fragments = old->peer_fragments;
+	sa->peer_ikemesh = old->peer_ikemesh;
+	sa->peer_id_type = old->peer_id_type;
+	sa->established_at = e->now;
+	if (old->peer_cert != NULL) {
+		sa->peer_cert = malloc(sizeof(*sa->peer_cert));
+		if (sa->peer_cert != NULL)
+			*sa->peer_cert = *old->peer_cert;
+	}
+	int r = blob_copy(&sa->peer_id, blob_view(&old->peer_id));
+	if (r == 0)
+		r = keymat_rekey(old->suite.prf, secret_view(&old->keys.d), &sa->suite,
+				 blob_view(&t->ni), blob_view(&t->nr), shared,
+				 t->ours ? t->spi_local : t->spi_peer,
+				 t->ours ? t->spi_peer : t->spi_local, &sa->keys);
+	sa_skip_handshake(e, sa);
+	if (r != 0) {
+		sa_close(e, sa);
+		return NULL;
+	}
+	sa_plan_rekey(e, sa);
+	return sa;
+}
+
+static void inherit(struct ike_sa *from, struct ike_sa *to)
+{
+	struct child *next;
+
+	for (struct child *c = from->children; c; c = next) {
+		next = c->next;
+		child_move(c, to);
+	}
+}
+
+/* `by` carries on; `sa` only waits for its DELETE, from us or from the peer. */
+static void retire(struct engine *e, struct ike_sa *sa, struct ike_sa *by, bool we_delete)
+{
+	inherit(sa, by);
+	sa->rekey_at = MONO_NEVER;
+	sa->want_rekey = sa->want_child = false;
+	sa->want_delete = we_delete;
+	sa_set_state(e, sa, SA_REKEYED);
+	sa->expires_at = mono_after(e->now, UNDELETED_US);
+	sa_arm(e, sa);
+	sa_work(e, sa);
+}
+
+/* Both sides made one: the redundant one is deleted by its maker, the old one by the other. */
+static void resolve(struct engine *e, struct ike_sa *old, struct ike_sa *ours,
+		    struct ike_sa *theirs, bool ours_loses)
+{
+	struct ike_sa *winner = ours_loses ? theirs : ours, *loser = ours_loses ? ours : theirs;
+
+	if (winner == NULL)
+		return;
+	if (loser != NULL)
+		retire(e, loser, winner, ours_loses);
+	retire(e, old, winner, !ours_loses);
+}
+
+static void tell(struct engine *e, const struct ike_sa *sa, const struct ike_sa *old)
+{
+	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
+	       "IKE SA [%u] rekeyed: [%u] carries on", old->number, sa->number);
+}
+
+/* ---- ask, take -------------------------------------------------------------------------- */
+
+static void fail(struct engine *e, struct ike_sa *sa, const char *why)
+{
+	report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
+	       "cannot rekey IKE SA [%u]: %s", sa->number, why);
+	sa->rekey_at = mono_after(e->now, 10 * SECOND);
+	sa_arm(e, sa);
+	create_child_over(e, sa);
+}
+
+static void key_done(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct task *t = sa->ours;
+	struct chain c;
+	uint8_t spi[8];
+
+	if (t == NULL || t->kind != TASK_REKEY_IKE)
+		return;
+	if (job->result != 0 || !chain_open(&c)) {
+		fail(e, sa, "no key pair");
+		return;
+	}
+	t->ke_key = job->ke_key;
+	job->ke_key = NULL;
+	put_spi(spi, t->spi_local);
+	sa_encode(&c.b, PROTO_IKE, BYTES(spi, sizeof(spi)), e->spec->ike, e->spec->n_ike);
+	nonce_encode(&c.b, blob_view(&t->ni));
+	ke_encode(&c.b, t->ke->id, blob_view(&job->ke_public));
+	if (sa_request(e, sa, EXCHANGE_CREATE_CHILD_SA, &c) != 0)
+		fail(e, sa, "cannot build the request");
+}
+
+void rekey_ike_ask(struct engine *e, struct ike_sa *sa)
+{
+	struct task *t = task_new(TASK_REKEY_IKE, true);
+	struct job *job = job_new(JOB_KE_GENERATE);
+
+	sa->want_rekey = false;
+	if (t == NULL || job == NULL) {
+		task_free(t);
+		job_free(job);
+		return;
+	}
+	sa->ours = t;
+	/* The group that served before, if it is still offered. */
+	uint16_t group = sa->suite.ke->id;
+	if (!proposal_has_ke(e->spec->ike, e->spec->n_ike, group))
+		group = proposal_first_ke(e->spec->ike, e->spec->n_ike);
+	job->ke = t->ke = ke_by_id(group);
+	if (t->ke == NULL || prepare(e, t, &t->ni) != 0) {
+		job_free(job);
+		fail(e, sa, "no randomness");
+	} else if (act_job(e, sa, job, key_done) != 0) {
+		fail(e, sa, "out of memory");
+	}
+}
+
+static void derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct task *t = sa->ours;
+	struct ike_sa *fresh;
+
+	if (t == NULL || t->kind != TASK_REKEY_IKE)
+		return;
+	fresh = job->result == 0 ? successor(e, sa, t, secret_view(&job->shared)) : NULL;
+	if (fresh == NULL) {
+		fail(e, sa, "key exchange failed");
+		return;
+	}
+	tell(e, fresh, sa);
+	sa->ours = NULL;
+	if (t->rival.present && t->rival.ike_sa != NULL) {
+		resolve(e, sa, fresh, t->rival.ike_sa, task_ours_loses(t));
+	} else if (sa->theirs != NULL && sa->theirs->kind == TASK_REKEY_IKE) {
+		task_meet(sa->theirs, t, NULL, fresh); /* decided when the peer's is answered */
+	} else {
+		retire(e, sa, fresh, true);
+	}
+	task_free(t);
+}
+
+void rekey_ike_take(struct engine *e, struct ike_sa *sa, const struct inbound *m)
+{
+	const struct payload *sap = payloads_find(m->payloads, PAYLOAD_SA);
+	const struct payload *noncep = payloads_find(m->payloads, PAYLOAD_NONCE);
+	const struct payload *kep = payloads_find(m->payloads, PAYLOAD_KE);
+	struct task *t = sa->ours;
+	struct bytes nr, value;
+	struct chosen chosen;
+	struct sa_view v;
+	uint16_t group;
+
+	if (!sap || !noncep || !kep || !sa_decode(sap->body, &v) ||
+	    !nonce_decode(noncep->body, &nr) || !ke_decode(kep->body, &group, &value) ||
+	    !proposal_accept(e->spec->ike, e->spec->n_ike, PROTO_IKE, true, &v, &chosen) ||
+	    chosen.spi.n != 8 || !ike_suite_of(&chosen, &t->ike_suite) ||
+	    t->ike_suite.ke != t->ke || group != t->ke->id || value.n != t->ke->public_len) {
+		fail(e, sa, "peer's answer is malformed");
+		return;
+	}
+	struct reader r = reader_of(chosen.spi);
+	t->spi_peer = read_u64(&r);
+	struct job *job = job_new(JOB_KE_DERIVE);
+	if (job == NULL || t->spi_peer == 0 || blob_copy(&t->nr, nr) != 0 ||
+	    blob_copy(&job->peer_public, value) != 0) {
+		job_free(job);
+		fail(e, sa, "peer's answer is malformed");
+		return;
+	}
+	job->ke = t->ke;
+	job->ke_key = t->ke_key;
+	t->ke_key = NULL;
+	if (act_job(e, sa, job, derive_done) != 0)
+		fail(e, sa, "out of memory");
+}
+
+/* ---- answer ----------------------------------------------------------------------------- */
+
+static void refuse(struct engine *e, struct ike_sa *sa, uint16_t notify, struct bytes data)
+{
+	task_free(sa->theirs);
+	sa->theirs = NULL;
+	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
+	       "peer's rekeying of IKE SA [%u] refused: %s", sa->number, notify_name(notify));
+	sa_reply_notify(e, sa, EXCHANGE_CREATE_CHILD_SA, notify, data);
+	sa_work(e, sa);
+}
+
+static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct task *t = sa->theirs;
+	struct chain c;
+	uint8_t spi[8];
+
+	if (t == NULL || t->kind != TASK_REKEY_IKE)
+		return;
+	struct ike_sa *fresh =
+		job->result == 0 ? successor(e, sa, t, secret_view(&job->shared)) : NULL;
+	if (fresh == NULL || !chain_open(&c)) {
+		refuse(e, sa,
+		       job->result == -EINVAL ? NOTIFY_INVALID_SYNTAX : NOTIFY_TEMPORARY_FAILURE,
+		       BYTES_NONE);
+		return;
+	}
+	put_spi(spi, t->spi_local);
+	sa_encode_chosen(&c.b, t->number, PROTO_IKE, BYTES(spi, sizeof(spi)), t->t, t->n);
+	nonce_encode(&c.b, blob_view(&t->nr));
+	ke_encode(&c.b, t->ke->id, blob_view(&job->ke_public));
+	sa->theirs = NULL;
+	if (sa_reply(e, sa, EXCHANGE_CREATE_CHILD_SA, &c) != 0) {
+		task_free(t);
+		sa_close(e, fresh);
+		return;
+	}
+	tell(e, fresh, sa);
+	if (t->rival.present && t->rival.ike_sa != NULL) {
+		resolve(e, sa, t->rival.ike_sa, fresh, task_ours_loses(t));
+	} else if (sa->ours != NULL && sa->ours->kind == TASK_REKEY_IKE) {
+		task_meet(sa->ours, t, NULL, fresh); /* decided when ours is answered */
+	} else {
+		retire(e, sa, fresh, false);
+	}
+	task_free(t);
+}
+
+static enum doing doing_now(const struct ike_sa *sa)
+{
+	if (sa->state != SA_UP)
+		return DOING_DELETE_IKE;
+	if (sa->ours == NULL)
+		return DOING_NOTHING;
+	return sa->ours->kind == TASK_REKEY_IKE ? DOING_REKEY_THIS : DOING_OTHER;
+}
+
+void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)
+{
+	const struct payload *sap = payloads_find(m->payloads, PAYLOAD_SA);
+	const struct payload *noncep = payloads_find(m->payloads, PAYLOAD_NONCE);
+	const struct payload *kep = payloads_find(m->payloads, PAYLOAD_KE);
+	uint16_t error = collide_request(ASKED_REKEY_IKE, doing_now(sa));
+	struct task *t = error == 0 ? task_new(TASK_REKEY_IKE, false) : NULL;
+	struct bytes ni, value;
+	struct chosen chosen;
+	struct sa_view v;
+	uint16_t group;
+
+	sa->theirs = t;
+	if (t == NULL) {
+		refuse(e, sa, error ? error : NOTIFY_TEMPORARY_FAILURE, BYTES_NONE);
+		return;
+	}
+	if (!sap || !noncep || !kep || !sa_decode(sap->body, &v) ||
+	    !nonce_decode(noncep->body, &ni) || !ke_decode(kep->body, &group, &value)) {
+		refuse(e, sa, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
+		return;
+	}
+	if (!proposal_choose(e->spec->ike, e->spec->n_ike, PROTO_IKE, true, &v, &chosen) ||
+	    chosen.spi.n != 8 || !ike_suite_of(&chosen, &t->ike_suite)) {
+		refuse(e, sa, NOTIFY_NO_PROPOSAL_CHOSEN, BYTES_NONE);
+		return;
+	}
+	t->ke = t->ike_suite.ke;
+	if (group != t->ke->id || value.n != t->ke->public_len) {
+		const uint8_t want[2] = { (uint8_t)(t->ke->id >> 8), (uint8_t)t->ke->id };
+		refuse(e, sa, NOTIFY_INVALID_KE_PAYLOAD, BYTES(want, sizeof(want)));
+		return;
+	}
+	struct reader r = reader_of(chosen.spi);
+	t->spi_peer = read_u64(&r);
+	memcpy(t->t, chosen.t, sizeof(t->t));
+	t->n = chosen.n;
+	t->number = chosen.number;
+	struct job *job = job_new(JOB_KE_RESPOND);
+	if (job == NULL || t->spi_peer == 0 || blob_copy(&t->ni, ni) != 0 ||
+	    prepare(e, t, &t->nr) != 0 || blob_copy(&job->peer_public, value) != 0) {
+		job_free(job);
+		refuse(e, sa, NOTIFY_TEMPORARY_FAILURE, BYTES_NONE);
+		return;
+	}
+	job->ke = t->ke;
+	if (act_job(e, sa, job, respond_done) != 0)
+		refuse(e, sa, NOTIFY_TEMPORARY_FAILURE, BYTES_NONE);
+}
