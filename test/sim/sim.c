@@ -495,6 +495,8 @@ void sim_free(struct sim *s)
 	}
 	for (size_t i = 0; i < s->n_heap; i++)
 		event_free(s->heap[i]);
+	if (s->current != NULL)
+		event_free(s->current);
 	free(s->heap);
 	free(s->hosts);
 	free(s->packets);
@@ -823,7 +825,9 @@ bool sim_run_until(struct sim *s, bool (*done)(const struct sim *s, void *arg), 
 
 		s->now = e->at;
 		s->events++;
+		s->current = e;
 		dispatch(s, e);
+		s->current = NULL;
 		event_free(e);
 		if (s->sas_changed && done != NULL && done(s, arg))
 			return true;

@@ -98,6 +98,7 @@ struct sim {
 	unsigned n_hosts;
 	struct sim_event **heap;
 	size_t n_heap, heap_room;
+	struct sim_event *current;
 	uint64_t order;
 	struct sim_packet *packets;
 	size_t n_packets, packet_room;
