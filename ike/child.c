@@ -228,6 +228,7 @@ void child_install_outbound(struct engine *e, struct child *c)
 	arm(e, c, c->rekey_at);
 	tell_installed(e, c);
 	relieve_predecessors(e, c);
+	pair_one_survivor(e, c->sa->pair);
 }
 
 void child_install_loser(struct engine *e, struct child *c)
@@ -263,6 +264,21 @@ void child_linger(struct engine *e, struct child *c)
 	c->lingers = true;
 	c->spi_out = 0; /* the peer may use it again for another */
 	arm(e, c, mono_after(e->now, LINGER_US));
+}
+
+void child_abandon_all(struct engine *e, struct ike_sa *sa)
+{
+	struct ike_sa *heir = pair_heir(sa->pair, sa);
+
+	while (sa->children != NULL) {
+		struct child *c = sa->children;
+		if (heir != NULL && c->in_added) {
+			child_move(c, heir);
+			child_linger(e, c);
+		} else {
+			child_remove(e, c);
+		}
+	}
 }
 
 void child_move(struct child *c, struct ike_sa *to)

@@ -29,6 +29,11 @@ void child_install_loser(struct engine *e, struct child *c);
 void child_replaced(struct engine *e, struct child *c, struct child *by);
 /* The peer has deleted it: the inbound SA stays 5 s more for what is still on its way. */
 void child_linger(struct engine *e, struct child *c);
+/*
+ * The IKE SA goes: its children leave the kernel, but if another IKE SA of the pair carries on,
+ * their inbound SAs linger there.
+ */
+void child_abandon_all(struct engine *e, struct ike_sa *sa);
 /* Kernel SAs out, object freed. */
 void child_remove(struct engine *e, struct child *c);
 void child_set_selectors(struct child *c, const struct ts *local, const struct ts *remote);

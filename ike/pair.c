@@ -93,9 +93,56 @@ bool pair_is_connecting(const struct pair *p)
 bool pair_has_other_sa(const struct pair *p, const struct ike_sa *but)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		if (sa != but && sa_is_up(sa))
+		if (sa != but && (sa_is_up(sa) || sa_is_connecting(sa)))
 			return true;
 	return false;
+}
+
+struct ike_sa *pair_heir(const struct pair *p, const struct ike_sa *of)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (sa != of && sa_is_up(sa))
+			return sa;
+	return NULL;
+}
+
+/* Of two that crossed, whose survives? Others than ikemesh insist on their own. */
+static bool ours_survives(const struct pair *p, const struct ike_sa *sa)
+{
+	return sa->peer_ikemesh && ip_compare(&p->key.local, &p->key.remote) < 0;
+}
+
+static bool carries(const struct child *c)
+{
+	return c->state == CHILD_INSTALLED && c->out_added && c->protocol == 0 && sa_is_up(c->sa);
+}
+
+static const struct child *made_by_peer(const struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		for (struct child *c = sa->children; c; c = c->next)
+			if (!sa->initiator && carries(c))
+				return c;
+	return NULL;
+}
+
+void pair_one_survivor(struct engine *e, struct pair *p)
+{
+	const struct child *theirs = made_by_peer(p);
+	struct ike_sa *next;
+
+	if (theirs == NULL)
+		return;
+	for (struct ike_sa *sa = p->sas; sa; sa = next) {
+		next = sa->next;
+		if (!sa->initiator || !sa_is_up(sa) || ours_survives(p, sa) ||
+		    sa->children == NULL || !carries(sa->children))
+			continue;
+		report(e, REPORT_INFO, p, sa, 0,
+		       "both sides began at once: IKE SA [%u], the peer's, carries on",
+		       theirs->sa->number);
+		informational_delete_sa(e, sa);
+	}
 }
 
 void pair_retire(struct engine *e, struct pair *p, const struct ike_sa *but)
@@ -115,7 +162,12 @@ void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa 
 
 	for (struct ike_sa *sa = p->sas; sa; sa = next) {
 		next = sa->next;
-		if (sa == but || sa_is_connecting(sa))
+		/*
+		 * What came up while this exchange was under way is no debris of an earlier life:
+		 * both sides began at once.
+		 */
+		if (sa == but || sa_is_connecting(sa) ||
+		    sa->established_at.us >= but->created_at.us)
 			continue;
 		report(e, REPORT_NOTICE, p, sa, 0,
 		       "peer starts afresh (INITIAL_CONTACT): its older IKE SA is gone");

@@ -31,7 +31,15 @@ void pair_remember(struct pair *p, struct status_attempt *a);
 struct child *pair_live_child(const struct pair *p);
 /* Is an exchange under way that will bring a child? */
 bool pair_is_connecting(const struct pair *p);
-/* An authenticated IKE SA other than `but`. */
+/*
+ * Both sides began at once and both came up: one survives, by a rule that both compute alike (the
+ * lower address's between ikemesh hosts, the peer's own with others). Each side deletes what it
+ * made. To be called when an outbound SA came in.
+ */
+void pair_one_survivor(struct engine *e, struct pair *p);
+/* The IKE SA that carries on when `of` goes; NULL: none. */
+struct ike_sa *pair_heir(const struct pair *p, const struct ike_sa *of);
+/* An IKE SA other than `but`, up or on its way. */
 bool pair_has_other_sa(const struct pair *p, const struct ike_sa *but);
 /* Our new IKE SA is up: those that it was made to replace are deleted. */
 void pair_retire(struct engine *e, struct pair *p, const struct ike_sa *but);

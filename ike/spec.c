@@ -58,5 +58,5 @@ enum ruling spec_ruling(const struct spec *s, const struct ip *peer,
 		return RULING_NONE;
 	if (bypass)
 		return RULING_BYPASS;
-	return protect->optional ? RULING_OPTIONAL : RULING_ENFORCED;
+	return s->optional || protect->optional ? RULING_OPTIONAL : RULING_ENFORCED;
 }

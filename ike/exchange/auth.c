@@ -185,7 +185,9 @@ static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	child_install(e, c);
 	settle(sa);
 	pair_retire(e, sa->pair, sa);
-	sa_work(e, sa);
+	pair_one_survivor(e, sa->pair);
+	if (sa->state == SA_UP)
+		sa_work(e, sa);
 }
 
 static void auth_take(struct engine *e, struct ike_sa *sa, const struct inbound *m)

@@ -21,8 +21,7 @@ void informational_delete_sa(struct engine *e, struct ike_sa *sa)
 	struct chain c;
 
 	/* RFC 7296 1.4.1: deleting the IKE SA takes its children along. */
-	while (sa->children != NULL)
-		child_remove(e, sa->children);
+	child_abandon_all(e, sa);
 	if (sa->window.request_out) {
 		sa->want_delete = true;
 		return;
@@ -142,8 +141,7 @@ static void examine(struct engine *e, struct ike_sa *sa, const struct payloads *
 
 static void gone(struct engine *e, struct ike_sa *sa)
 {
-	while (sa->children != NULL)
-		child_remove(e, sa->children);
+	child_abandon_all(e, sa);
 	/* Not closed at once: the peer may miss our answer and ask again. */
 	sa_set_state(e, sa, SA_LINGERS);
 }
