@@ -223,6 +223,15 @@ static void read_bypass(struct reading *r, const struct node *node)
 			     true);
 }
 
+/* An entry may say `optional: false` for itself; then the whole is not optional any more. */
+static bool all_optional(const struct spec *s)
+{
+	for (size_t i = 0; i < s->n_protect; i++)
+		if (!s->protect[i].optional)
+			return false;
+	return s->optional;
+}
+
 static void read_settings(struct reading *r, const struct node *settings)
 {
 	const struct node *protect = node_get(settings, "ipsec_subnets");
@@ -236,6 +245,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 	for (size_t i = 0; i < n; i++)
 		read_or_default(r, &rows[i], settings);
 	read_subnets(r, schema_find("ipsec_subnets"), protect, &s->protect, &s->n_protect, false);
+	s->optional = all_optional(s);
 	read_bypass(r, bypass);
 	check_subnets(r, protect, bypass);
 	read_credentials(r, node_get(settings, "instance_certificate"),
