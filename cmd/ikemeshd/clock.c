@@ -13,7 +13,7 @@ struct mono clock_now(void)
 
 struct mono clock_after(struct mono at, int64_t us)
 {
-	if (at.us > INT64_MAX - us)
+	if (us > 0 && at.us > INT64_MAX - us)
 		return MONO_NEVER;
 	return (struct mono){ .us = at.us + us };
 }

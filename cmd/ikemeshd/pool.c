@@ -201,9 +201,9 @@ struct job *pool_take(struct pool *p)
 	if (p->done.n > 0) {
 		job = queue_pop(&p->done, p->room).job;
 		p->pending--;
-	} else {
-		(void)!read(p->done_fd, &times, sizeof(times));
 	}
+	if (p->done.n == 0)
+		(void)!read(p->done_fd, &times, sizeof(times));
 	pthread_mutex_unlock(&p->lock);
 	return job;
 }
