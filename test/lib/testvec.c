@@ -206,3 +206,50 @@ void testvec_report(const struct testvec_count *count)
 		print_message("; %zu skipped: %s", count->skipped[i].n, count->skipped[i].why);
 	print_message("\n");
 }
+
+bool testvec_gcm(const struct encr_alg *e, struct bytes key, struct bytes nonce, struct bytes aad,
+		 struct bytes plain, struct bytes sealed, struct bytes tag)
+{
+	uint8_t key_and_salt[ENCR_MAX_KEY], icv[ICV_MAX_LEN], data[1024] = { 0 };
+	const uint8_t *iv = nonce.p + e->salt_len;
+
+	assert_true(sealed.n <= sizeof(data) && key.n == e->key_len && tag.n == e->icv_len);
+	memcpy(key_and_salt, key.p, key.n);
+	memcpy(key_and_salt + key.n, nonce.p, e->salt_len);
+	memcpy(data, sealed.p, sealed.n);
+	if (e->open(e, key_and_salt, iv, aad, data, sealed.n, tag.p) != 0)
+		return false;
+	assert_true(bytes_equal(BYTES(data, sealed.n), plain));
+	assert_int_equal(e->seal(e, key_and_salt, iv, aad, data, plain.n, icv), 0);
+	assert_true(bytes_equal(BYTES(data, plain.n), sealed));
+	assert_true(bytes_equal(BYTES(icv, e->icv_len), tag));
+	return true;
+}
+
+/* out = one block of AES-CBC */
+static void cbc_block(const struct encr_alg *e, bool seal, const uint8_t *key, const uint8_t *iv,
+		      const uint8_t *in, uint8_t out[static 16])
+{
+	memcpy(out, in, 16);
+	assert_int_equal(seal ? e->seal(e, key, iv, BYTES_NONE, out, 16, NULL)
+			      : e->open(e, key, iv, BYTES_NONE, out, 16, NULL),
+			 0);
+}
+
+void testvec_cbc_monte(const struct encr_alg *e, bool seal, struct bytes key, struct bytes iv,
+		       struct bytes in, uint8_t out[static 16])
+{
+	uint8_t input[16], chain[16], last[16];
+
+	memcpy(input, in.p, 16);
+	memcpy(chain, iv.p, 16);
+	memcpy(last, iv.p, 16);
+	for (int j = 0; j < 1000; j++) {
+		cbc_block(e, seal, key.p, chain, input, out);
+		/* The chain goes on with the ciphertext; the next input is the output before this.
+		 */
+		memcpy(chain, seal ? out : input, 16);
+		memcpy(input, last, 16);
+		memcpy(last, out, 16);
+	}
+}

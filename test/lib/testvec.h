@@ -7,7 +7,7 @@
 #ifndef IKEMESH_TEST_TESTVEC_H
 #define IKEMESH_TEST_TESTVEC_H
 
-#include "crypto/bytes.h"
+#include "crypto/suite.h"
 #include <jansson.h>
 
 /* Skips the running test if there is no data. */
@@ -60,5 +60,16 @@ void testvec_skip(struct testvec_count *count, const char *why);
 void testvec_check(struct testvec_count *count, bool good, const char *which);
 /* "nist-cavs/ikev2.fax.gz: 600 run; 300 skipped: PRF not supported" */
 void testvec_report(const struct testvec_count *count);
+
+/*
+ * Whether AES-GCM with a nonce of 12 octets opens what is sealed. What it opens must be plain
+ * (which is not looked at otherwise), and must seal to the same again.
+ */
+bool testvec_gcm(const struct encr_alg *e, struct bytes key, struct bytes nonce, struct bytes aad,
+		 struct bytes plain, struct bytes sealed, struct bytes tag);
+
+/* One outer round of the Monte Carlo test of AES-CBC (NIST AESAVS 6.4.2): 1,000 blocks. */
+void testvec_cbc_monte(const struct encr_alg *e, bool seal, struct bytes key, struct bytes iv,
+		       struct bytes in, uint8_t out[static 16]);
 
 #endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * NIST PKITS: whole chains and the verdict on each. Revocation is not checked here, so of the cases
+ * about it those stay that must be good.
+ */
+#include "crypto/trust.h"
+#include "lib/testvec.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ARCHIVE "x509/nist-pkits.tar.gz"
+#define PKITS_TIME \
+	((time_t)1577836800) /* 2020-01-01: within the life of all but some that expired */
+#define TAR_BLOCK 512
+#define STRIDE 29 /* octets between two that are changed */
+
+static struct blob tar;
+
+/* ustar: a block of header, then the content padded to whole blocks. */
+static struct bytes tar_find(const char *directory, const char *name, const char *ending)
+{
+	char wanted[160];
+	size_t at = 0;
+
+	(void)snprintf(wanted, sizeof(wanted), "pkits/%s%s%s", directory, name, ending);
+	while (at + TAR_BLOCK <= tar.n && tar.p[at] != '\0') {
+		size_t size = strtoul((const char *)tar.p + at + 124, NULL, 8);
+
+		assert_true(size <= tar.n - at - TAR_BLOCK);
+		if (strncmp((const char *)tar.p + at, wanted, 100) == 0)
+			return BYTES(tar.p + at + TAR_BLOCK, size);
+		at += TAR_BLOCK + (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+	}
+	fail_msg("%s is not in the archive", wanted);
+	return BYTES_NONE;
+}
+
+/* Why a case does not concern trust_check_chain(); NULL if it does. */
+static const char *reason_to_skip(const char *number, bool good)
+{
+	static const struct {
+		const char *prefix;
+		bool only_bad; /* the bad ones alone */
+		const char *why;
+	} rows[] = {
+		{ "4.1.4", false, "DSA not supported" },
+		{ "4.1.5", false, "DSA not supported" },
+		{ "4.1.6", false, "DSA not supported" },
+		{ "4.4.", true, "4.4, 4.14, 4.15: bad by its CRLs, which are not read" },
+		{ "4.5.", true, "4.5, 4.7: bad by its CRLs, which are not read" },
+		{ "4.7.4", true, "4.5, 4.7: bad by its CRLs, which are not read" },
+		{ "4.7.5", true, "4.5, 4.7: bad by its CRLs, which are not read" },
+		{ "4.8.", false, "4.8 to 4.12: certificate policies are not used" },
+		{ "4.9.", false, "4.8 to 4.12: certificate policies are not used" },
+		{ "4.10.", false, "4.8 to 4.12: certificate policies are not used" },
+		{ "4.11.", false, "4.8 to 4.12: certificate policies are not used" },
+		{ "4.12.", false, "4.8 to 4.12: certificate policies are not used" },
+		{ "4.14.", true, "4.4, 4.14, 4.15: bad by its CRLs, which are not read" },
+		{ "4.15.", true, "4.4, 4.14, 4.15: bad by its CRLs, which are not read" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strncmp(number, rows[i].prefix, strlen(rows[i].prefix)) == 0 &&
+		    !(rows[i].only_bad && good))
+			return rows[i].why;
+	return NULL;
+}
+
+/* The list runs from the trust anchor down to the leaf. */
+static enum verdict chain_verdict(const json_t *test, char *text)
+{
+	const json_t *names = json_object_get(test, "certs");
+	size_t n = json_array_size(names);
+	struct trust *trust = trust_new();
+	struct bytes certs[CERT_CHAIN_MAX];
+	enum verdict v;
+
+	assert_true(n >= 2 && n - 1 <= CERT_CHAIN_MAX);
+	assert_int_equal(
+		trust_add_ca(trust, tar_find("certs/", json_string_value(json_array_get(names, 0)),
+					     ".crt")),
+		0);
+	for (size_t i = 0; i < n - 1; i++)
+		certs[i] = tar_find("certs/", json_string_value(json_array_get(names, n - 1 - i)),
+				    ".crt");
+	v = trust_check_chain(trust, certs, n - 1, PKITS_TIME, text);
+	trust_free(trust);
+	return v;
+}
+
+static void one_case(struct testvec_count *count, const json_t *test)
+{
+	const char *number = testvec_text(test, "number");
+	bool good = json_is_true(json_object_get(test, "should_validate"));
+	const char *why = reason_to_skip(number, good);
+	char text[VERDICT_TEXT_LEN];
+	enum verdict v;
+
+	if (why != NULL) {
+		testvec_skip(count, why);
+		return;
+	}
+	v = chain_verdict(test, text);
+	if ((v == VERDICT_GOOD) != good)
+		print_error("%s %s: %s: %s\n", number, testvec_text(test, "title"), verdict_name(v),
+			    text);
+	testvec_check(count, (v == VERDICT_GOOD) == good, number);
+}
+
+static void test_chains(void **state)
+{
+	struct testvec_count count = { .file = ARCHIVE };
+	struct bytes text;
+	json_t *root, *test;
+	size_t i;
+
+	(void)state;
+	testvec_need();
+	tar = testvec_read(ARCHIVE);
+	text = tar_find("", "pkits-tests", ".json");
+	root = json_loadb((const char *)text.p, text.n, 0, NULL);
+	assert_non_null(root);
+	json_array_foreach(json_object_get(root, "tests"), i, test)
+	{
+		one_case(&count, test);
+	}
+	json_decref(root);
+	blob_free(&tar);
+	testvec_report(&count);
+}
+
+/* T64: certificates of every kind with an octet changed here and there: no crash, no endless loop.
+ */
+static void mutate(const struct trust *trust, struct bytes der, struct testvec_count *count)
+{
+	struct blob copy;
+	struct bytes view;
+	char text[VERDICT_TEXT_LEN];
+
+	assert_int_equal(blob_copy(&copy, der), 0);
+	view = blob_view(&copy);
+	for (size_t i = count->run % STRIDE; i < copy.n; i += STRIDE) {
+		struct cert_info info;
+
+		copy.p[i] ^= (uint8_t)(1 << i % 8);
+		(void)trust_check_chain(trust, &view, 1, PKITS_TIME, text);
+		(void)cert_describe(view, &info);
+		(void)trust_id_matches(view, ID_FQDN, BYTES((const uint8_t *)"a", 1));
+		copy.p[i] ^= (uint8_t)(1 << i % 8);
+	}
+	blob_free(&copy);
+	testvec_check(count, true, "");
+}
+
+static void test_mutated(void **state)
+{
+	struct testvec_count count = { .file = ARCHIVE ", certificates mutated" };
+	struct trust *trust = trust_new();
+
+	(void)state;
+	testvec_need();
+	tar = testvec_read(ARCHIVE);
+	assert_int_equal(trust_add_ca(trust, tar_find("certs/", "GoodCACert", ".crt")), 0);
+	for (size_t at = 0; at + TAR_BLOCK <= tar.n && tar.p[at] != '\0';) {
+		const char *name = (const char *)tar.p + at;
+		size_t size = strtoul(name + 124, NULL, 8);
+
+		if (strncmp(name, "pkits/certs/", 12) == 0 && size > 0)
+			mutate(trust, BYTES(tar.p + at + TAR_BLOCK, size), &count);
+		at += TAR_BLOCK + (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+	}
+	trust_free(trust);
+	blob_free(&tar);
+	testvec_report(&count);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_mutated),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
