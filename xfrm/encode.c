@@ -68,7 +68,8 @@ static void put_lifetime(struct xfrm_lifetime_cfg *lft, const struct sa_spec *sa
 {
 	lft->soft_byte_limit = limit(sa->soft_bytes);
 	lft->hard_byte_limit = limit(sa->hard_bytes);
-	lft->soft_packet_limit = limit(sa->soft_packets);
+	/* The kernel compares before it counts the packet at hand: N-1 is reported at the N-th. */
+	lft->soft_packet_limit = sa->soft_packets ? sa->soft_packets - 1 : XFRM_INF;
 	lft->hard_packet_limit = limit(sa->hard_packets);
 	lft->soft_add_expires_seconds = sa->soft_s;
 	lft->hard_add_expires_seconds = sa->hard_s;

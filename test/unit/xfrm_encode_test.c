@@ -153,7 +153,7 @@ static struct sa_spec cbc_sa(void)
 			      .encap_dst_port = 4501,
 			      .sel_protocol = 6,
 			      .sel_src_port = 80,
-			      .soft_packets = 1,
+			      .soft_packets = 2, /* the kernel calls it 1 */
 			      .hard_bytes = 1000,
 			      .soft_s = 60,
 			      .hard_s = 90 };
