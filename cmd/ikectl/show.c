@@ -111,7 +111,8 @@ static void show_head(const json_t *status, FILE *out)
 	fprintf(out, "Listening IP addresses:\n");
 	EACH(get(status, "listening"), address)
 	{
-		fprintf(out, "  %s\n", json_string_value(address));
+		if (json_is_string(address))
+			fprintf(out, "  %s\n", json_string_value(address));
 	}
 }
 

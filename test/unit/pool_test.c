@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -164,20 +166,32 @@ static void test_workers_run_side_by_side(void **state)
 	pool_close(p);
 }
 
+static void *open_gate_later(void *arg)
+{
+	(void)arg;
+	nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	for (int i = 0; i < 5; i++)
+		sem_post(&gate);
+	return NULL;
+}
+
 /* The leak checker is the judge: waiting, running and done jobs all go. */
 static void test_closing_frees_what_is_inside(void **state)
 {
 	struct pool *p;
+	pthread_t opener;
 
 	(void)state;
 	assert_int_equal(pool_open(1, 8, run_at_gate, &p), 0);
-	for (uint64_t i = 0; i < 5; i++)
+	for (uint64_t i = 0; i < 6; i++)
 		submit(p, i, 0);
 	sem_post(&gate);
 	assert_true(readable(p, 2000));
-	sem_post(&gate); /* for the one that is running */
+	/* The second runs meanwhile, and closing waits for it. */
+	assert_int_equal(pthread_create(&opener, NULL, open_gate_later, NULL), 0);
 	pool_close(p);
-	assert_in_range(atomic_load(&ran), 1, 2);
+	pthread_join(opener, NULL);
+	assert_in_range(atomic_load(&ran), 1, 5);
 	pool_close(NULL);
 }
 
