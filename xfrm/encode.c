@@ -64,11 +64,14 @@ static uint64_t limit(uint64_t n)
 	return n ? n : XFRM_INF;
 }
 
+/*
+ * The kernel looks at the limits before it counts a packet. So a hard limit of n lets n packets
+ * pass, and to be told of packet n takes a soft limit of n - 1: of none for the first one.
+ */
 static void put_lifetime(struct xfrm_lifetime_cfg *lft, const struct sa_spec *sa)
 {
 	lft->soft_byte_limit = limit(sa->soft_bytes);
 	lft->hard_byte_limit = limit(sa->hard_bytes);
-	/* The kernel compares before it counts the packet at hand: N-1 is reported at the N-th. */
 	lft->soft_packet_limit = sa->soft_packets ? sa->soft_packets - 1 : XFRM_INF;
 	lft->hard_packet_limit = limit(sa->hard_packets);
 	lft->soft_add_expires_seconds = sa->soft_s;

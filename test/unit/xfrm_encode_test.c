@@ -292,6 +292,21 @@ static void replay_windows(void **state)
 	}
 }
 
+/* The kernel compares before it counts. */
+static void limits(void **state)
+{
+	struct sa_spec sa = gcm_sa(true);
+	const struct xfrm_lifetime_cfg *lft = &info_of(encode_sa_add(&buf, &sa, true))->lft;
+
+	(void)state;
+	assert_true(lft->soft_packet_limit == XFRM_INF && lft->hard_packet_limit == XFRM_INF);
+	assert_true(lft->soft_byte_limit == XFRM_INF && lft->hard_byte_limit == XFRM_INF);
+	sa.soft_packets = 1; /* the first one */
+	sa.hard_packets = 1;
+	encode_sa_add(&buf, &sa, true);
+	assert_true(lft->soft_packet_limit == 0 && lft->hard_packet_limit == 1);
+}
+
 static void every_suite_has_its_name_and_lengths(void **state)
 {
 	static const struct {
@@ -384,6 +399,7 @@ int main(void)
 		cmocka_unit_test(sas_as_others_write_them),
 		cmocka_unit_test(direction_when_the_kernel_knows_it),
 		cmocka_unit_test(replay_windows),
+		cmocka_unit_test(limits),
 		cmocka_unit_test(every_suite_has_its_name_and_lengths),
 		cmocka_unit_test(what_cannot_be_said_is_not),
 		cmocka_unit_test(naming_an_sa),
