@@ -12,10 +12,15 @@ static void put_spi(uint8_t out[static 4], uint32_t spi)
 		out[i] = (uint8_t)(spi >> (24 - 8 * i));
 }
 
-static uint32_t get_spi(struct bytes b)
+#define SPI_RESERVED 256 /* RFC 4303 2.1: 0 never leaves a host, 1 to 255 are IANA's */
+
+/* The peer's ESP SPI. false: not one. */
+static bool get_spi(struct bytes b, uint32_t *spi)
 {
 	struct reader r = reader_of(b);
-	return read_u32(&r);
+
+	*spi = read_u32(&r);
+	return reader_done(&r) && *spi >= SPI_RESERVED;
 }
 
 uint16_t notify_error_of(const struct payloads *ps)
@@ -88,6 +93,7 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 	struct child_payloads p;
 	struct chosen chosen;
 	struct esp_suite suite;
+	uint32_t spi;
 
 	*why = "malformed SA or traffic selectors";
 	if (!child_payloads_decode(ps, &p))
@@ -99,8 +105,8 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 	if (!notify_find(ps, NOTIFY_USE_TRANSPORT_MODE, &transport))
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
 	*why = "no common ESP proposal";
-	if (!proposal_choose(specs, n, PROTO_ESP, with_ke, &p.sa, &chosen) || chosen.spi.n != 4 ||
-	    !esp_suite_of(&chosen, &suite))
+	if (!proposal_choose(specs, n, PROTO_ESP, with_ke, &p.sa, &chosen) ||
+	    !get_spi(chosen.spi, &spi) || !esp_suite_of(&chosen, &suite))
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
 	*why = "peer asks for traffic of other addresses than its own and ours";
 	if (!ts_narrow(&p.tsi, &p.tsr, &sa->remote.ip, &sa->local.ip, &out->tsi, &out->tsr))
@@ -110,7 +116,7 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 	if (out->child == NULL)
 		return NOTIFY_NO_ADDITIONAL_SAS;
 	out->child->suite = suite;
-	out->child->spi_out = get_spi(chosen.spi);
+	out->child->spi_out = spi;
 	child_set_selectors(out->child, &out->tsr, &out->tsi);
 	memcpy(out->t, chosen.t, sizeof(out->t));
 	out->n = chosen.n;
@@ -146,14 +152,13 @@ uint16_t child_accept(const struct engine *e, struct child *c, const struct payl
 	if (!notify_find(ps, NOTIFY_USE_TRANSPORT_MODE, &transport))
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
 	*why = "peer chose an ESP proposal that we did not offer";
-	if (!proposal_accept(offer, n, PROTO_ESP, with_ke, &p.sa, &chosen) || chosen.spi.n != 4 ||
-	    !esp_suite_of(&chosen, &c->suite))
+	if (!proposal_accept(offer, n, PROTO_ESP, with_ke, &p.sa, &chosen) ||
+	    !get_spi(chosen.spi, &c->spi_out) || !esp_suite_of(&chosen, &c->suite))
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
 	*why = "peer's traffic selectors are not the two addresses of the pair";
 	if (!ts_accept(&p.tsi, &c->sa->local.ip, &local) ||
 	    !ts_accept(&p.tsr, &c->sa->remote.ip, &remote) || local.protocol != remote.protocol)
 		return NOTIFY_TS_UNACCEPTABLE;
-	c->spi_out = get_spi(chosen.spi);
 	child_set_selectors(c, &local, &remote);
 	return 0;
 }

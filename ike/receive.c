@@ -208,6 +208,12 @@ static bool is_later_fragment(const struct arrival *a)
 	return last->type == PAYLOAD_SKF && skf_numbers(last->body, &number, &total) && number != 1;
 }
 
+static void came_from(struct ike_sa *sa, const struct arrival *a)
+{
+	sa->window.from_local = *a->local;
+	sa->window.from_remote = *a->remote;
+}
+
 static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
 {
 	const struct ike_header *h = &a->header;
@@ -221,10 +227,12 @@ static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
 	}
 	switch (window_judge_request(&sa->window, h->message_id)) {
 	case WINDOW_NEW:
-		if (sa->state != SA_LINGERS)
-			return true;
-		break;
+		if (sa->state == SA_LINGERS)
+			break;
+		came_from(sa, a);
+		return true;
 	case WINDOW_REPEAT:
+		came_from(sa, a);
 		if (!is_later_fragment(a))
 			sa_repeat_reply(e, sa);
 		return false;

@@ -447,10 +447,21 @@ static int seal_chain(struct engine *e, struct ike_sa *sa, uint8_t exchange, boo
 	return r;
 }
 
-static void send_all(struct engine *e, struct ike_sa *sa, const struct datagrams *ds)
+static void send_request(struct engine *e, struct ike_sa *sa)
 {
+	const struct datagrams *ds = &sa->window.request;
+
 	for (size_t i = 0; i < ds->n; i++)
 		act_send(e, &sa->local, &sa->remote, blob_view(&ds->d[i]));
+}
+
+/* RFC 7296 2.11: to the address and port that the request came from, this time. */
+static void send_reply(struct engine *e, struct ike_sa *sa)
+{
+	const struct window *w = &sa->window;
+
+	for (size_t i = 0; i < w->reply.n; i++)
+		act_send(e, &w->from_local, &w->from_remote, blob_view(&w->reply.d[i]));
 }
 
 int sa_request(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain *c)
@@ -465,7 +476,7 @@ int sa_request(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct cha
 	w->tries = 1;
 	sa->retransmit_at = mono_after(e->now, window_wait(1));
 	sa_arm(e, sa);
-	send_all(e, sa, &w->request);
+	send_request(e, sa);
 	return 0;
 }
 
@@ -476,7 +487,7 @@ int sa_reply(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain
 
 	w->answering = false;
 	if (r == 0)
-		send_all(e, sa, &w->reply);
+		send_reply(e, sa);
 	return r;
 }
 
@@ -494,7 +505,7 @@ int sa_reply_notify(struct engine *e, struct ike_sa *sa, uint8_t exchange, uint1
 void sa_repeat_reply(struct engine *e, struct ike_sa *sa)
 {
 	e->counters.retransmits_in++;
-	send_all(e, sa, &sa->window.reply);
+	send_reply(e, sa);
 }
 
 void sa_request_done(struct engine *e, struct ike_sa *sa)
@@ -539,7 +550,7 @@ static void retransmit(struct engine *e, struct ike_sa *sa)
 		sa->attempt->retransmits = sa->retransmits;
 	sa->retransmit_at = mono_after(e->now, window_wait(w->tries));
 	sa_arm(e, sa);
-	send_all(e, sa, &w->request);
+	send_request(e, sa);
 }
 
 static void expire(struct engine *e, struct ike_sa *sa)

@@ -26,6 +26,7 @@ struct window {
 	uint32_t recv_id;   /* the peer's next request */
 	bool answering;     /* request recv_id - 1 is being worked on */
 	struct datagrams reply; /* to request recv_id - 1 */
+	struct endpoint from_local, from_remote; /* where it came in, and from (RFC 7296 2.11) */
 
 	struct fragments *in_requests, *in_responses;
 };

@@ -495,6 +495,8 @@ static void respond(struct engine *e, const struct init_request *m, const struct
 	job->ke = suite->ke;
 	take_notes(e, sa, m);
 	sa->window.recv_id = 1;
+	sa->window.from_local = *m->local;
+	sa->window.from_remote = *m->remote;
 	sa->window.answering = true;
 	sa_set_state(e, sa, SA_R_KEY);
 	e->counters.ike_responded++;
