@@ -40,21 +40,6 @@ static const struct {
 	{ NID_userId, "UID" },
 };
 
-X509 *lib_cert(struct bytes der)
-{
-	const uint8_t *p = der.p;
-	X509 *cert;
-
-	if (der.n == 0 || der.n > CERT_SIZE_MAX)
-		return NULL;
-	cert = d2i_X509(NULL, &p, (long)der.n);
-	if (cert != NULL && p == der.p + der.n)
-		return cert;
-	X509_free(cert);
-	ERR_clear_error();
-	return NULL;
-}
-
 X509_NAME *lib_name(struct bytes der)
 {
 	const uint8_t *p = der.p;

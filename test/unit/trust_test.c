@@ -319,6 +319,33 @@ static void test_path_length(void **state)
 	testpki_free(&upper);
 }
 
+/* Leaves and CAs with keys of every kind, each under each. */
+static void test_kinds_of_keys_mixed(void **state)
+{
+	static const enum testpki_kind kinds[] = { TESTPKI_RSA_2048, TESTPKI_ECDSA_P256,
+						   TESTPKI_ECDSA_P384, TESTPKI_ED25519 };
+	char text[VERDICT_TEXT_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(kinds) * N_ELEMENTS(kinds); i++) {
+		struct testpki_cert root, host;
+		struct trust *t = trust_new();
+
+		testpki_make(&root, &(struct testpki_spec){ .subject = "CN=root",
+							    .ca = true,
+							    .kind = kinds[i / N_ELEMENTS(kinds)] });
+		testpki_make(&host, &(struct testpki_spec){ .subject = "CN=host",
+							    .issuer = &root,
+							    .kind = kinds[i % N_ELEMENTS(kinds)],
+							    .slot = 1 });
+		assert_int_equal(trust_add_ca(t, blob_view(&root.der)), 0);
+		assert_int_equal(check_under(t, &host, NULL, NULL, text), VERDICT_GOOD);
+		trust_free(t);
+		testpki_free(&host);
+		testpki_free(&root);
+	}
+}
+
 /* Two CAs of one name, as while a CA is being replaced; a root's own signature may be SHA-1. */
 static void test_old_and_new_ca_of_one_name(void **state)
 {
@@ -976,6 +1003,7 @@ int main(void)
 		cmocka_unit_test(test_long_chains),
 		cmocka_unit_test(test_intermediates_with_a_fault),
 		cmocka_unit_test(test_path_length),
+		cmocka_unit_test(test_kinds_of_keys_mixed),
 		cmocka_unit_test(test_old_and_new_ca_of_one_name),
 		cmocka_unit_test(test_verdict_of_the_nearest_ca),
 		cmocka_unit_test(test_cas_that_are_refused),
