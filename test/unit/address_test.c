@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses come and go on a real kernel, in a network namespace. Needs root. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sys/socket.h>
+
+#include "ike/ip.h"
+#include "lib/xfrm_spec.h"
+#include "lib/xfrm_world.h"
+#include "xfrm/address.h"
+
+static struct test {
+	struct world world;
+	struct addresses *a;
+	bool possible;
+} t;
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	t.possible = world_open(&t.world);
+	return t.possible ? addresses_open(&t.a) : 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	addresses_close(t.a);
+	world_close(&t.world);
+	return 0;
+}
+
+static void need_world(void)
+{
+	if (!t.possible) {
+		print_message("[  SKIP   ] no network namespaces with veth here\n");
+		skip();
+	}
+}
+
+/* The list as words; static until the next call. */
+static const char *listed(void)
+{
+	static char text[512];
+	char one[IP_TEXT_LEN];
+	const struct ip *ip;
+	size_t n;
+
+	text[0] = '\0';
+	ip = addresses_list(t.a, &n);
+	for (size_t i = 0; i < n; i++) {
+		strcat(text, i ? " " : "");
+		strcat(text, ip_text(&ip[i], one));
+	}
+	return text;
+}
+
+/* After these lines of `ip -batch`: does the list change within a second? */
+static bool changes(const char *lines)
+{
+	bool changed = false;
+
+	assert_true(world_ip(lines));
+	while (!changed && world_readable(addresses_fd(t.a), 300))
+		assert_int_equal(addresses_read(t.a, &changed), 0);
+	return changed;
+}
+
+static void what_is_there(void **state)
+{
+	bool changed = true;
+
+	(void)state;
+	need_world();
+	/* not 127.0.0.1, ::1, fe80:: */
+	assert_string_equal(listed(), "10.0.0.1 2001:db8::1");
+	assert_int_equal(addresses_read(t.a, &changed), 0);
+	assert_false(changed);
+}
+
+static void they_come_and_go(void **state)
+{
+	(void)state;
+	need_world();
+	assert_true(changes("addr add 10.0.0.5/32 dev lo\n")); /* a service address */
+	assert_string_equal(listed(), "10.0.0.1 10.0.0.5 2001:db8::1");
+	assert_false(changes("addr add 10.0.0.5/8 dev v0\n")); /* the same once more */
+	assert_false(changes("addr del 10.0.0.5/32 dev lo\n"));
+	assert_true(changes("addr del 10.0.0.5/8 dev v0\n"));
+	assert_string_equal(listed(), "10.0.0.1 2001:db8::1");
+	assert_true(changes("addr flush dev v0\n"));
+	assert_string_equal(listed(), "");
+}
+
+static void what_does_not_count(void **state)
+{
+	(void)state;
+	need_world();
+	assert_false(changes("addr add 127.0.0.9/8 dev lo\n"
+			     "addr add 169.254.3.3/16 dev v0\n"
+			     "addr add fe80::77/64 dev v0 nodad\n"
+			     "addr add 224.0.0.77/32 dev v0 autojoin\n"));
+}
+
+static void the_near_end_of_a_point_to_point_link(void **state)
+{
+	(void)state;
+	need_world();
+	assert_true(changes("addr add 10.1.1.1 peer 10.1.1.2/32 dev v0\n"
+			    "addr add 2001:db8:1::1 peer 2001:db8:1::2/128 dev v0 nodad\n"));
+	assert_non_null(strstr(listed(), "10.1.1.1"));
+	assert_non_null(strstr(listed(), "2001:db8:1::1"));
+	assert_null(strstr(listed(), "10.1.1.2"));
+	assert_null(strstr(listed(), "2001:db8:1::2"));
+}
+
+/* Before it may be used it is covered already, and as long as it receives. */
+static void tentative_and_deprecated_ones(void **state)
+{
+	(void)state;
+	need_world();
+	assert_true(changes("link set v0 down\nlink set v0 arp on\nlink set v0 up\n"
+			    "addr add 2001:db8::9/32 dev v0\n"));
+	assert_non_null(strstr(listed(), "2001:db8::9"));
+	changes("addr add 2001:db8::8/32 dev v0 nodad preferred_lft 0\n");
+	assert_non_null(strstr(listed(), "2001:db8::8"));
+}
+
+static void events_lost_are_made_up_for(void **state)
+{
+	int small = 2048;
+	char lines[8192] = "";
+	size_t n;
+
+	(void)state;
+	need_world();
+	assert_int_equal(
+		setsockopt(addresses_fd(t.a), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	for (unsigned i = 0; i < 100; i++)
+		sprintf(lines + strlen(lines), "addr add 10.7.0.%u/32 dev v0\n", i + 1);
+	assert_true(world_ip(lines));
+	assert_true(changes("addr del 10.7.0.1/32 dev v0\n"));
+	while (world_readable(addresses_fd(t.a), 100)) {
+		bool changed;
+
+		assert_int_equal(addresses_read(t.a, &changed), 0);
+	}
+	addresses_list(t.a, &n);
+	assert_int_equal(n, 2 + 99);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_there),
+		TEST(they_come_and_go),
+		TEST(what_does_not_count),
+		TEST(the_near_end_of_a_point_to_point_link),
+		TEST(tentative_and_deprecated_ones),
+		TEST(events_lost_are_made_up_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
