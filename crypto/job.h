@@ -16,10 +16,10 @@
 
 enum job_kind {
 	JOB_KE_GENERATE, /* ke -> ke_key, ke_public */
-	JOB_KE_DERIVE,   /* ke, ke_key, peer_public -> shared */
-	JOB_KE_RESPOND,  /* ke, peer_public -> ke_public, shared (both in one go) */
-	JOB_SIGN,        /* scheme, tbs -> signature */
-	JOB_VERIFY,      /* scheme, tbs, signature, certs, id -> verdict, text, leaf */
+	JOB_KE_DERIVE,	 /* ke, ke_key, peer_public -> shared */
+	JOB_KE_RESPOND,	 /* ke, peer_public -> ke_public, shared (both in one go) */
+	JOB_SIGN,	 /* scheme, tbs -> signature */
+	JOB_VERIFY,	 /* scheme, tbs, signature, certs, id -> verdict, text, leaf */
 };
 
 struct job {
@@ -49,7 +49,7 @@ struct job {
 };
 
 struct job *job_new(enum job_kind kind); /* NULL on no memory */
-void job_free(struct job *j);            /* wipes and frees all that it holds; NULL is fine */
+void job_free(struct job *j);		 /* wipes and frees all that it holds; NULL is fine */
 
 /*
  * Does the work and fills in the results. key is needed for JOB_SIGN only, trust for JOB_VERIFY

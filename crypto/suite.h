@@ -42,18 +42,18 @@ enum {
 	ESN_YES = 1,
 };
 
-#define PRF_MAX_LEN 64    /* octets, HMAC-SHA2-512 */
+#define PRF_MAX_LEN 64	  /* octets, HMAC-SHA2-512 */
 #define INTEG_MAX_LEN 64  /* key octets */
-#define ICV_MAX_LEN 32    /* octets */
-#define ENCR_MAX_KEY 36   /* octets, AES-256 key and GCM salt */
-#define IV_MAX_LEN 16     /* octets */
+#define ICV_MAX_LEN 32	  /* octets */
+#define ENCR_MAX_KEY 36	  /* octets, AES-256 key and GCM salt */
+#define IV_MAX_LEN 16	  /* octets */
 #define KE_MAX_PUBLIC 512 /* octets, modp4096 */
 
 struct prf_alg {
 	uint16_t id;
 	const char *name;    /* as strongSwan prints it in status: PRF_HMAC_SHA2_256 */
 	const char *keyword; /* as proposal strings write it: prfsha256 */
-	size_t len;          /* octets of output, and the preferred key length (RFC 7296 2.13) */
+	size_t len;	     /* octets of output, and the preferred key length (RFC 7296 2.13) */
 	/* out receives alg->len octets of prf(key, parts[0] | parts[1] | ...). */
 	int (*compute)(const struct prf_alg *alg, struct bytes key, const struct bytes *parts,
 		       size_t n_parts, uint8_t *out);
@@ -65,16 +65,16 @@ struct encr_alg {
 	uint16_t key_bits;   /* the Key Length attribute, RFC 7296 3.3.5 */
 	const char *name;    /* AES_CBC_128, AES_GCM_16_128 */
 	const char *keyword; /* aes128, aes128gcm16 */
-	size_t key_len;      /* octets without the salt */
+	size_t key_len;	     /* octets without the salt */
 	size_t salt_len;     /* octets that follow the key in keying material (RFC 4106 8.1) */
-	size_t iv_len;       /* octets sent explicitly */
-	size_t icv_len;      /* octets; 0 where a separate integrity algorithm is needed */
-	size_t block;        /* octets the plaintext must be a multiple of; 1 if any length goes */
+	size_t iv_len;	     /* octets sent explicitly */
+	size_t icv_len;	     /* octets; 0 where a separate integrity algorithm is needed */
+	size_t block;	     /* octets the plaintext must be a multiple of; 1 if any length goes */
 	bool aead;
 	/*
 	 * In place over data[0..n). key is key_len + salt_len octets, iv is iv_len. aad and icv are
-	 * used by AEAD rows only (icv_len octets; written by seal, checked by open in constant time:
-	 * -EBADMSG, and data is then wiped).
+	 * used by AEAD rows only (icv_len octets; written by seal, checked by open in constant
+	 * time: -EBADMSG, and data is then wiped).
 	 */
 	int (*seal)(const struct encr_alg *alg, const uint8_t *key, const uint8_t *iv,
 		    struct bytes aad, uint8_t *data, size_t n, uint8_t *icv);
@@ -87,8 +87,8 @@ struct integ_alg {
 	uint16_t id;
 	const char *name;    /* HMAC_SHA2_256_128 */
 	const char *keyword; /* sha256 */
-	size_t key_len;      /* octets */
-	size_t icv_len;      /* octets, truncated */
+	size_t key_len;	     /* octets */
+	size_t icv_len;	     /* octets, truncated */
 	int (*compute)(const struct integ_alg *alg, struct bytes key, const struct bytes *parts,
 		       size_t n_parts, uint8_t *icv);
 	const char *fetch;
@@ -138,8 +138,8 @@ enum hash_id {
 
 struct sig_scheme {
 	const char *name; /* RSA_EMSA_PKCS1_SHA2_256 */
-	uint8_t method;   /* enum auth_method */
-	uint16_t hash;    /* enum hash_id that the peer must have announced; 0 for method 1 */
+	uint8_t method;	  /* enum auth_method */
+	uint16_t hash;	  /* enum hash_id that the peer must have announced; 0 for method 1 */
 	enum key_type key;
 	bool pss;
 	size_t salt_len;      /* octets, PSS */
@@ -191,7 +191,8 @@ const struct sig_scheme *sig_choose(enum key_type key, uint32_t hashes,
 int prf_plus(const struct prf_alg *alg, struct bytes key, const struct bytes *seed, size_t n_seed,
 	     uint8_t *out, size_t out_len);
 
-/* Start-up self-check: every row's algorithm can be fetched. 0, or -ENOENT with *missing its name. */
+/* Start-up self-check: every row's algorithm can be fetched. 0, or -ENOENT with *missing its name.
+ */
 int suite_self_check(const char **missing);
 
 /* SHA-1 of parts (NAT detection RFC 7296 2.23, CERTREQ 3.7: not a security use). */

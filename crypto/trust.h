@@ -29,29 +29,29 @@ enum id_type {
 struct cert_info {
 	char subject[CERT_TEXT_LEN]; /* "C=US, O=Example, CN=host": strongSwan's order and form */
 	char issuer[CERT_TEXT_LEN];
-	char serial[64];         /* hex with colons */
-	char fingerprint[96];    /* SHA-256, hex with colons */
-	time_t not_before;       /* seconds since the epoch */
+	char serial[64];      /* hex with colons */
+	char fingerprint[96]; /* SHA-256, hex with colons */
+	time_t not_before;    /* seconds since the epoch */
 	time_t not_after;
 	enum key_type key;
 	unsigned key_bits;
-	bool is_ca;              /* basicConstraints CA:TRUE */
-	uint8_t spki_sha1[20];   /* of the SubjectPublicKeyInfo: CERTREQ, RFC 7296 3.7 */
+	bool is_ca;	       /* basicConstraints CA:TRUE */
+	uint8_t spki_sha1[20]; /* of the SubjectPublicKeyInfo: CERTREQ, RFC 7296 3.7 */
 };
 
 /* Why a peer was refused (or not). The text form names what failed and when or where. */
 enum verdict {
 	VERDICT_GOOD,
-	VERDICT_MALFORMED,       /* not a certificate, trailing bytes, too large */
-	VERDICT_NO_TRUSTED_CA,   /* no chain to one of our CAs */
+	VERDICT_MALFORMED,     /* not a certificate, trailing bytes, too large */
+	VERDICT_NO_TRUSTED_CA, /* no chain to one of our CAs */
 	VERDICT_EXPIRED,
 	VERDICT_NOT_YET_VALID,
-	VERDICT_BAD_CHAIN,       /* signature, constraints, key usage, too long */
-	VERDICT_WEAK_KEY,        /* RSA outside 2048..8192, or an exponent that is not sane */
-	VERDICT_ID_MISMATCH,     /* the identity claimed is not in the certificate (RFC 4945 3.1) */
-	VERDICT_BAD_SIGNATURE,   /* the AUTH payload does not verify under the leaf's key */
-	VERDICT_WRONG_KEY_TYPE,  /* scheme and key do not go together */
-	VERDICT_FAILED,          /* our library failed: not the peer's fault */
+	VERDICT_BAD_CHAIN,	/* signature, constraints, key usage, too long */
+	VERDICT_WEAK_KEY,	/* RSA outside 2048..8192, or an exponent that is not sane */
+	VERDICT_ID_MISMATCH,	/* the identity claimed is not in the certificate (RFC 4945 3.1) */
+	VERDICT_BAD_SIGNATURE,	/* the AUTH payload does not verify under the leaf's key */
+	VERDICT_WRONG_KEY_TYPE, /* scheme and key do not go together */
+	VERDICT_FAILED,		/* our library failed: not the peer's fault */
 };
 const char *verdict_name(enum verdict v); /* "certificate expired", ... static text */
 
