@@ -144,7 +144,6 @@ _gone() {
 	local i
 	for i in $(seq 200); do
 		if ! kill -0 "${PID[$1]}" 2>/dev/null; then
-			wait "${PID[$1]}" 2>/dev/null || true
 			unset "PID[$1]"
 			return 0
 		fi
@@ -192,6 +191,7 @@ _start_ikemesh() {
 	nsenter "--net=/run/netns/$1" "$BIN/ikemeshd" --config "$SCRATCH/$1/ikemesh.yml" \
 		--run-dir "$SCRATCH/$1/run" >>"$SCRATCH/$1/log" 2>&1 &
 	PID[$1]=$!
+	disown
 }
 _ready_ikemesh() {
 	until_ok 20 test -S "$SCRATCH/$1/run/control.sock" || fail "$1 is not ready: $(tail -n 5 "$SCRATCH/$1/log")"
@@ -271,6 +271,7 @@ _start_strongswan() {
 		mount --bind /dev/null /dev/console # where its starter would log to
 		exec /usr/lib/ipsec/starter --nofork --daemon charon' sh "$d" >>"$d/log" 2>&1 &
 	PID[$1]=$!
+	disown
 }
 _ready_strongswan() {
 	local want have
@@ -427,6 +428,13 @@ expect_no_clear() { # A B: nothing between them was readable, but for IKE and ne
 	seen=$(captured "host $(address "$1") and host $(address "$2") and not esp and not $IKE and not $NEIGHBOURS")
 	[ -z "$seen" ] || fail "in the clear between $1 and $2: $(head -n 3 <<<"$seen") ($(wc -l <<<"$seen") packets)"
 	say "nothing in the clear between $1 and $2"
+}
+expect_silent() { # FROM TO: FROM sent nothing readable to TO, whatever TO, which need not know IPsec, sent
+	local seen
+	at "$1" "$2"
+	seen=$(captured "src ${AT[0]} and dst ${AT[1]} and not esp and not $IKE and not $NEIGHBOURS")
+	[ -z "$seen" ] || fail "in the clear from $1 to $2: $(head -n 3 <<<"$seen") ($(wc -l <<<"$seen") packets)"
+	say "$1 sent nothing readable to $2"
 }
 expect_clear() { # A B: pings went in the clear, both ways
 	local a b

@@ -18,7 +18,7 @@ expect_no_clear a b
 expect_no_clear a c
 say "a host without IPsec gets no answer either"
 ping_none c a 3
-[ "$(count "src $(address a) and dst $(address c) and not $NEIGHBOURS")" = 0 ] || fail "a answered c in the clear"
+expect_silent a c
 
 say "and once the daemon is back, so is the pair"
 start a

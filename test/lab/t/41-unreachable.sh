@@ -8,9 +8,9 @@ host b plain 10.1.0.2/16
 start a
 capture
 ping_none a b 3
-expect_status a '10\.1\.0\.2.*(CONNECTING|no answer|unreachable)'
+expect_status a 'CONNECTING[^ ]*,? 10\.1\.0\.1.*\.\.\.10\.1\.0\.2'
 expect_log a '10\.1\.0\.2.*(no answer|unreachable)' 70
 expect_status a '10\.1\.0\.2.*(no answer|unreachable)'
 expect_no_sa a
-expect_no_clear a b
+expect_silent a b
 expect_alive a
