@@ -158,11 +158,13 @@ static void message(struct check *c, struct bytes m, const struct ike_header *h,
 	struct bytes plain;
 
 	assert_non_null(k);
+	const size_t icv_len = k->encr->aead ? k->encr->icv_len : k->integ->icv_len;
 	memcpy(copy, m.p, m.n);
 	assert_int_equal(open_message(k, copy, m.n, &plain, &inner_first), 0);
 	assert_true(bytes_equal(plain, want));
-	assert_int_equal(plain.p[plain.n],
-			 testvec_number(expected, "pad_length") ? plain.p[plain.n] : 0);
+	/* What lies between the content and the octet that tells how much it is. */
+	assert_int_equal(copy + m.n - icv_len - 1 - (plain.p + plain.n),
+			 testvec_number(expected, "pad_length"));
 	assert_int_equal(payloads_decode(inner_first, plain, &ps, NULL), DECODE_OK);
 	check_payloads(&ps, expected);
 	assert_int_equal(rules_judge(h->exchange, h->response, &ps).notify, 0);
