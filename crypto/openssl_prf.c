@@ -2,8 +2,8 @@
 /*
  * HMAC, SHA-1, and the handles of all digests and ciphers.
  *
- * Fetching an algorithm by name, as every initialisation by name does, costs more than the HMAC of
- * a short message. So contexts with the digest in place are kept and duplicated.
+ * Contexts with the digest in place are kept and duplicated: each initialisation would look the
+ * digest up by name again.
  */
 #include "crypto/openssl_lib.h"
 #include "crypto/openssl_ops.h"
