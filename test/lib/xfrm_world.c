@@ -98,7 +98,8 @@ bool world_open(struct world *w)
 
 void world_close(struct world *w)
 {
-	world_enter(w->home);
+	if (w->here > 0 || w->there > 0)
+		world_enter(w->home);
 	if (w->wire >= 0)
 		close(w->wire);
 	if (w->here > 0)

@@ -476,16 +476,16 @@ static int64_t now_us(void)
 static void thousands_of_policies(void **state)
 {
 	struct spec spec = xfrm_spec(ENTRIES("172.16.0.0/12"), ENTRIES("172.16.9.0/24"));
-	struct ip locals[1000];
+	struct ip locals[300];
 	struct policy_set set;
 	size_t changed, policies, sas;
 	int64_t start, mid;
 
 	(void)state;
 	need_world();
-	for (size_t i = 0; i < 1000; i++)
+	for (size_t i = 0; i < 300; i++)
 		locals[i] = ip_v4(10, 3, (uint8_t)(i >> 8), (uint8_t)i);
-	set = xfrm_build(&spec, locals, 1000);
+	set = xfrm_build(&spec, locals, 300);
 	start = now_us();
 	assert_int_equal(kernel_policy_sync(t.k, &set, &changed), 0);
 	mid = now_us();
@@ -848,6 +848,57 @@ static void a_hard_limit_ends_an_sa(void **state)
 	assert_int_equal(see_sas().all - see_sas().larval, 0);
 }
 
+/*
+ * What the kernel says softly it says once an SA, whatever the limit was: after the first packet's
+ * report no soft time or byte limit is heard of. Hard ones are.
+ */
+static void soft_limits_are_told_once(void **state)
+{
+	struct sa_spec out = sa_of("10.0.0.1", "10.0.0.2", 0x1001, false);
+	struct heard h;
+
+	(void)state;
+	need_esp();
+	want(ENTRIES("10.0.0.0/20"), ENTRIES());
+	out.soft_packets = 1;
+	out.soft_s = 1;
+	out.hard_s = 3;
+	assert_int_equal(kernel_sa_add(t.k, &out), 0);
+	world_send("10.0.0.1", "10.0.0.2", 7777);
+	h = listen_for(KERNEL_EXPIRE, LATEST);
+	assert_int_equal(h.n[KERNEL_EXPIRE], 1);
+	assert_false(h.last[KERNEL_EXPIRE].hard);
+	h = listen_for(KERNEL_EXPIRE, 2 * LATEST);
+	assert_int_equal(h.n[KERNEL_EXPIRE], 1);
+	assert_true(h.last[KERNEL_EXPIRE].hard);
+}
+
+/* The newest outbound SA carries the traffic, unless a soft limit of it was reached. */
+static void which_outbound_sa_is_taken(void **state)
+{
+	struct sa_spec first = sa_of("10.0.0.1", "10.0.0.2", 0x1001, false);
+	struct sa_spec second = sa_of("10.0.0.1", "10.0.0.2", 0x1002, false);
+	struct sa_ref a = ref_of(&first), b = ref_of(&second);
+	struct sa_counters c;
+
+	(void)state;
+	need_esp();
+	want(ENTRIES("10.0.0.0/20"), ENTRIES());
+	assert_int_equal(kernel_sa_add(t.k, &first), 0);
+	second.soft_packets = 3;
+	assert_int_equal(kernel_sa_add(t.k, &second), 0);
+	for (int i = 0; i < 2; i++)
+		world_send("10.0.0.1", "10.0.0.2", 9);
+	kernel_sa_counters(t.k, &b, &c);
+	assert_int_equal(c.packets, 2);
+	for (int i = 0; i < 4; i++)
+		world_send("10.0.0.1", "10.0.0.2", 9);
+	kernel_sa_counters(t.k, &b, &c);
+	assert_int_equal(c.packets, 3); /* told at the third, and passed over from then on */
+	kernel_sa_counters(t.k, &a, &c);
+	assert_int_equal(c.packets, 3);
+}
+
 /* A peer holds the key of an SA between it and us. It speaks for its own address only. */
 static void no_other_source_through_an_sa(void **state)
 {
@@ -886,6 +937,7 @@ static void held_packets_are_released_by_the_nudge(void **state)
 	/* the queue looks for an SA by itself after 100, 200, 400 ms: leave that behind */
 	assert_false(world_sent(t.world.wire, "10.0.0.2", IPPROTO_ESP, 800));
 	assert_int_equal(kernel_sa_add(t.k, &out), 0);
+	assert_int_equal(see_sas().larval, 0); /* the SA took its place */
 	assert_int_equal(kernel_nudge(t.k, &set, &out.src, &out.dst), 0);
 	for (int i = 0; i < 3; i++)
 		assert_true(world_sent(t.world.wire, "10.0.0.2", IPPROTO_ESP, 100));
@@ -1003,6 +1055,8 @@ int main(void)
 		TEST(every_kind_of_sa),
 		TEST(traffic_goes_as_esp),
 		TEST(a_hard_limit_ends_an_sa),
+		TEST(soft_limits_are_told_once),
+		TEST(which_outbound_sa_is_taken),
 		TEST(no_other_source_through_an_sa),
 		TEST(held_packets_are_released_by_the_nudge),
 		TEST(a_forwarded_port_is_reached_by_esp),
