@@ -17,7 +17,7 @@
 #define PKITS_TIME \
 	((time_t)1577836800) /* 2020-01-01: within the life of all but some that expired */
 #define TAR_BLOCK 512
-#define STRIDE 29 /* octets between two that are changed */
+#define STRIDE 61 /* octets between two that are changed */
 
 static struct blob tar;
 
