@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/blocks.h"
+#include "config/find.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -7,32 +8,18 @@ static const char begin_mark[] = "-----BEGIN ";
 static const char end_mark[] = "-----END ";
 static const char dashes[] = "-----";
 
-/* Where what starts, or the end of the text. */
-static size_t find(struct bytes text, size_t from, const char *what)
-{
-	const uint8_t *found = NULL;
-
-	if (from < text.n)
-		found = memmem(text.p + from, text.n - from, what, strlen(what));
-	return found ? (size_t)(found - text.p) : text.n;
-}
-
-static size_t line_end(struct bytes text, size_t from)
-{
-	return find(text, from, "\n");
-}
-
 /* One past the dashes that end a BEGIN or END line, or the line's end where they are missing. */
 static size_t boundary_end(struct bytes text, size_t after_mark)
 {
-	size_t line = line_end(text, after_mark), close = find(text, after_mark, dashes);
+	size_t line = bytes_line_end(text, after_mark),
+	       close = bytes_find(text, after_mark, dashes);
 
 	return close < line ? close + strlen(dashes) : line;
 }
 
 static void label_copy(struct bytes text, size_t from, char out[static BLOCK_LABEL_LEN])
 {
-	size_t line = line_end(text, from), close = find(text, from, dashes), n = 0;
+	size_t line = bytes_line_end(text, from), close = bytes_find(text, from, dashes), n = 0;
 
 	for (; from < line && from < close && n + 1 < BLOCK_LABEL_LEN; from++)
 		out[n++] = isprint(text.p[from]) ? (char)text.p[from] : '?';
@@ -47,20 +34,20 @@ static void advance(struct bytes text, struct block_cursor *c, size_t to)
 
 bool block_next(struct bytes text, struct block_cursor *c, struct block *out)
 {
-	size_t begin = find(text, c->at, begin_mark), after = begin + strlen(begin_mark);
+	size_t begin = bytes_find(text, c->at, begin_mark), after = begin + strlen(begin_mark);
 	size_t next, end, to;
 
 	if (begin == text.n)
 		return false;
 	advance(text, c, begin);
-	next = find(text, after, begin_mark);
-	end = find(text, after, end_mark);
+	next = bytes_find(text, after, begin_mark);
+	end = bytes_find(BYTES(text.p, next), after, end_mark);
 	out->closed = end < next;
 	to = out->closed ? boundary_end(text, end + strlen(end_mark)) : next;
 	label_copy(text, after, out->label);
 	out->text = BYTES(text.p + begin, to - begin);
 	out->line = c->line;
-	out->folded = out->closed && line_end(text, begin) > end;
+	out->folded = out->closed && bytes_line_end(text, begin) > end;
 	advance(text, c, to);
 	return true;
 }
@@ -72,12 +59,12 @@ static bool is_stray(uint8_t c)
 
 bool block_stray(const struct block *b, unsigned *line, unsigned *column)
 {
-	size_t end = find(b->text, strlen(begin_mark), end_mark);
-	size_t start = line_end(b->text, 0) + 1;
+	size_t end = bytes_find(b->text, strlen(begin_mark), end_mark);
+	size_t start = bytes_line_end(b->text, 0) + 1;
 
 	for (*line = 1; start < end; (*line)++) {
-		size_t to = line_end(b->text, start);
-		bool header = find(b->text, start, ":") < to;
+		size_t to = bytes_line_end(b->text, start);
+		bool header = bytes_find(b->text, start, ":") < to;
 
 		for (size_t i = start; !header && i < to && i < end; i++) {
 			*column = (unsigned)(i - start) + 1;

@@ -12,10 +12,10 @@
 
 struct block {
 	char label[BLOCK_LABEL_LEN]; /* "CERTIFICATE" */
-	struct bytes text;           /* BEGIN to the end of END; a view */
-	unsigned line;               /* of the BEGIN in the text, from 0 */
-	bool closed;                 /* an END follows; else text goes on to the next BEGIN */
-	bool folded;                 /* all of it is one line */
+	struct bytes text;	     /* BEGIN to the end of END; a view */
+	unsigned line;		     /* of the BEGIN in the text, from 0 */
+	bool closed;		     /* an END follows; else text goes on to the next BEGIN */
+	bool folded;		     /* all of it is one line */
 };
 
 /* A place in a text, from which blocks are looked for. Starts as zero. */

@@ -83,7 +83,7 @@ bool certs_read(struct reading *r, const struct key_row *row, const struct sourc
 			other = b;
 			continue;
 		}
-		if (to->n == CERTS_MAX) {
+		if (to->n == CERTS_MAX || blocks == CERTS_MAX) {
 			report_add(&r->report, PROBLEM_ERROR, source_place(r, s, b.line, 1), NULL,
 				   "%s: more than %d certificates", row->name, CERTS_MAX);
 			break;
@@ -116,13 +116,14 @@ void cert_check(struct reading *r, const struct cert *c, const char *what)
 			   time_text(info->not_after, when));
 	if (info->not_before > r->now)
 		report_add(&r->report, PROBLEM_WARNING, c->at, NULL,
-			   "%s \"%s\" is not valid before %s; peers will refuse it until then", what,
-			   info->subject, time_text(info->not_before, when));
+			   "%s \"%s\" is not valid before %s; peers will refuse it until then",
+			   what, info->subject, time_text(info->not_before, when));
 	if (info->key == KEY_NONE)
-		report_add(&r->report, PROBLEM_ERROR, c->at, NULL,
-			   "%s \"%s\" has a kind of key that is not supported: RSA, ECDSA on P-256 or "
-			   "P-384, or Ed25519 was expected",
-			   what, info->subject);
+		report_add(
+			&r->report, PROBLEM_ERROR, c->at, NULL,
+			"%s \"%s\" has a kind of key that is not supported: RSA, ECDSA on P-256 or "
+			"P-384, or Ed25519 was expected",
+			what, info->subject);
 	if (info->key == KEY_RSA &&
 	    (info->key_bits < RSA_BITS_MIN || info->key_bits > RSA_BITS_MAX))
 		report_add(&r->report, PROBLEM_ERROR, c->at, NULL,

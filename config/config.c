@@ -61,7 +61,8 @@ static void unknown_key(struct reading *r, const struct node *key)
 
 	shown(key->text, said);
 	if (!near) {
-		report_add(&r->report, PROBLEM_ERROR, node_place(key), NULL, "unknown key %s", said);
+		report_add(&r->report, PROBLEM_ERROR, node_place(key), NULL, "unknown key %s",
+			   said);
 		return;
 	}
 	mend = report_text(&r->report, "%s:", near->name);
@@ -101,7 +102,8 @@ static void check_required(struct reading *r, const struct node *settings)
 
 static void read_number(struct reading *r, const struct key_row *row, const struct node *node)
 {
-	bool bare_word = row->type == VALUE_BOOL; /* "false" in quotes is a text, and a text is true */
+	bool bare_word =
+		row->type == VALUE_BOOL; /* "false" in quotes is a text, and a text is true */
 	uint64_t value = 0;
 
 	if (node->kind != NODE_SCALAR || (bare_word && !node->plain) ||
@@ -280,8 +282,8 @@ static bool check_text(struct reading *r, struct bytes *text)
 	const uint8_t *nul;
 
 	if (starts_with(*text, "\xff\xfe", 2) || starts_with(*text, "\xfe\xff", 2)) {
-		report_add(&r->report, PROBLEM_ERROR, (struct place){ .line = 1, .column = 1 }, NULL,
-			   "the file is UTF-16; it must be saved as UTF-8");
+		report_add(&r->report, PROBLEM_ERROR, (struct place){ .line = 1, .column = 1 },
+			   NULL, "the file is UTF-16; it must be saved as UTF-8");
 		return false;
 	}
 	if (text->n > FILE_SIZE_MAX) {
@@ -386,7 +388,8 @@ int config_load(const char *file, time_t now, struct config *out, struct problem
 	if (e == -ENOMEM)
 		r.report.no_memory = true;
 	else if (e)
-		report_add(&r.report, PROBLEM_ERROR, (struct place){ 0 }, NULL, "%s", file_error(e));
+		report_add(&r.report, PROBLEM_ERROR, (struct place){ 0 }, NULL, "%s",
+			   file_error(e));
 	else
 		read_text(&r, secret_view(&content));
 	secret_free(&content);

@@ -24,8 +24,8 @@ struct problem {
 	enum problem_level level;
 	char *file;
 	unsigned line, column; /* from 1; 0: the whole file */
-	char *message;         /* one line, printable */
-	char *mend;            /* the line(s) to write instead, or NULL */
+	char *message;	       /* one line, printable */
+	char *mend;	       /* the line(s) to write instead, or NULL */
 };
 
 struct problems {
@@ -48,9 +48,9 @@ enum log_target {
 struct config {
 	struct spec spec;
 	enum log_target log;
-	char *log_path;        /* LOG_TO_FILE */
-	struct sign_key *key;  /* leaves this struct for the keyholder */
-	struct trust *trust;   /* built from ca_certificates */
+	char *log_path;	      /* LOG_TO_FILE */
+	struct sign_key *key; /* leaves this struct for the keyholder */
+	struct trust *trust;  /* built from ca_certificates */
 };
 
 /*

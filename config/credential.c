@@ -45,13 +45,15 @@ static void key_error(struct reading *r, const struct source *s, struct place at
 	if (error == -ENOMEM)
 		r->report.no_memory = true;
 	else if (error == -EACCES)
-		report_add(&r->report, PROBLEM_ERROR, at, NULL,
-			   "instance_private_key has a pass phrase, and nobody is there to type it: "
-			   "openssl pkey -in %s -out KEY.pem writes it without",
-			   s->path ? file : "OLD.pem");
+		report_add(
+			&r->report, PROBLEM_ERROR, at, NULL,
+			"instance_private_key has a pass phrase, and nobody is there to type it: "
+			"openssl pkey -in %s -out KEY.pem writes it without",
+			s->path ? file : "OLD.pem");
 	else
 		report_add(&r->report, PROBLEM_ERROR, at, NULL,
-			   "instance_private_key is not a private key: its content is damaged, or of a "
+			   "instance_private_key is not a private key: its content is damaged, or "
+			   "of a "
 			   "kind that is not supported");
 }
 
@@ -125,10 +127,11 @@ static struct cert *find_leaf(struct material *m)
 
 static void say_mismatch(struct material *m)
 {
-	report_add(&m->r->report, PROBLEM_ERROR, m->key_at, NULL,
-		   "instance_private_key (%u bits) is not the key of \"%s\" in instance_certificate: "
-		   "both must come from one request",
-		   sign_key_bits(m->key), m->own.p[0].info.subject);
+	report_add(
+		&m->r->report, PROBLEM_ERROR, m->key_at, NULL,
+		"instance_private_key (%u bits) is not the key of \"%s\" in instance_certificate: "
+		"both must come from one request",
+		sign_key_bits(m->key), m->own.p[0].info.subject);
 }
 
 static bool is_root(const struct cert *c)
@@ -254,10 +257,11 @@ static void trust_ca(struct material *m, struct cert *c)
 	if (e == -ENOMEM)
 		m->r->report.no_memory = true;
 	else if (e || !c->info.is_ca)
-		report_add(&m->r->report, PROBLEM_ERROR, c->at, NULL,
-			   "\"%s\" is not a CA (basicConstraints CA:TRUE is missing): it cannot vouch "
-			   "for others",
-			   c->info.subject);
+		report_add(
+			&m->r->report, PROBLEM_ERROR, c->at, NULL,
+			"\"%s\" is not a CA (basicConstraints CA:TRUE is missing): it cannot vouch "
+			"for others",
+			c->info.subject);
 	if (e || !c->info.is_ca)
 		return;
 	spec->cas[spec->n_cas++] = (struct ca_spec){ .der = c->der, .info = c->info };
@@ -306,7 +310,8 @@ static void check_chain(struct material *m, const struct cert *leaf)
 	v = trust_check_chain(m->r->out->trust, certs, c->n_certs, at, text);
 	if (v != VERDICT_GOOD)
 		report_add(&m->r->report, PROBLEM_WARNING, leaf->at, NULL,
-			   "instance_certificate does not verify under ca_certificates, and peers with "
+			   "instance_certificate does not verify under ca_certificates, and peers "
+			   "with "
 			   "the same CAs will refuse it: %s: %s",
 			   verdict_name(v), text);
 }

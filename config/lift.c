@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/lift.h"
+#include "config/find.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #define STAND_IN_LEN 3 /* octets of U+E000 + block in UTF-8: EE 80 80 .. EE 80 8F */
 
 static const char begin_mark[] = "-----BEGIN ";
+static const char end_mark[] = "-----END ";
 static const char dashes[] = "-----";
 
 /* Where the body of a key lies; octets of it that are not base64 stay. */
@@ -16,23 +18,9 @@ struct body {
 	bool closed; /* an END follows */
 };
 
-static const uint8_t *find(struct bytes text, size_t from, const char *what)
-{
-	if (from >= text.n)
-		return NULL;
-	return memmem(text.p + from, text.n - from, what, strlen(what));
-}
-
 static bool is_base64(uint8_t c)
 {
 	return isalnum(c) || c == '+' || c == '/' || c == '=';
-}
-
-static size_t line_end(struct bytes text, size_t from)
-{
-	const uint8_t *end = from < text.n ? memchr(text.p + from, '\n', text.n - from) : NULL;
-
-	return end ? (size_t)(end - text.p) : text.n;
 }
 
 /* A label that means nothing secret follows the BEGIN. */
@@ -41,24 +29,28 @@ static bool is_public(const uint8_t *label, size_t n)
 	return memmem(label, n, "CERTIFICATE", 11) || memmem(label, n, "PUBLIC", 6);
 }
 
+static bool starts(struct bytes text, size_t at, const char *what)
+{
+	size_t n = strlen(what);
+
+	return text.n - at >= n && !memcmp(text.p + at, what, n);
+}
+
 /* The next block from *at on that may be secret. */
 static bool next_body(struct bytes text, size_t *at, struct body *out)
 {
-	const uint8_t *begin;
+	size_t begin;
 
-	while ((begin = find(text, *at, begin_mark))) {
-		size_t label = (size_t)(begin - text.p) + strlen(begin_mark);
-		size_t line = line_end(text, label);
-		const uint8_t *close = memmem(text.p + label, line - label, dashes, 5);
-		const uint8_t *next;
+	while ((begin = bytes_find(text, *at, begin_mark)) < text.n) {
+		size_t label = begin + strlen(begin_mark), line = bytes_line_end(text, label);
+		size_t close = bytes_find(BYTES(text.p, line), label, dashes);
 
 		*at = label;
-		if (!close || is_public(text.p + label, (size_t)(close - text.p) - label))
+		if (close == line || is_public(text.p + label, close - label))
 			continue;
-		out->from = (size_t)(close - text.p) + strlen(dashes);
-		next = find(text, out->from, dashes);
-		out->to = next ? (size_t)(next - text.p) : text.n;
-		out->closed = next && text.n - out->to >= 9 && !memcmp(next, "-----END ", 9);
+		out->from = close + strlen(dashes);
+		out->to = bytes_find(text, out->from, dashes);
+		out->closed = starts(text, out->to, end_mark);
 		*at = out->to;
 		return true;
 	}
@@ -123,11 +115,11 @@ static int mask_body(struct masking *m, const struct body *b, struct lifted *l)
 	if (r)
 		return r;
 	for (size_t from = b->from, to; from < b->to; from = to) {
-		to = line_end(m->text, from);
+		to = bytes_line_end(m->text, from);
 		to = to < b->to ? to + 1 : b->to;
 		mask_line(m, from, to,
-			  b->closed ? !is_header(m->text, from, to) :
-				      all_base64(m->text, from, to));
+			  b->closed ? !is_header(m->text, from, to)
+				    : all_base64(m->text, from, to));
 	}
 	m->body->n = m->body_n;
 	return 0;

@@ -66,9 +66,10 @@ static void look_in(struct search *s, const struct node *map)
 			   "ipsec stands beside properties and not under it: ikemesh reads it all "
 			   "the same, BOSH would not");
 	if (!ipsec && properties && has_settings(properties)) {
-		report_add(report, PROBLEM_WARNING, node_place(properties), mend,
-			   "the keys stand under properties without ipsec: in between: ikemesh reads "
-			   "them all the same, BOSH would not");
+		report_add(
+			report, PROBLEM_WARNING, node_place(properties), mend,
+			"the keys stand under properties without ipsec: in between: ikemesh reads "
+			"them all the same, BOSH would not");
 		take(s, properties);
 	}
 	if (map != s->r->doc.root && has_settings(map))
@@ -111,10 +112,11 @@ static void look_everywhere(struct search *s, struct node *root)
 	look_in_addons(s, addons);
 	look_in_jobs(s, jobs);
 	if (addons && jobs && jobs->kind == NODE_LIST && s->job)
-		report_add(&s->r->report, PROBLEM_WARNING, node_place(jobs),
-			   "addons:\n- name: ipsec-addon\n  jobs:\n  - name: ipsec",
-			   "jobs stands beside addons and not in an addon: ikemesh reads it all the "
-			   "same, BOSH would not");
+		report_add(
+			&s->r->report, PROBLEM_WARNING, node_place(jobs),
+			"addons:\n- name: ipsec-addon\n  jobs:\n  - name: ipsec",
+			"jobs stands beside addons and not in an addon: ikemesh reads it all the "
+			"same, BOSH would not");
 }
 
 /* Nothing where it is looked for. Perhaps a few levels off. */
@@ -135,17 +137,18 @@ static void say_not_found(struct search *s)
 		hint = "; those found here stand in none of these places";
 		break;
 	}
-	report_add(&s->r->report, PROBLEM_ERROR, at, "properties:\n  ipsec:\n    ipsec_subnets:",
-		   "the IPsec keys were expected at the top level, under properties: ipsec:, or there "
-		   "in an addon's job named ipsec%s",
-		   hint);
+	report_add(
+		&s->r->report, PROBLEM_ERROR, at, "properties:\n  ipsec:\n    ipsec_subnets:",
+		"the IPsec keys were expected at the top level, under properties: ipsec:, or there "
+		"in an addon's job named ipsec%s",
+		hint);
 }
 
 /* Misspelt as all keys may be, they cannot be anything else. */
 static bool has_near_settings(const struct node *map)
 {
-	static const char *const bosh[] = { "releases", "addons",  "jobs", "properties",
-					    "ipsec",    "variables", "tags" };
+	static const char *const bosh[] = { "releases", "addons",    "jobs", "properties",
+					    "ipsec",	"variables", "tags" };
 
 	for (size_t i = 0; i < sizeof(bosh) / sizeof(bosh[0]); i++)
 		if (node_get(map, bosh[i]))
@@ -169,10 +172,11 @@ static struct node *choose(struct search *s)
 		return NULL;
 	}
 	for (size_t i = 1; i < s->n; i++)
-		report_add(&s->r->report, PROBLEM_ERROR, node_place(s->found[i]), NULL,
-			   "the IPsec keys stand twice in this file: on line %u and here; keep one of "
-			   "them",
-			   s->found[0]->line);
+		report_add(
+			&s->r->report, PROBLEM_ERROR, node_place(s->found[i]), NULL,
+			"the IPsec keys stand twice in this file: on line %u and here; keep one of "
+			"them",
+			s->found[0]->line);
 	return s->found[0];
 }
 
@@ -188,8 +192,8 @@ struct node *locate_settings(struct reading *r)
 	}
 	if (root->kind != NODE_MAP) {
 		report_add(&r->report, PROBLEM_ERROR, node_place(root),
-			   "ipsec_subnets:\n- 10.0.0.0/20",
-			   "keys and values were expected, not %s", node_kind_name(root));
+			   "ipsec_subnets:\n- 10.0.0.0/20", "keys and values were expected, not %s",
+			   node_kind_name(root));
 		return NULL;
 	}
 	look_everywhere(&s, root);

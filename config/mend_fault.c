@@ -25,8 +25,8 @@ struct remedy {
 	unsigned number, column;
 	const char *what;   /* one line, said of word */
 	char word[KEY_MAX]; /* "": none */
-	size_t at; /* the line's start in the text */
-	char *line; /* NULL: nothing can be offered */
+	size_t at;	    /* the line's start in the text */
+	char *line;	    /* NULL: nothing can be offered */
 };
 
 static bool says(const char *text, const char *part)
@@ -57,8 +57,7 @@ static char *quoted(const struct line *l)
 {
 	if (memchr(l->p + l->value, '"', l->n - l->value))
 		return NULL;
-	return format("%.*s\"%.*s\"", (int)l->value, l->p, (int)(l->n - l->value),
-		      l->p + l->value);
+	return format("%.*s\"%.*s\"", (int)l->value, l->p, (int)(l->n - l->value), l->p + l->value);
 }
 
 static bool at_line(struct remedy *m, const struct scene *s, bool start, size_t column)
@@ -158,8 +157,8 @@ static bool indentation(const struct scene *s, struct remedy *m)
 		column = s->fault->context_column - 1;
 	if (column == l->indent)
 		return false;
-	m->what = l->dash ? "this entry does not stand exactly below the one before it" :
-			    "this key does not stand exactly below the one before it";
+	m->what = l->dash ? "this entry does not stand exactly below the one before it"
+			  : "this key does not stand exactly below the one before it";
 	m->line = indented(l, column);
 	return at_line(m, s, false, l->indent);
 }
@@ -264,8 +263,8 @@ bool mend_fault(struct report *r, struct text *t, const struct yaml_fault *fault
 	struct remedy m = { 0 };
 
 	s.has_line = line_number(t, fault->line, &s.line, &s.line_at);
-	s.has_start = fault->context_line &&
-		      line_number(t, fault->context_line, &s.start, &s.start_at);
+	s.has_start =
+		fault->context_line && line_number(t, fault->context_line, &s.start, &s.start_at);
 	if (find_remedy(&s, &m))
 		return tell_remedy(r, t, &m);
 	tell(r, fault);

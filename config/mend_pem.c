@@ -23,12 +23,12 @@ struct owner {
 /* A PEM block in the file, and how it ought to stand. */
 struct pem {
 	struct owner owner;
-	size_t from, to;  /* octets of its lines; from is the BEGIN line's start */
-	unsigned number;  /* of the BEGIN line */
-	bool same_line;   /* BEGIN stands behind the key or dash itself */
-	bool bar;         /* the owner's `|` is there */
-	size_t want;      /* spaces before each line */
-	unsigned bad;     /* the first line that stands too far left; 0: none */
+	size_t from, to; /* octets of its lines; from is the BEGIN line's start */
+	unsigned number; /* of the BEGIN line */
+	bool same_line;	 /* BEGIN stands behind the key or dash itself */
+	bool bar;	 /* the owner's `|` is there */
+	size_t want;	 /* spaces before each line */
+	unsigned bad;	 /* the first line that stands too far left; 0: none */
 	size_t bad_column;
 	char label[NAME_LEN];
 	char name[NAME_LEN]; /* the key, "" if there is none */
@@ -101,8 +101,7 @@ static void measure(const struct text *t, struct pem *p)
 static char *pem_mend(struct report *r, const struct pem *p)
 {
 	if (p->name[0] && !p->owner.line.dash && !strcmp(p->name, "ca_certificates"))
-		return report_text(r,
-				   "%s:\n- |\n  -----BEGIN %s-----\n  ...\n  -----END %s-----",
+		return report_text(r, "%s:\n- |\n  -----BEGIN %s-----\n  ...\n  -----END %s-----",
 				   p->name, p->label, p->label);
 	return report_text(r, "%s%s |\n  -----BEGIN %s-----\n  ...\n  -----END %s-----",
 			   p->name[0] ? p->name : "-", p->name[0] ? ":" : "", p->label, p->label);
@@ -122,11 +121,12 @@ static void tell(struct report *r, const struct pem *p)
 			   "apart",
 			   name);
 	} else {
-		report_add(r, PROBLEM_ERROR,
-			   (struct place){ .line = p->bad, .column = (unsigned)p->bad_column }, mend,
-			   "the PEM block of %s is not indented: each of its lines needs %zu spaces "
-			   "before it",
-			   name, p->want);
+		report_add(
+			r, PROBLEM_ERROR,
+			(struct place){ .line = p->bad, .column = (unsigned)p->bad_column }, mend,
+			"the PEM block of %s is not indented: each of its lines needs %zu spaces "
+			"before it",
+			name, p->want);
 	}
 	free(mend);
 }
@@ -215,7 +215,8 @@ void mend_pem(struct report *r, struct text *t)
 			repairs++;
 			if (p.bad || !p.same_line) {
 				repair(r, t, &p);
-				/* The line after the BEGIN: further blocks of this text are none. */
+				/* The line after the BEGIN: further blocks of this text are none.
+				 */
 				line_number(t, number, &l, &at);
 				at = l.next;
 			}

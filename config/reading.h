@@ -11,11 +11,11 @@
 
 struct reading {
 	struct report report;
-	struct lifted keys; /* out of the text, for the one who needs them */
+	struct lifted keys;  /* out of the text, for the one who needs them */
 	struct text written; /* the file without its keys */
 	struct text text;    /* the same, mended: what the tree was read from */
 	struct yaml_doc doc;
-	mode_t mode;        /* permission bits of the file; 0: it is none */
+	mode_t mode; /* permission bits of the file; 0: it is none */
 	time_t now;
 	struct config *out; /* filled in; worth nothing once there are errors */
 };

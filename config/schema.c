@@ -16,7 +16,7 @@
 /* In the order of enum encap_mode. */
 static const char *const encapsulations[] = { "auto", "always", "never", NULL };
 
-#define PEM_EXAMPLE(label)                     \
+#define PEM_EXAMPLE(label)                      \
 	"|\n  -----BEGIN " label "-----\n  ..." \
 	"\n  -----END " label "-----"
 
@@ -33,7 +33,8 @@ static const struct key_row rows[] = {
 		.type = VALUE_SUBNETS,
 		.fallback = "[]",
 		.example = "\n- 10.0.1.10/32",
-		.text = "Subnets that are always spoken to in the clear; they win over ipsec_subnets.",
+		.text = "Subnets that are always spoken to in the clear; they win over "
+			"ipsec_subnets.",
 	},
 	{
 		.name = "optional",
@@ -48,7 +49,8 @@ static const struct key_row rows[] = {
 		.type = VALUE_CERTIFICATES,
 		.required = true,
 		.example = PEM_EXAMPLE("CERTIFICATE"),
-		.text = "This host's certificate and its intermediates, as PEM or the path of such a file.",
+		.text = "This host's certificate and its intermediates, as PEM or the path of such "
+			"a file.",
 	},
 	{
 		.name = "instance_private_key",
@@ -151,7 +153,8 @@ static const struct key_row rows[] = {
 		.max = DAY,
 		.zero = true,
 		FIELD(spec.dpd_delay_s),
-		.text = "How long a peer may be silent while spoken to before it is probed; 0: never "
+		.text = "How long a peer may be silent while spoken to before it is probed; 0: "
+			"never "
 			"probe.",
 	},
 	{
@@ -241,7 +244,10 @@ struct unit {
 
 static const struct unit times[] = { { 'd', DAY }, { 'h', HOUR }, { 'm', MINUTE }, { 's', 1 } };
 static const struct unit sizes[] = {
-	{ 'T', 1ull << 40 }, { 'G', 1ull << 30 }, { 'M', 1ull << 20 }, { 'K', 1ull << 10 },
+	{ 'T', 1ull << 40 },
+	{ 'G', 1ull << 30 },
+	{ 'M', 1ull << 20 },
+	{ 'K', 1ull << 10 },
 };
 
 /* Digits and at most one unit behind them. */
@@ -270,10 +276,10 @@ static int number_parse(const char *text, const struct unit *units, size_t n_uni
 static int bool_parse(const char *text, uint64_t *out)
 {
 	/* YAML 1.1, as the add-on's own reader had it; case as there. */
-	static const char *const yes[] = { "true", "True", "TRUE", "yes", "Yes", "YES", "on",
-					   "On",   "ON" };
-	static const char *const no[] = { "false", "False", "FALSE", "no", "No", "NO", "off",
-					  "Off",   "OFF" };
+	static const char *const yes[] = { "true", "True", "TRUE", "yes", "Yes",
+					   "YES",  "on",   "On",   "ON" };
+	static const char *const no[] = { "false", "False", "FALSE", "no", "No",
+					  "NO",	   "off",   "Off",   "OFF" };
 
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
 		*out = !strcmp(text, yes[i]);
@@ -345,9 +351,9 @@ static void expected_number(const struct key_row *row, char out[static EXPECTED_
 {
 	const struct unit *units = row->type == VALUE_DURATION ? times : sizes;
 	size_t n = row->type == VALUE_COUNT ? 0 : 4;
-	const char *what = row->type == VALUE_DURATION ? "a duration" :
-			   row->type == VALUE_SIZE     ? "a size" :
-							 "a number";
+	const char *what = row->type == VALUE_DURATION ? "a duration"
+			   : row->type == VALUE_SIZE   ? "a size"
+						       : "a number";
 	char low[32], high[32];
 
 	snprintf(out, EXPECTED_LEN, "%s from %s to %s%s, such as %s", what,
@@ -361,9 +367,9 @@ static void expected_choice(const char *const *choices, char out[static EXPECTED
 
 	for (size_t i = 0; choices[i]; i++)
 		n += (size_t)snprintf(out + n, EXPECTED_LEN - n, "%s%s",
-				      i == 0		? "" :
-				      choices[i + 1] ? ", " :
-						       " or ",
+				      i == 0	       ? ""
+				      : choices[i + 1] ? ", "
+						       : " or ",
 				      choices[i]);
 }
 

@@ -13,29 +13,29 @@
 enum value_type {
 	VALUE_BOOL,
 	VALUE_DURATION, /* 30, 90s, 15m, 4h, 1d: seconds */
-	VALUE_COUNT,    /* 64 */
-	VALUE_SIZE,     /* 64M: octets */
-	VALUE_CHOICE,   /* one of the words in choices: its place there */
+	VALUE_COUNT,	/* 64 */
+	VALUE_SIZE,	/* 64M: octets */
+	VALUE_CHOICE,	/* one of the words in choices: its place there */
 	VALUE_LOG,
 	VALUE_PROPOSALS,
 	VALUE_SUBNETS,
 	VALUE_CERTIFICATES, /* PEM or a path */
-	VALUE_KEY,          /* PEM or a path */
-	VALUE_CAS,          /* a list of PEM or paths */
+	VALUE_KEY,	    /* PEM or a path */
+	VALUE_CAS,	    /* a list of PEM or paths */
 };
 
 struct key_row {
 	const char *name;
 	enum value_type type;
 	bool required;
-	const char *fallback; /* as the file would say it; NULL: none */
-	const char *example;  /* a value worth writing; lines for a list */
-	uint64_t min, max;    /* numbers; octets, seconds or plain */
-	bool zero;            /* 0 too, with a meaning of its own */
+	const char *fallback;	    /* as the file would say it; NULL: none */
+	const char *example;	    /* a value worth writing; lines for a list */
+	uint64_t min, max;	    /* numbers; octets, seconds or plain */
+	bool zero;		    /* 0 too, with a meaning of its own */
 	const char *const *choices; /* ended by NULL */
-	size_t offset, size;        /* the number's place in struct config */
-	uint8_t protocol;           /* VALUE_PROPOSALS */
-	const char *text;           /* what it is for, in one line */
+	size_t offset, size;	    /* the number's place in struct config */
+	uint8_t protocol;	    /* VALUE_PROPOSALS */
+	const char *text;	    /* what it is for, in one line */
 };
 
 /* All rows, in the order of the manual. */
@@ -52,8 +52,8 @@ const struct key_row *schema_near(const char *name);
 const char *schema_expected(const struct key_row *row, char out[static EXPECTED_LEN]);
 
 /*
- * The number that text stands for, by the row's type: VALUE_BOOL, _DURATION, _COUNT, _SIZE, _CHOICE.
- * 0; -EINVAL: not such a thing; -ERANGE: outside min..max.
+ * The number that text stands for, by the row's type: VALUE_BOOL, _DURATION, _COUNT, _SIZE,
+ * _CHOICE. 0; -EINVAL: not such a thing; -ERANGE: outside min..max.
  */
 int schema_number(const struct key_row *row, const char *text, uint64_t *out);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/source.h"
 #include "config/file.h"
+#include "config/find.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,9 +67,9 @@ static bool open_path(struct reading *r, const struct key_row *row, struct sourc
 		report_add(&r->report, PROBLEM_ERROR, node_place(s->node), NULL, "%s: %s: %s",
 			   row->name, s->path, file_error(error));
 	} else if (!s->content.n) {
-		report_add(&r->report, PROBLEM_ERROR, node_place(s->node), NULL,
-			   "%s: %s: is empty", row->name, s->path);
-	} else if (memmem(s->content.p, s->content.n, begin_mark, strlen(begin_mark))) {
+		report_add(&r->report, PROBLEM_ERROR, node_place(s->node), NULL, "%s: %s: is empty",
+			   row->name, s->path);
+	} else if (bytes_find(secret_view(&s->content), 0, begin_mark) < s->content.n) {
 		return true;
 	} else if (s->content.p[0] == ASN1_SEQUENCE) {
 		report_add(&r->report, PROBLEM_ERROR, node_place(s->node), NULL,

@@ -23,8 +23,8 @@ static const struct {
 	uint8_t number;
 	bool ports;
 } protocols[] = {
-	{ "tcp", IPPROTO_TCP, true },       { "udp", IPPROTO_UDP, true },
-	{ "sctp", IPPROTO_SCTP, true },     { "dccp", IPPROTO_DCCP, true },
+	{ "tcp", IPPROTO_TCP, true },	      { "udp", IPPROTO_UDP, true },
+	{ "sctp", IPPROTO_SCTP, true },	      { "dccp", IPPROTO_DCCP, true },
 	{ "udplite", IPPROTO_UDPLITE, true }, { "icmp", IPPROTO_ICMP, false },
 	{ "icmpv6", IPPROTO_ICMPV6, false },
 };
@@ -91,8 +91,7 @@ static void subnet_fault(struct list *l, const struct node *node, const char *le
 	free(mend);
 }
 
-static bool read_cidr(struct list *l, const struct node *node, const char *lead,
-		      struct subnet *out)
+static bool read_cidr(struct list *l, const struct node *node, const char *lead, struct subnet *out)
 {
 	char net[SUBNET_TEXT_LEN], said[SHOWN_LEN];
 	bool host_bits = false;
@@ -155,7 +154,8 @@ static void read_entry_optional(struct list *l, const struct node *node, struct 
 		report_add(&l->r->report, PROBLEM_ERROR, node_place(node), NULL,
 			   "optional means nothing in no_ipsec_subnets: what is in there is never "
 			   "encrypted");
-	else if (node->kind != NODE_SCALAR || !node->plain || schema_number(row, node->text, &value))
+	else if (node->kind != NODE_SCALAR || !node->plain ||
+		 schema_number(row, node->text, &value))
 		expected(l->r, row, node);
 	else
 		out->optional = value;
@@ -222,8 +222,8 @@ static bool read_entry(struct list *l, const struct node *map, struct subnet_spe
 		report_add(&l->r->report, PROBLEM_ERROR, node_place(port), "protocol: udp",
 			   "port needs a protocol that has ports: protocol: tcp or udp");
 	if (!subnet) {
-		report_add(&l->r->report, PROBLEM_ERROR, node_place(map),
-			   "- {subnet: 10.0.0.0/20}", "subnet is missing in this entry");
+		report_add(&l->r->report, PROBLEM_ERROR, node_place(map), "- {subnet: 10.0.0.0/20}",
+			   "subnet is missing in this entry");
 		return false;
 	}
 	return read_cidr(l, subnet, "subnet: ", &out->net);
@@ -308,7 +308,8 @@ void read_subnets(struct reading *r, const struct key_row *row, const struct nod
 		return;
 	if (room > SUBNETS_MAX) {
 		report_add(&r->report, PROBLEM_ERROR, node_place(node), NULL,
-			   "%s has %zu entries; at most %d are taken", row->name, room, SUBNETS_MAX);
+			   "%s has %zu entries; at most %d are taken", row->name, room,
+			   SUBNETS_MAX);
 		return;
 	}
 	l.out = calloc(room ? room : 1, sizeof(*l.out));
@@ -349,8 +350,8 @@ static const struct subnet_spec *shadow(const struct spec *s, const struct subne
 	for (size_t i = 0; i < s->n_bypass; i++) {
 		const struct subnet_spec *b = &s->bypass[i];
 
-		if (b->protocol && (b->protocol != protect->protocol ||
-				    (b->port && b->port != protect->port)))
+		if (b->protocol &&
+		    (b->protocol != protect->protocol || (b->port && b->port != protect->port)))
 			continue;
 		if (subnet_covers(&b->net, &protect->net))
 			return b;

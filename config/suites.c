@@ -35,12 +35,14 @@ static const struct {
 static const struct {
 	const char *name, *instead;
 } weak[] = {
-	{ "des", "aes128" },        { "3des", "aes128" },       { "null", "aes128gcm16" },
-	{ "blowfish", "aes128" },   { "md5", "sha256" },        { "md5_128", "sha256" },
-	{ "sha", "sha256" },        { "sha1", "sha256" },       { "sha1_160", "sha256" },
-	{ "aesxcbc", "sha256" },    { "prfmd5", "prfsha256" },  { "prfsha1", "prfsha256" },
-	{ "modp768", "modp2048" },  { "modp1024", "modp2048" }, { "modp1536", "modp2048" },
-	{ "modp1024s160", "modp2048" },
+	{ "des", "aes128" },	    { "3des", "aes128" },
+	{ "null", "aes128gcm16" },  { "blowfish", "aes128" },
+	{ "md5", "sha256" },	    { "md5_128", "sha256" },
+	{ "sha", "sha256" },	    { "sha1", "sha256" },
+	{ "sha1_160", "sha256" },   { "aesxcbc", "sha256" },
+	{ "prfmd5", "prfsha256" },  { "prfsha1", "prfsha256" },
+	{ "modp768", "modp2048" },  { "modp1024", "modp2048" },
+	{ "modp1536", "modp2048" }, { "modp1024s160", "modp2048" },
 };
 
 struct parser {
@@ -285,10 +287,11 @@ static int complete_ike(struct parser *p, const struct word *w, struct proposal_
 	int r;
 
 	if (!has(s, TRANSFORM_PRF) && !has(s, TRANSFORM_INTEG) && !has(s, TRANSFORM_KE))
-		return fail(p, w, NULL,
-			    "'%s' has no key exchange: it looks like an ESP proposal, which belongs "
-			    "into esp_proposals",
-			    w->text);
+		return fail(
+			p, w, NULL,
+			"'%s' has no key exchange: it looks like an ESP proposal, which belongs "
+			"into esp_proposals",
+			w->text);
 	if (!has(s, TRANSFORM_PRF) && (r = derive_prf(p, s)))
 		return r;
 	if (!has(s, TRANSFORM_PRF))

@@ -16,7 +16,7 @@ int suites_parse(const char *text, uint8_t protocol, struct proposal_spec *out, 
 /* What is wrong with a string, for a message that can point at it. */
 struct suites_fault {
 	char message[256];
-	size_t at, len;      /* the word that it is about; len 0: the whole string */
+	size_t at, len;	     /* the word that it is about; len 0: the whole string */
 	const char *instead; /* the word to write there, or NULL */
 };
 /* As suites_parse(), with the fault in full. */

@@ -85,7 +85,8 @@ bool line_opens_block(const struct line *l)
 
 	if (at == l->n || (l->p[at] != '|' && l->p[at] != '>'))
 		return false;
-	for (at++; at < l->n && (l->p[at] == '-' || l->p[at] == '+' || isdigit((unsigned char)l->p[at]));)
+	for (at++;
+	     at < l->n && (l->p[at] == '-' || l->p[at] == '+' || isdigit((unsigned char)l->p[at]));)
 		at++;
 	at = spaces(l, at);
 	return at == l->n || l->p[at] == '#';

@@ -24,7 +24,7 @@ struct line {
 	bool dash;     /* "- " stands there */
 	size_t dash_at;
 	size_t key, key_n; /* "key:"; key_n 0: none */
-	size_t value;      /* what follows, or n */
+	size_t value;	   /* what follows, or n */
 };
 
 /* The line that starts at octet at; false at the end of the text. */

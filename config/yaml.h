@@ -31,7 +31,7 @@ struct node {
 	bool literal; /* after `|`: line i of text is line + 1 + i of the file */
 
 	struct node **items; /* NODE_LIST: entries; NODE_MAP: key, value, key, value, ... */
-	size_t n;            /* of items */
+	size_t n;	     /* of items */
 
 	bool open; /* while the document is being read */
 };

@@ -15,13 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NETS                  \
-	"ipsec_subnets:\n"    \
+#define NETS               \
+	"ipsec_subnets:\n" \
 	"- 10.0.0.0/20\n"
-#define CREDENTIALS                        \
-	"instance_certificate: @HOST\n"    \
-	"instance_private_key: @KEY\n"     \
-	"ca_certificates:\n"               \
+#define CREDENTIALS                     \
+	"instance_certificate: @HOST\n" \
+	"instance_private_key: @KEY\n"  \
+	"ca_certificates:\n"            \
 	"- @CA\n"
 
 #define PKI_FILES_MAX 32

@@ -146,16 +146,11 @@ static void test_credential(void **state)
 	config_free(&c);
 }
 
-#define INLINE(spaces)                      \
-	spaces "ipsec_subnets:\n"           \
-	spaces "- 10.0.0.0/20\n"            \
-	spaces "instance_certificate: |\n"  \
-	spaces "  @@HOST\n"                 \
-	spaces "instance_private_key: |\n"  \
-	spaces "  @@KEY\n"                  \
-	spaces "ca_certificates:\n"         \
-	spaces "- |\n"                      \
-	spaces "  @@CA\n"
+#define INLINE(spaces)                                                                           \
+	spaces "ipsec_subnets:\n" spaces "- 10.0.0.0/20\n" spaces                                \
+	       "instance_certificate: |\n" spaces "  @@HOST\n" spaces                            \
+	       "instance_private_key: |\n" spaces "  @@KEY\n" spaces "ca_certificates:\n" spaces \
+	       "- |\n" spaces "  @@CA\n"
 
 /* Every form in which such files are found. */
 static void test_forms(void **state)
@@ -272,10 +267,12 @@ static void test_chain(void **state)
 
 	(void)state;
 	testpki_ca(&root, "CN=Root");
-	testpki_make(&middle, &(struct testpki_spec){ .subject = "CN=Middle", .issuer = &root,
-						      .ca = true, .slot = 2 });
-	testpki_make(&lower, &(struct testpki_spec){ .subject = "CN=Lower", .issuer = &middle,
-						     .ca = true, .slot = 3 });
+	testpki_make(&middle,
+		     &(struct testpki_spec){
+			     .subject = "CN=Middle", .issuer = &root, .ca = true, .slot = 2 });
+	testpki_make(&lower,
+		     &(struct testpki_spec){
+			     .subject = "CN=Lower", .issuer = &middle, .ca = true, .slot = 3 });
 	testpki_leaf(&host, &lower, "CN=host-c");
 	pki_add(&pki, "ROOT", blob_view(&root.pem), 0600);
 	pki_add(&pki, "MIDDLE", blob_view(&middle.pem), 0600);
@@ -314,8 +311,10 @@ static void test_other_keys(void **state)
 		struct testpki_cert host;
 		struct config c;
 
-		testpki_make(&host, &(struct testpki_spec){ .subject = "CN=x", .issuer = &ca,
-							    .kind = kinds[i], .slot = 1 });
+		testpki_make(&host, &(struct testpki_spec){ .subject = "CN=x",
+							    .issuer = &ca,
+							    .kind = kinds[i],
+							    .slot = 1 });
 		pki_add(&pki, names[i], blob_view(&host.key_pem), 0600);
 		pki_add(&pki, certs[i], blob_view(&host.pem), 0600);
 		snprintf(text, sizeof(text),
@@ -390,6 +389,38 @@ static void test_notices(void **state)
 	assert_true(c.spec.optional);
 	problems_free(&ps);
 	config_free(&c);
+}
+
+/* The example is good but for its paths, names every key, and gives each its default. */
+static void test_example(void **state)
+{
+	struct problems ps = { 0 };
+	struct config c;
+	char *text = NULL;
+	size_t room = 0, n_rows;
+	const struct key_row *rows = schema_rows(&n_rows);
+	FILE *f = fopen("docs/ikemesh.yml.example", "r");
+
+	(void)state;
+	assert_non_null(f);
+	assert_true(getdelim(&text, &room, '\0', f) > 0);
+	fclose(f);
+	for (size_t i = 0; i < n_rows; i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "\n%s:", rows[i].name);
+		assert_non_null(strstr(text, line));
+		if (rows[i].fallback && rows[i].type != VALUE_SUBNETS) {
+			snprintf(line, sizeof(line), "\n%s: %s\n", rows[i].name, rows[i].fallback);
+			assert_non_null(strstr(text, line));
+		}
+	}
+	assert_int_equal(config_load("docs/ikemesh.yml.example", TESTPKI_NOW, &c, &ps), -EINVAL);
+	for (size_t i = 0; i < ps.n; i++)
+		assert_non_null(strstr(ps.p[i].message, "there is no such file"));
+	assert_int_equal(ps.n, 3);
+	problems_free(&ps);
+	free(text);
 }
 
 /* The table itself: each default and each example is what the row's own type reads. */
@@ -514,47 +545,64 @@ static void try_config(void *arg, uint8_t *p, size_t n, const char *what)
 	config_free(&c);
 }
 
-/* A small file (the keys are short) with everything inline. */
-static char *small_file(const char **key)
+/* One bit of each octet, another one each time. */
+static size_t flip_octets(struct bytes good, struct secrecy *s)
 {
-	static const char text[] = "ipsec:\n  ipsec_subnets:\n  - 10.0.0.0/20\n  - {subnet: 10.1.0.0/16}\n"
-				   "  optional: no\n"
-				   "  no_ipsec_subnets: [10.0.1.10/32]\n  ike_lifetime: 4h\n"
-				   "  instance_certificate: |\n    @@C2\n"
-				   "  instance_private_key: |\n    @@K2\n"
-				   "  ca_certificates:\n  - |\n    @@ED_CA\n"
-				   "  esp_proposals: aes128gcm16!\n";
+	uint8_t *p = malloc(good.n);
 
-	*key = pki_find(&pki, "K2")->content;
-	return pki_fill(&pki, text);
+	assert_non_null(p);
+	for (size_t i = 0; i < good.n; i++) {
+		memcpy(p, good.p, good.n);
+		p[i] = (uint8_t)(p[i] ^ 1u << i % 8);
+		try_config(s, p, good.n, "octet");
+	}
+	free(p);
+	return good.n;
+}
+
+static struct bytes fill(const char *text)
+{
+	char *filled = pki_fill(&pki, text);
+
+	return BYTES((const uint8_t *)filled, strlen(filled));
 }
 
 static void test_flip(void **state)
 {
 	struct testpki_cert ca, host;
 	struct secrecy s = { 0 };
-	char *text;
-	struct bytes good;
+	struct bytes inside, paths;
 
 	(void)state;
-	testpki_make(&ca, &(struct testpki_spec){ .subject = "CN=CA", .ca = true,
-						  .kind = TESTPKI_ED25519, .slot = 0 });
-	testpki_make(&host, &(struct testpki_spec){ .subject = "CN=h", .issuer = &ca,
-						    .kind = TESTPKI_ED25519, .slot = 1 });
-	for (size_t i = 0; i < pki.n; i++) /* C2 under an RSA CA is longer than it need be */
-		if (!strcmp(pki.files[i].name, "C2")) {
-			free(pki.files[i].content);
-			pki.files[i].content = strndup((char *)host.pem.p, host.pem.n);
-		}
-	pki_add(&pki, "ED_CA", blob_view(&ca.pem), 0600);
-	text = small_file(&s.key);
-	good = BYTES((const uint8_t *)text, strlen(text));
-	flip_none(good, try_config, &s);
-	assert_int_equal(s.good, 1);
-	assert_true(flip_prefixes(good, try_config, &s) > 1000);
-	assert_true(flip_bits(good, try_config, &s) > 10000);
+	/* the shortest there are */
+	testpki_make(&ca,
+		     &(struct testpki_spec){
+			     .subject = "CN=CA", .ca = true, .kind = TESTPKI_ED25519, .slot = 0 });
+	testpki_make(&host, &(struct testpki_spec){ .subject = "CN=h",
+						    .issuer = &ca,
+						    .kind = TESTPKI_ED25519,
+						    .slot = 1 });
+	pki_add(&pki, "A", blob_view(&ca.pem), 0600);
+	pki_add(&pki, "H", blob_view(&host.pem), 0600);
+	pki_add(&pki, "K", blob_view(&host.key_pem), 0600);
+	s.key = pki_find(&pki, "K")->content;
+	inside = fill("ipsec:\n  ipsec_subnets: [10.0.0.0/20]\n  optional: no\n"
+		      "  instance_certificate: |\n    @@H\n"
+		      "  instance_private_key: |\n    @@K\n"
+		      "  ca_certificates:\n  - |\n    @@A\n");
+	paths = fill("ipsec_subnets:\n- 10.0.0.0/20\n- {subnet: '10.1.0.0/16', optional: no}\n"
+		     "ike_lifetime: 4h\nesp_proposals: aes128gcm16!\n"
+		     "instance_certificate: @H\ninstance_private_key: @K\n"
+		     "ca_certificates: [@A]\n");
+	flip_none(inside, try_config, &s);
+	flip_none(paths, try_config, &s);
+	assert_int_equal(s.good, 2);
+	assert_true(flip_prefixes(inside, try_config, &s) > 1000);
+	assert_true(flip_octets(inside, &s) > 1000);
+	assert_true(flip_bits(paths, try_config, &s) > 1000);
 	assert_true(s.bad > s.good);
-	free(text);
+	free((void *)inside.p);
+	free((void *)paths.p);
 	testpki_free(&host);
 	testpki_free(&ca);
 }
@@ -576,14 +624,14 @@ static int drop_pki(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),	 cmocka_unit_test(test_all_keys),
-		cmocka_unit_test(test_credential),	 cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_crlf),		 cmocka_unit_test(test_other_styles),
-		cmocka_unit_test(test_bundle),		 cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_other_keys),	 cmocka_unit_test(test_optional_entries),
-		cmocka_unit_test(test_relative_path),	 cmocka_unit_test(test_notices),
-		cmocka_unit_test(test_schema),		 cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_flip),
+		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_all_keys),
+		cmocka_unit_test(test_credential),    cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_crlf),	      cmocka_unit_test(test_other_styles),
+		cmocka_unit_test(test_bundle),	      cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_other_keys),    cmocka_unit_test(test_optional_entries),
+		cmocka_unit_test(test_relative_path), cmocka_unit_test(test_notices),
+		cmocka_unit_test(test_example),	      cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_numbers),	      cmocka_unit_test(test_flip),
 	};
 
 	return cmocka_run_group_tests(tests, make_pki, drop_pki);

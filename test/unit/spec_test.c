@@ -151,8 +151,8 @@ static void test_freed_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lists),	    cmocka_unit_test(test_bypass_wins),
-		cmocka_unit_test(test_port_bypass), cmocka_unit_test(test_optional_whole),
+		cmocka_unit_test(test_lists),	       cmocka_unit_test(test_bypass_wins),
+		cmocka_unit_test(test_port_bypass),    cmocka_unit_test(test_optional_whole),
 		cmocka_unit_test(test_families_apart), cmocka_unit_test(test_freed_whole),
 	};
 

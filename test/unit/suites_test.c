@@ -47,8 +47,7 @@ static void test_good(void **state)
 		{ PROTO_ESP, "aes128gcm16-modp2048", "1:20/128 4:14 5:0", "aes128gcm16-modp2048" },
 		{ PROTO_ESP, "aes256-sha512", "1:12/256 3:14 5:0", "aes256-sha512" },
 		{ PROTO_ESP, "aes128gcm16-esn", "1:20/128 5:1", "aes128gcm16-esn" },
-		{ PROTO_ESP, "aes128gcm16-esn-noesn", "1:20/128 5:1 5:0",
-		  "aes128gcm16-esn-noesn" },
+		{ PROTO_ESP, "aes128gcm16-esn-noesn", "1:20/128 5:1 5:0", "aes128gcm16-esn-noesn" },
 		{ PROTO_ESP, "aes128gcm16-modp2048-modpnone", "1:20/128 4:14 4:0 5:0",
 		  "aes128gcm16-modp2048-modpnone" },
 		/* several of one type, in the order written; doubles are dropped */
@@ -101,9 +100,9 @@ static void test_several(void **state)
 	assert_string_equal(dump(&p[0]), "1:20/256 5:0");
 	assert_string_equal(dump(&p[1]), "1:20/128 5:0");
 	assert_string_equal(dump(&p[2]), "1:12/128 3:12 5:0");
-	assert_int_equal(suites_parse("aes128gcm16,aes256gcm16", PROTO_ESP, p, 1, &n, error,
-				      sizeof(error)),
-			 -EINVAL);
+	assert_int_equal(
+		suites_parse("aes128gcm16,aes256gcm16", PROTO_ESP, p, 1, &n, error, sizeof(error)),
+		-EINVAL);
 	assert_non_null(strstr(error, "more than 1 proposals"));
 }
 
@@ -113,8 +112,9 @@ static void test_bad(void **state)
 		uint8_t protocol;
 		const char *text, *says, *word, *instead;
 	} cases[] = {
-		{ PROTO_ESP, "aes128gmc16!", "unknown algorithm 'aes128gmc16': did you mean "
-					     "aes128gcm16",
+		{ PROTO_ESP, "aes128gmc16!",
+		  "unknown algorithm 'aes128gmc16': did you mean "
+		  "aes128gcm16",
 		  "aes128gmc16", "aes128gcm16" },
 		{ PROTO_IKE, "aes128-sha265-modp2048", "did you mean sha256", "sha265", "sha256" },
 		{ PROTO_IKE, "aes128-sha256-modp2084", "did you mean modp2048", "modp2084",
@@ -126,14 +126,16 @@ static void test_bad(void **state)
 		{ PROTO_ESP, "kuznyechik", "there are aes128", "kuznyechik", NULL },
 		/* what is missing */
 		{ PROTO_ESP, "aes128", "aes128 needs an integrity algorithm", NULL, NULL },
-		{ PROTO_IKE, "aes128-prfsha256-modp2048", "needs an integrity algorithm", NULL, NULL },
+		{ PROTO_IKE, "aes128-prfsha256-modp2048", "needs an integrity algorithm", NULL,
+		  NULL },
 		{ PROTO_IKE, "aes128gcm16-modp2048", "needs a prf", NULL, NULL },
 		{ PROTO_IKE, "aes128-sha256", "needs a key exchange", NULL, NULL },
 		{ PROTO_ESP, "sha256-modp2048", "needs a cipher", NULL, NULL },
 		{ PROTO_ESP, "aes128-aes128gcm16-sha256", "separate them by a comma", NULL, NULL },
 		/* the two swapped */
 		{ PROTO_IKE, "aes128gcm16!", "belongs into esp_proposals", NULL, NULL },
-		{ PROTO_IKE, "aes128-sha256-modp2048-esn", "belongs into esp_proposals", "esn", NULL },
+		{ PROTO_IKE, "aes128-sha256-modp2048-esn", "belongs into esp_proposals", "esn",
+		  NULL },
 		{ PROTO_ESP, "aes128gcm16-prfsha256-ecp256", "belongs into ike_proposals",
 		  "prfsha256", NULL },
 		{ PROTO_IKE, "aes128-sha256-modpnone", "cannot do without a key exchange", NULL,
@@ -209,9 +211,9 @@ static void test_limits(void **state)
 		text[i] = i % 2 ? ',' : 'x';
 	assert_int_equal(suites_parse(text, PROTO_ESP, p, SPEC_PROPOSALS, &n, error, sizeof(error)),
 			 -EINVAL);
-	assert_int_equal(suites_parse("aes128-sha256-modp2048", PROTO_IKE, p, 1, &n, error,
-				      sizeof(error)),
-			 0);
+	assert_int_equal(
+		suites_parse("aes128-sha256-modp2048", PROTO_IKE, p, 1, &n, error, sizeof(error)),
+		0);
 	suites_text(&p[0], PROTO_IKE, small, sizeof(small));
 	assert_string_equal(small, "aes128-");
 }
@@ -219,8 +221,8 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	 cmocka_unit_test(test_several),
-		cmocka_unit_test(test_bad),	 cmocka_unit_test(test_all_rows),
+		cmocka_unit_test(test_good),   cmocka_unit_test(test_several),
+		cmocka_unit_test(test_bad),    cmocka_unit_test(test_all_rows),
 		cmocka_unit_test(test_limits),
 	};
 

@@ -243,11 +243,12 @@ static void try_read(void *arg, uint8_t *p, size_t n, const char *what)
 
 static void test_flip(void **state)
 {
-	static const char good[] = "releases:\n- {name: ipsec, version: 1.0.0}\n"
-				   "addons:\n- name: &n 'ipsec'\n  jobs:\n  - name: *n\n"
-				   "    properties:\n      ipsec:\n        pem: |\n"
-				   "          -----BEGIN X-----\n          ab+/\n"
-				   "        text: \"a\\x41\\n\" # b\n        more: >-\n          x\n";
+	static const char good[] =
+		"releases:\n- {name: ipsec, version: 1.0.0}\n"
+		"addons:\n- name: &n 'ipsec'\n  jobs:\n  - name: *n\n"
+		"    properties:\n      ipsec:\n        pem: |\n"
+		"          -----BEGIN X-----\n          ab+/\n"
+		"        text: \"a\\x41\\n\" # b\n        more: >-\n          x\n";
 
 	(void)state;
 	assert_true(flip_all(text_of(good), try_read, NULL) > 2000);
@@ -286,9 +287,9 @@ static void test_lift(void **state)
 	assert_true(lift_has(masked.p, masked.n));
 	doc = read_good(masked.p);
 	assert_int_equal(lift_restore(&keys, node_get(doc.root, "key")->text, &back), 0);
-	assert_int_equal(back.n, strlen("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: "
-					"4,ENCRYPTED\n" KEY_BODY
-					"\n-----END RSA PRIVATE KEY-----\n"));
+	assert_int_equal(back.n,
+			 strlen("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: "
+				"4,ENCRYPTED\n" KEY_BODY "\n-----END RSA PRIVATE KEY-----\n"));
 	assert_non_null(memmem(back.p, back.n, "\n" KEY_BODY "\n", strlen(KEY_BODY) + 2));
 	secret_free(&back);
 	assert_int_equal(lift_restore(&keys, node_get(doc.root, "quoted")->text, &back), 0);
@@ -317,8 +318,9 @@ static void test_lift_odd(void **state)
 	assert_null(strstr(masked.p, "QUJD"));
 	assert_non_null(strstr(masked.p, "log: x"));
 	/* more stand-ins than there were characters */
-	assert_int_equal(lift_restore(&keys, "\xee\x80\x80\xee\x80\x80\xee\x80\x80\xee\x80\x80"
-					     "\xee\x80\x80",
+	assert_int_equal(lift_restore(&keys,
+				      "\xee\x80\x80\xee\x80\x80\xee\x80\x80\xee\x80\x80"
+				      "\xee\x80\x80",
 				      &back),
 			 -EINVAL);
 	assert_int_equal(lift_restore(&keys, "\xee\x80\x8f", &back), -EINVAL);
