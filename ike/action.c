@@ -26,6 +26,7 @@ static void action_clear(struct action *a)
 		free(a->report.text);
 		break;
 	case ACTION_SA_DELETE:
+	case ACTION_SA_USAGE:
 	case ACTION_NUDGE:
 		break;
 	}

@@ -14,6 +14,7 @@ enum action_kind {
 	ACTION_SA_ADD,    /* kernel SA */
 	ACTION_SA_DELETE, /* an SA that is not there is no failure */
 	ACTION_NUDGE,     /* release the packets that the kernel holds for remote (kernel policies) */
+	ACTION_SA_USAGE,  /* read both SAs' packet counters, feed EVENT_USAGE */
 	ACTION_JOB,       /* run it, feed EVENT_JOB_DONE; the performer owns it meanwhile */
 	ACTION_REPORT,    /* something to tell people */
 };
@@ -48,6 +49,9 @@ struct action {
 			struct sa_ref ref;
 			bool inbound;
 		} sa_delete;
+		struct {
+			struct sa_ref in, out;
+		} sa_usage;
 		struct {
 			struct ip local, remote;
 		} nudge;

@@ -48,7 +48,7 @@ struct child *child_new(struct engine *e, struct ike_sa *sa, bool initiator)
 	c->sa = sa;
 	c->initiator = initiator;
 	c->state = CHILD_INSTALLING;
-	c->installed_at = c->rekey_at = MONO_NEVER;
+	c->installed_at = c->rekey_at = c->look_at = MONO_NEVER;
 	c->deadline.owner = DEADLINE_CHILD;
 	c->next = sa->children;
 	sa->children = c;
@@ -170,6 +170,41 @@ static void arm(struct engine *e, struct child *c, struct mono at)
 	deadline_arm(&e->deadlines, &c->deadline, at);
 }
 
+/* An installed child: its next rekeying or its next look at the counters. */
+static void arm_settled(struct engine *e, struct child *c)
+{
+	arm(e, c, mono_first(c->rekey_at, c->look_at));
+}
+
+static void plan_look(struct engine *e, struct child *c)
+{
+	c->look_at = MONO_NEVER;
+	if (e->spec->dpd_delay_s != 0)
+		c->look_at = mono_after(e->now, SECOND * e->spec->dpd_delay_s);
+}
+
+static void look(struct engine *e, struct child *c)
+{
+	const struct sa_ref in = child_ref(c, true), out = child_ref(c, false);
+
+	plan_look(e, c);
+	act_sa_usage(e, &in, &out);
+}
+
+void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_t packets_out)
+{
+	struct ike_sa *sa = c->sa;
+	const bool comes = packets_in > c->packets_in, goes = packets_out > c->packets_out;
+
+	c->packets_in = packets_in;
+	c->packets_out = packets_out;
+	if (comes)
+		sa->heard_at = e->now;
+	else if (goes && c->state == CHILD_INSTALLED)
+		sa_probe(e, sa);
+	/* Idle both ways: nobody waits for the peer, nothing is asked of it. */
+}
+
 static void drop_outbound(struct engine *e, struct child *c)
 {
 	if (!c->out_added)
@@ -203,7 +238,8 @@ void child_install(struct engine *e, struct child *c)
 	add(e, c, false);
 	act_nudge(e, c->sa->pair);
 	c->state = CHILD_INSTALLED;
-	arm(e, c, c->rekey_at);
+	plan_look(e, c);
+	arm_settled(e, c);
 	tell_installed(e, c);
 }
 
@@ -225,7 +261,8 @@ void child_install_outbound(struct engine *e, struct child *c)
 	add(e, c, false);
 	act_nudge(e, c->sa->pair);
 	c->state = CHILD_INSTALLED;
-	arm(e, c, c->rekey_at);
+	plan_look(e, c);
+	arm_settled(e, c);
 	tell_installed(e, c);
 	relieve_predecessors(e, c);
 	pair_one_survivor(e, c->sa->pair);
@@ -306,8 +343,19 @@ void child_timer(struct engine *e, struct child *c)
 	} else if (mono_reached(e->now, c->rekey_at)) {
 		c->rekey_at = MONO_NEVER;
 		c->want_rekey = true;
+		arm_settled(e, c);
 		sa_work(e, c->sa);
+	} else {
+		if (mono_reached(e->now, c->look_at))
+			look(e, c);
+		arm_settled(e, c);
 	}
+}
+
+void child_retry_rekey(struct engine *e, struct child *c, struct mono at)
+{
+	c->rekey_at = at;
+	arm_settled(e, c);
 }
 
 void child_expired(struct engine *e, struct child *c, bool hard, bool inbound)

@@ -21,7 +21,11 @@ void child_install_inbound(struct engine *e, struct child *c, int64_t wait_us);
 /* Responder: the peer is known to receive (first ESP, or time is up). */
 void child_install_outbound(struct engine *e, struct child *c);
 
+/* The kernel's counters: do we send, and does anything come back? (RFC 7296 2.4) */
+void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_t packets_out);
+
 void child_timer(struct engine *e, struct child *c);
+void child_retry_rekey(struct engine *e, struct child *c, struct mono at);
 void child_expired(struct engine *e, struct child *c, bool hard, bool inbound);
 /* As the initiator of an exchange that a rival's beat: to be deleted, so never sent on. */
 void child_install_loser(struct engine *e, struct child *c);

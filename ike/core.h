@@ -60,6 +60,10 @@ struct child {
 	struct mono installed_at, rekey_at;
 	struct deadline deadline;
 
+	/* Liveness: counters at the last look. */
+	uint64_t packets_in, packets_out;
+	struct mono look_at;
+
 	/* Rekeying (RFC 7296 2.8). */
 	bool want_rekey, want_delete;
 	bool was_rekeyed;	   /* when its DELETE left */
@@ -153,7 +157,9 @@ struct ike_sa {
 	struct blob peer_id;
 	struct cert_info *peer_cert;
 	struct status_attempt *attempt; /* moves to the pair when it is over */
-	bool want_delete, want_rekey, want_child;
+	bool want_delete, want_rekey, want_child, want_probe;
+	struct mono heard_at; /* last sign of life: an authentic message, or ESP seen at a look */
+	struct mono dies_at;  /* a probe that must be answered by then; MONO_NEVER: none */
 	bool retiring; /* a new IKE SA is being negotiated to replace it (re-authentication) */
 	unsigned rekey_failures;    /* in a row */
 	struct task *ours, *theirs; /* CREATE_CHILD_SA exchanges under way */
@@ -209,6 +215,7 @@ void act_send(struct engine *e, const struct endpoint *local, const struct endpo
 	      struct bytes datagram);
 void act_sa_add(struct engine *e, const struct sa_spec *sa);
 void act_sa_delete(struct engine *e, const struct sa_ref *ref, bool inbound);
+void act_sa_usage(struct engine *e, const struct sa_ref *in, const struct sa_ref *out);
 void act_nudge(struct engine *e, const struct pair *p);
 /* Takes the job; handler is called when it comes home and sa still lives. 0 or -ENOMEM. */
 int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *handler);

@@ -140,6 +140,17 @@ void act_sa_delete(struct engine *e, const struct sa_ref *ref, bool inbound)
 	}
 }
 
+void act_sa_usage(struct engine *e, const struct sa_ref *in, const struct sa_ref *out)
+{
+	act_group(e);
+	struct action *a = action_add(e, ACTION_SA_USAGE);
+
+	if (a != NULL) {
+		a->sa_usage.in = *in;
+		a->sa_usage.out = *out;
+	}
+}
+
 void act_nudge(struct engine *e, const struct pair *p)
 {
 	struct action *a = action_add(e, ACTION_NUDGE);
@@ -319,6 +330,14 @@ static void expire_event(struct engine *e, const struct event *event)
 			      ip_equal(&event->expire.ref.dst, &c->sa->local.ip));
 }
 
+static void usage(struct engine *e, const struct event *event)
+{
+	struct child *c = child_by_ref(e, &event->usage.in);
+
+	if (c != NULL)
+		child_usage(e, c, event->usage.packets_in, event->usage.packets_out);
+}
+
 static void unreachable(struct engine *e, const struct event *event)
 {
 	struct pair *p = pair_find(e, &event->unreachable.local.ip, &event->unreachable.remote.ip);
@@ -454,6 +473,9 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 		expire_event(e, event);
 		break;
 	case EVENT_MAPPING:
+		break;
+	case EVENT_USAGE:
+		usage(e, event);
 		break;
 	case EVENT_JOB_DONE:
 		job_done(e, event->job_done.job);

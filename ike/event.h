@@ -18,6 +18,7 @@ enum event_kind {
 	EVENT_ACQUIRE,     /* the kernel has traffic and no SA */
 	EVENT_EXPIRE,      /* soft or hard limit of one of our SAs */
 	EVENT_MAPPING,     /* the kernel saw a peer's NAT mapping change */
+	EVENT_USAGE,       /* packet counters that were asked for */
 	EVENT_JOB_DONE,    /* a job comes home; the engine owns it again */
 	EVENT_FAILED,      /* an action failed; the rest of its group was not performed */
 	EVENT_UNREACHABLE, /* ICMP error for a datagram we sent: a hint, never a proof */
@@ -53,6 +54,10 @@ struct event {
 			struct sa_ref ref;
 			struct endpoint remote; /* where the peer's ESP in UDP comes from now */
 		} mapping;
+		struct {
+			struct sa_ref in;
+			uint64_t packets_in, packets_out; /* 0 for an SA that is not there */
+		} usage;
 		struct {
 			struct job *job;
 		} job_done;

@@ -2,6 +2,7 @@
 #include "ike/negotiate.h"
 
 #include "ike/child.h"
+#include "ike/pair.h"
 #include "ike/ts.h"
 
 #include <string.h>
@@ -111,6 +112,9 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 	*why = "peer asks for traffic of other addresses than its own and ours";
 	if (!ts_narrow(&p.tsi, &p.tsr, &sa->remote.ip, &sa->local.ip, &out->tsi, &out->tsr))
 		return NOTIFY_TS_UNACCEPTABLE;
+	*why = "peer has opened too many CHILD_SAs";
+	if (pair_children(sa->pair) >= PAIR_CHILDREN_MAX)
+		return NOTIFY_NO_ADDITIONAL_SAS;
 	*why = "out of memory";
 	out->child = child_new(e, sa, false);
 	if (out->child == NULL)

@@ -5,6 +5,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/sa.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,16 @@ struct child *pair_live_child(const struct pair *p)
 			if (c->state <= CHILD_INSTALLED && (c->out_added || c->out_waits))
 				return c;
 	return NULL;
+}
+
+size_t pair_children(const struct pair *p)
+{
+	size_t n = 0;
+
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		for (struct child *c = sa->children; c; c = c->next)
+			n++;
+	return n;
 }
 
 bool pair_is_connecting(const struct pair *p)
@@ -260,4 +271,17 @@ void pair_remember(struct pair *p, struct status_attempt *a)
 	free(p->attempts[PAIR_ATTEMPTS - 1]);
 	memmove(&p->attempts[1], &p->attempts[0], sizeof(p->attempts[0]) * (PAIR_ATTEMPTS - 1));
 	p->attempts[0] = a;
+}
+
+void pair_note(struct engine *e, struct pair *p, enum stage stage, const char *why)
+{
+	struct status_attempt *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return;
+	a->started_at = a->ended_at = e->now;
+	a->failed = true;
+	a->stage = stage;
+	snprintf(a->reason, sizeof(a->reason), "%s", why);
+	pair_remember(p, a);
 }

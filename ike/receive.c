@@ -280,6 +280,7 @@ static void receive_protected(struct engine *e, struct arrival *a)
 		drop(e, a, "integrity check failed");
 		return;
 	}
+	sa_heard(e, sa);
 	if (!wanted(e, sa, a))
 		return;
 	if (fragment)

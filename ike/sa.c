@@ -78,6 +78,8 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	sa->attempt = attempt;
 	sa->created_at = e->now;
 	sa->established_at = sa->rekey_at = sa->retransmit_at = sa->expires_at = MONO_NEVER;
+	sa->dies_at = MONO_NEVER;
+	sa->heard_at = e->now;
 	sa->deadline.owner = DEADLINE_SA;
 	HASH_ADD(hh, e->sas, spi_local, sizeof(sa->spi_local), sa);
 	if (sa->hh.tbl == NULL)
@@ -196,7 +198,7 @@ void sa_arm(struct engine *e, struct ike_sa *sa)
 	struct mono at = mono_first(sa->retransmit_at, sa->expires_at);
 
 	if (sa->state == SA_UP)
-		at = mono_first(at, sa->rekey_at);
+		at = mono_first(at, mono_first(sa->rekey_at, sa->dies_at));
 	deadline_arm(&e->deadlines, &sa->deadline, at);
 }
 
@@ -566,6 +568,8 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 {
 	if (mono_reached(e->now, sa->expires_at)) {
 		expire(e, sa);
+	} else if (sa->state == SA_UP && mono_reached(e->now, sa->dies_at)) {
+		sa_peer_dead(e, sa, "we send, and nothing comes back");
 	} else if (mono_reached(e->now, sa->retransmit_at)) {
 		retransmit(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->rekey_at)) {
@@ -575,6 +579,43 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 	}
 	if (sa->state != SA_DEAD)
 		sa_arm(e, sa);
+}
+
+void sa_probe(struct engine *e, struct ike_sa *sa)
+{
+	const int64_t timeout = SECOND * e->spec->dpd_timeout_s;
+	struct mono last_chance = mono_after(e->now, 2 * window_wait(1));
+
+	if (sa->state != SA_UP || !mono_is_never(sa->dies_at))
+		return;
+	sa->dies_at = mono_after(sa->heard_at, timeout);
+	if (sa->dies_at.us < last_chance.us)
+		sa->dies_at = last_chance;
+	sa->want_probe = true;
+	sa_arm(e, sa);
+	sa_work(e, sa);
+}
+
+void sa_heard(struct engine *e, struct ike_sa *sa)
+{
+	sa->heard_at = e->now;
+	sa->dies_at = MONO_NEVER;
+	sa->want_probe = false;
+}
+
+void sa_peer_dead(struct engine *e, struct ike_sa *sa, const char *why)
+{
+	struct pair *p = sa->pair;
+	struct ike_sa *next;
+
+	report(e, REPORT_WARNING, p, sa, 0, "peer is dead: %s; its SAs are gone", why);
+	pair_note(e, p, STAGE_UP, why);
+	for (struct ike_sa *other = p->sas; other; other = next) {
+		next = other->next;
+		/* One that is on its way, or heard of later, is another life of the peer's. */
+		if (!sa_is_connecting(other) && other->heard_at.us <= sa->heard_at.us)
+			sa_close(e, other);
+	}
 }
 
 /* The most urgent first: what must go, then the IKE SA, then its children. */
@@ -592,6 +633,11 @@ void sa_work(struct engine *e, struct ike_sa *sa)
 			informational_delete_child(e, c);
 			return;
 		}
+	}
+	if (sa->want_probe) {
+		sa->want_probe = false;
+		informational_probe(e, sa);
+		return;
 	}
 	if (sa->state != SA_UP || sa->theirs != NULL)
 		return;

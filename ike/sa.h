@@ -77,6 +77,12 @@ void sa_repeat_reply(struct engine *e, struct ike_sa *sa);
 void sa_request_done(struct engine *e, struct ike_sa *sa);
 /* When it shall be rekeyed: up to a tenth earlier, by chance, so that a fleet is not in step. */
 void sa_plan_rekey(struct engine *e, struct ike_sa *sa);
+/* We send and nothing comes back: the peer must answer before dpd_timeout is over. */
+void sa_probe(struct engine *e, struct ike_sa *sa);
+/* An authentic message came from the peer. */
+void sa_heard(struct engine *e, struct ike_sa *sa);
+/* The peer is dead (RFC 7296 2.4): every SA of the pair goes, and the next packet starts afresh. */
+void sa_peer_dead(struct engine *e, struct ike_sa *sa, const char *why);
 /* Starts whatever waits for the window: deletes, rekeys, probes. */
 void sa_work(struct engine *e, struct ike_sa *sa);
 

@@ -38,6 +38,6 @@ int64_t window_wait(unsigned tries)
 	int64_t wait = 500000;
 
 	for (unsigned i = 1; i < tries; i++)
-		wait += wait / 2;
+		wait += wait / 4;
 	return wait;
 }

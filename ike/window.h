@@ -42,11 +42,11 @@ enum window_verdict {
 enum window_verdict window_judge_request(const struct window *w, uint32_t id);
 
 /*
- * Microseconds to wait after the tries-th sending (from 1): 0.5 s, growing by half each time
+ * Microseconds to wait after the tries-th sending (from 1): 0.5 s, growing by a quarter each time
  * (RFC 7296 2.4 asks for ever longer waits). After WINDOW_TRIES sendings and their waits, some
- * 37 s, the peer counts as gone.
+ * 34 s, the peer counts as gone.
  */
-#define WINDOW_TRIES 9
+#define WINDOW_TRIES 13
 int64_t window_wait(unsigned tries);
 
 #endif

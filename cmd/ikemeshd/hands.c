@@ -25,6 +25,16 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return kernel_sa_delete(d->kernel, ref);
 }
 
+static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
+{
+	struct daemon *d = arg;
+	struct sa_counters counters = { 0 };
+	int err = kernel_sa_counters(d->kernel, ref, &counters);
+
+	*packets = err == 0 ? counters.packets : 0;
+	return err;
+}
+
 static void hand_nudge(void *arg, const struct ip *local, const struct ip *remote)
 {
 	struct daemon *d = arg;
@@ -69,6 +79,7 @@ struct hands daemon_hands(struct daemon *d)
 		.send = hand_send,
 		.sa_add = hand_sa_add,
 		.sa_delete = hand_sa_delete,
+		.sa_packets = hand_sa_packets,
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,

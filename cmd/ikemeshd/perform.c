@@ -24,9 +24,8 @@ void performer_free(struct performer *p)
 }
 
 /* False for want of memory: the core's time-outs then take the event's place. */
-static bool wait_for_turn(struct performer *p, const struct event *event)
+static bool queue(struct performer *p, const struct event *event)
 {
-	p->failures++;
 	if (p->n_waiting == p->room) {
 		size_t room = p->room == 0 ? 8 : p->room * 2;
 		struct event *more = realloc(p->waiting, room * sizeof(*more));
@@ -38,6 +37,12 @@ static bool wait_for_turn(struct performer *p, const struct event *event)
 	}
 	p->waiting[p->n_waiting++] = *event;
 	return true;
+}
+
+static bool wait_for_turn(struct performer *p, const struct event *event)
+{
+	p->failures++;
+	return queue(p, event);
 }
 
 static int perform_send(struct performer *p, const struct action *a)
@@ -86,6 +91,17 @@ static int perform_sa_delete(struct performer *p, const struct action *a)
 	return sa_failed(p, a->group, ref, a->sa_delete.inbound, err);
 }
 
+static int perform_sa_usage(struct performer *p, const struct action *a)
+{
+	const struct hands *h = p->hands;
+	struct event usage = { .kind = EVENT_USAGE, .usage = { .in = a->sa_usage.in } };
+
+	h->sa_packets(h->arg, &a->sa_usage.in, &usage.usage.packets_in);
+	h->sa_packets(h->arg, &a->sa_usage.out, &usage.usage.packets_out);
+	queue(p, &usage);
+	return 0;
+}
+
 static int perform_job(struct performer *p, struct action *a)
 {
 	struct job *job = a->job;
@@ -113,6 +129,8 @@ static int perform_action(struct performer *p, struct action *a)
 		return perform_sa_add(p, a);
 	case ACTION_SA_DELETE:
 		return perform_sa_delete(p, a);
+	case ACTION_SA_USAGE:
+		return perform_sa_usage(p, a);
 	case ACTION_NUDGE:
 		h->nudge(h->arg, &a->nudge.local, &a->nudge.remote);
 		return 0;

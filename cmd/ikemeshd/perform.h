@@ -19,6 +19,8 @@ struct hands {
 		    struct bytes datagram);
 	int (*sa_add)(void *arg, const struct sa_spec *sa);
 	int (*sa_delete)(void *arg, const struct sa_ref *ref, bool inbound);
+	/* Packets that went through an SA; -ESRCH: it is not there. */
+	int (*sa_packets)(void *arg, const struct sa_ref *ref, uint64_t *packets);
 	void (*nudge)(void *arg, const struct ip *local, const struct ip *remote);
 	int (*job)(void *arg, struct job *job); /* takes the job over unless it fails */
 	void (*report)(void *arg, const struct report *report);

@@ -229,8 +229,7 @@ static void retry_later(struct engine *e, struct ike_sa *sa, struct task *t, boo
 			replace_ike_sa(e, sa);
 			return;
 		}
-		old->rekey_at = retry_time(e, old->rekey_failures);
-		deadline_arm(&e->deadlines, &old->deadline, old->rekey_at);
+		child_retry_rekey(e, old, retry_time(e, old->rekey_failures));
 	} else if (t->kind == TASK_NEW_CHILD && !temporary) {
 		/* No CHILD_SA from this IKE SA: it serves nobody. Traffic asks again. */
 		sa->want_delete = true;
@@ -334,10 +333,7 @@ static void create_child_take(struct engine *e, struct ike_sa *sa, const struct 
 static void create_child_give_up(struct engine *e, struct ike_sa *sa)
 {
 	/* RFC 7296 2.4: no answer at all means that the peer, and with it the IKE SA, is dead. */
-	report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
-	       "no answer to CREATE_CHILD_SA after %u tries: IKE SA [%u] closed", sa->window.tries,
-	       sa->number);
-	sa_close(e, sa);
+	sa_peer_dead(e, sa, "no answer to CREATE_CHILD_SA");
 }
 
 /* ---- answer ----------------------------------------------------------------------------- */

@@ -227,13 +227,11 @@ static void informational_take(struct engine *e, struct ike_sa *sa, const struct
 
 static void informational_give_up(struct engine *e, struct ike_sa *sa)
 {
-	/* RFC 7296 2.4: no answer to a request means that the IKE SA is dead, and all its children.
-	 */
-	report(e, sa->state == SA_DELETING ? REPORT_INFO : REPORT_WARNING, sa->pair, sa,
-	       EXCHANGE_INFORMATIONAL,
-	       "no answer to INFORMATIONAL after %u tries: IKE SA [%u] closed", sa->window.tries,
-	       sa->number);
-	sa_close(e, sa);
+	/* RFC 7296 2.4. An unanswered DELETE says nothing: the peer may have forgotten the SA. */
+	if (sa->state == SA_UP)
+		sa_peer_dead(e, sa, "no answer to INFORMATIONAL");
+	else
+		sa_close(e, sa);
 }
 
 const struct exchange exchange_informational = {

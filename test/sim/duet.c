@@ -102,6 +102,13 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return err;
 }
 
+static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
+{
+	struct duet *d = arg;
+
+	return fake_kernel_sa_packets(&d->kernel, ref, packets);
+}
+
 static void hand_nudge(void *arg, const struct ip *local, const struct ip *remote)
 {
 	struct duet *d = arg;
@@ -271,6 +278,7 @@ static void engine_start(struct duet *d)
 		.send = hand_send,
 		.sa_add = hand_sa_add,
 		.sa_delete = hand_sa_delete,
+		.sa_packets = hand_sa_packets,
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,

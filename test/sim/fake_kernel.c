@@ -317,6 +317,14 @@ int fake_kernel_sa_delete(struct fake_kernel *k, const struct sa_ref *ref)
 	return 0;
 }
 
+int fake_kernel_sa_packets(const struct fake_kernel *k, const struct sa_ref *ref, uint64_t *packets)
+{
+	const struct fake_sa *s = sa_find(k, &ref->dst, ref->spi);
+
+	*packets = s == NULL ? 0 : s->packets;
+	return s == NULL ? -ESRCH : 0;
+}
+
 static struct sa_ref sa_ref_of(const struct fake_sa *s)
 {
 	return (struct sa_ref){ .src = s->spec.src, .dst = s->spec.dst, .spi = s->spec.spi };

@@ -338,6 +338,16 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return err;
 }
 
+/* Asked for twice an action: the inbound SA's first. */
+static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
+{
+	struct sim_host *h = arg;
+
+	if (ip_equal(&ref->dst, &h->ip))
+		sim_check_performed(h, ACTION_SA_USAGE, false);
+	return fake_kernel_sa_packets(&h->kernel, ref, packets);
+}
+
 static void hand_nudge(void *arg, const struct ip *local, const struct ip *remote)
 {
 	struct sim_host *h = arg;
@@ -433,6 +443,7 @@ static void host_init(struct sim *s, unsigned index)
 		.send = hand_send,
 		.sa_add = hand_sa_add,
 		.sa_delete = hand_sa_delete,
+		.sa_packets = hand_sa_packets,
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,
