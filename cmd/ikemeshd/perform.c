@@ -39,7 +39,7 @@ static bool queue(struct performer *p, const struct event *event)
 	return true;
 }
 
-static bool wait_for_turn(struct performer *p, const struct event *event)
+static bool queue_failure(struct performer *p, const struct event *event)
 {
 	p->failures++;
 	return queue(p, event);
@@ -56,7 +56,7 @@ static int perform_send(struct performer *p, const struct action *a)
 		.kind = EVENT_UNREACHABLE,
 		.unreachable = { .local = a->send.local, .remote = a->send.remote, .error = err },
 	};
-	wait_for_turn(p, &lost);
+	queue_failure(p, &lost);
 	return 0;
 }
 
@@ -68,7 +68,7 @@ static int sa_failed(struct performer *p, uint32_t group, const struct sa_ref *r
 		.failed = { .group = group, .ref = *ref, .inbound = inbound, .error = error },
 	};
 
-	wait_for_turn(p, &failed);
+	queue_failure(p, &failed);
 	return error;
 }
 
@@ -113,7 +113,7 @@ static int perform_job(struct performer *p, struct action *a)
 		return 0;
 	job->result = err;
 	job->verdict = VERDICT_FAILED;
-	if (!wait_for_turn(p, &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { job } }))
+	if (!queue_failure(p, &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { job } }))
 		job_free(job);
 	return 0;
 }

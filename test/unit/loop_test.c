@@ -119,7 +119,7 @@ static void test_too_many_sources_are_refused(void **state)
 /*
  * A core that plays a script: each event takes the next line of it and puts its actions out. A
  * line is made of letters, groups are separated by a space:
- *   S send  A sa_add  D sa_delete  N nudge  J job  R report; small letters fail.
+ *   S send  A sa_add  D sa_delete  U sa_usage  N nudge  J job  R report; small letters fail.
  */
 struct play {
 	const char *const *script;
@@ -158,6 +158,13 @@ static int play_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return ref->spi == 1 ? -ESRCH : 0;
 }
 
+static int play_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
+{
+	tell(arg, "count");
+	*packets = ref->spi * 10;
+	return 0;
+}
+
 static void play_nudge(void *arg, const struct ip *local, const struct ip *remote)
 {
 	(void)local;
@@ -193,6 +200,10 @@ static const char *event_letter(const struct event *e)
 		return "<failed>";
 	case EVENT_JOB_DONE:
 		return "<job done>";
+	case EVENT_USAGE:
+		assert_int_equal(e->usage.packets_in, 30);
+		assert_int_equal(e->usage.packets_out, 40);
+		return "<usage>";
 	case EVENT_UNREACHABLE:
 		return "<unreachable>";
 	default:
@@ -226,6 +237,11 @@ static void put_action(struct actions *out, uint32_t group, char letter)
 	case 'd':
 		a->kind = ACTION_SA_DELETE;
 		a->sa_delete.ref.spi = letter == 'D' ? 2 : 1;
+		break;
+	case 'U':
+		a->kind = ACTION_SA_USAGE;
+		a->sa_usage.in.spi = 3;
+		a->sa_usage.out.spi = 4;
 		break;
 	case 'N':
 		a->kind = ACTION_NUDGE;
@@ -278,6 +294,7 @@ static void play(const char *const *script, const char *story)
 	p.hands = (struct hands){ .send = play_send,
 				  .sa_add = play_sa_add,
 				  .sa_delete = play_sa_delete,
+				  .sa_packets = play_sa_packets,
 				  .nudge = play_nudge,
 				  .job = play_job,
 				  .report = play_report,
@@ -325,6 +342,12 @@ static void test_a_lost_datagram_is_a_hint_and_skips_nothing(void **state)
 {
 	(void)state;
 	PLAY("<event> send report <unreachable>", "sR");
+}
+
+static void test_usage_is_told_before_anything_else(void **state)
+{
+	(void)state;
+	PLAY("<event> count count send <usage> report", "US", "R");
 }
 
 /* A core that answers each failure with another one is cut off, and nothing leaks. */
@@ -375,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_failures_come_one_by_one_oldest_first),
 		cmocka_unit_test(test_an_sa_that_was_gone_is_no_failure),
 		cmocka_unit_test(test_a_lost_datagram_is_a_hint_and_skips_nothing),
+		cmocka_unit_test(test_usage_is_told_before_anything_else),
 		cmocka_unit_test(test_an_endless_core_is_cut_off),
 	};
 
