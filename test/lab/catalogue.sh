@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which lab tests there are. A script t/NN-story.sh is the test `story`, or with a line
 # `# cases: a b` the tests `story-a` and `story-b`, the case being its first argument. Other header
-# lines: `# timeout: SECONDS` (60 if none), `# alone` (measures: nothing else may run beside it).
+# lines: `# timeout: SECONDS` (120 if none), `# alone` (measures: nothing else may run beside it).
 T=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/t
 
 header() { # SCRIPT KEY DEFAULT

@@ -2,7 +2,6 @@
 # From a cold start, 100 pings at 1 ms: not one is lost. strongSwan loses what is sent before the SA stands.
 # cases: ikemesh ikemesh-to-strongswan strongswan-to-ikemesh v6
 # alone
-# timeout: 90
 ca ca
 cert instance ca
 case $1 in

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Nobody answers: the log and statusall say so, and nothing leaves in the clear.
-# timeout: 90
 ca ca
 cert instance ca
 host a ikemesh 10.1.0.1/16

@@ -8,6 +8,14 @@ cert instance ca
 configure all ipsec_subnets=10.1.0.0/16
 N=20
 
+# The neighbours are known beforehand: this is about IKE, not about ARP over such a link.
+neighbours() { # HOST I OF
+	local i mac
+	mac=$(ip -n "$3" -br link show eth0 | awk '{ print $3 }')
+	for i in $(seq $N); do echo "neigh add 10.1.$2.$i lladdr $mac dev eth0 nud permanent"; done >"$SCRATCH/$1/neighbours"
+	ip -n "$1" -batch "$SCRATCH/$1/neighbours"
+}
+
 # Addresses I.1 to I.20 on one host and J.1 to J.20 on the other: pairs of their own, met by number.
 fleet() { # HOST KIND I HOST KIND J
 	local i left=() right=()
@@ -18,6 +26,8 @@ fleet() { # HOST KIND I HOST KIND J
 		echo "route add 10.1.$6.$i dev eth0 src 10.1.$3.$i"
 	done >"$SCRATCH/$1/routes"
 	ip -n "$1" -batch "$SCRATCH/$1/routes"
+	neighbours "$1" "$6" "$4"
+	neighbours "$4" "$3" "$1"
 }
 
 # For each pair the time (ms) from its first packet to its outbound SA, as the kernel tells it.
