@@ -127,7 +127,7 @@ static void test_loss_20(void **state)
 	struct times *t = calloc(1, sizeof *t);
 
 	(void)state;
-	lossy_run(0.20, seeds(200), t);
+	lossy_run(0.20, seeds(40), t);
 	times_print(t, "up at 20 % loss, 50 ms");
 	free(t);
 }
@@ -137,7 +137,7 @@ static void test_loss_30(void **state)
 	struct times *t = calloc(1, sizeof *t);
 
 	(void)state;
-	lossy_run(0.30, seeds(200), t);
+	lossy_run(0.30, seeds(40), t);
 	times_print(t, "up at 30 % loss, 50 ms");
 	free(t);
 }
@@ -339,6 +339,123 @@ static void test_rough_network(void **state)
 	}
 }
 
+/* --- rekeying under traffic --- */
+
+static void rekey_run(uint64_t seed, const struct wire_manners *wire, bool may_lose)
+{
+	struct sim_options o = usual(seed, 3);
+	struct sim *s;
+	struct sim_tally tally;
+
+	o.fleet.esp_lifetime_s = 60;
+	o.fleet.ike_lifetime_s = 170;
+	o.wire = *wire;
+	s = sim_new(&o);
+	sim_start_all(s);
+	all_stream(s, 50 * SIM_MS, 12000);
+	sim_run_for(s, 600 * SIM_SECOND);
+	sim_run_for(s, 20 * SIM_SECOND);
+	for (unsigned a = 0; a < 3; a++)
+		for (unsigned b = a + 1; b < 3; b++)
+			if (!sim_pair_up(s, a, b))
+				sim_breach(s, "%u and %u are down after ten minutes of rekeying", a,
+					   b);
+	tally = sim_tally(s, -1, -1);
+	if (!may_lose && tally.lost - tally.by_reason[LOSS_RELEASED] > 0)
+		sim_breach(s, "%zu of %zu packets lost", tally.lost, tally.sent);
+	if (s->hosts[0].kernel.adds < 20)
+		sim_breach(s, "only %llu SAs in ten minutes",
+			   (unsigned long long)s->hosts[0].kernel.adds);
+	sim_free(s);
+}
+
+static void test_rekeying_loses_nothing(void **state)
+{
+	static const struct wire_manners good = { .delay_us = 5000, .jitter_us = 200 };
+
+	(void)state;
+	for (uint64_t seed = first_seed(); seed < first_seed() + seeds(5); seed++)
+		rekey_run(seed, &good, false);
+}
+
+static void test_rekeying_on_bad_links(void **state)
+{
+	static const struct wire_manners bad = {
+		.delay_us = 50000, .jitter_us = 100000, .loss = 0.1, .duplicate = 0.1
+	};
+
+	(void)state;
+	for (uint64_t seed = first_seed(); seed < first_seed() + seeds(5); seed++)
+		rekey_run(seed, &bad, true);
+}
+
+/* --- one leaves in order, and the others know --- */
+
+static void test_shutdown(void **state)
+{
+	(void)state;
+	for (uint64_t seed = first_seed(); seed < first_seed() + seeds(10); seed++) {
+		struct sim_options o = usual(seed, 3);
+		struct sim *s = sim_new(&o);
+
+		sim_start_all(s);
+		all_stream(s, 100 * SIM_MS, 100);
+		sim_run_for(s, 10 * SIM_SECOND);
+		check_all(s);
+		sim_shutdown(s, 0);
+		sim_run_for(s, 5 * SIM_SECOND);
+		if (s->hosts[0].kernel.n_sas != 0)
+			sim_breach(s, "%zu SAs are left on the host that shut down",
+				   s->hosts[0].kernel.n_sas);
+		for (unsigned other = 1; other < 3; other++)
+			if (fake_kernel_count(&s->hosts[other].kernel, &s->hosts[other].ip,
+					      &s->hosts[0].ip, false) != 0)
+				sim_breach(s, "host %u still sends to the one that left", other);
+		sim_check_pair(s, 1, 2);
+		sim_start(s, 0);
+		all_stream(s, 100 * SIM_MS, 20);
+		if (!sim_run_until(s, all_up, NULL, 10 * SIM_SECOND))
+			sim_breach(s, "not up again after a restart");
+		sim_free(s);
+	}
+}
+
+/* --- SAs that the kernel refuses now and then --- */
+
+static void refuse(struct sim *s, void *arg)
+{
+	struct sim_host *h = &s->hosts[rng_below(&s->rng, s->n_hosts)];
+
+	(void)arg;
+	h->kernel.fail_add_in = (unsigned)rng_below(&s->rng, 3) + 1;
+	sim_at(s, 10 * SIM_SECOND, refuse, NULL);
+}
+
+static void test_refused_sas(void **state)
+{
+	(void)state;
+	for (uint64_t seed = first_seed(); seed < first_seed() + seeds(10); seed++) {
+		struct sim_options o = usual(seed, 3);
+		struct sim *s;
+
+		o.fleet.esp_lifetime_s = 30;
+		s = sim_new(&o);
+		s->hosts[0].kernel.fail_add_in = 1;
+		s->hosts[1].kernel.fail_add_in = 2;
+		sim_start_all(s);
+		sim_at(s, 5 * SIM_SECOND, refuse, NULL);
+		all_stream(s, 100 * SIM_MS, 3000);
+		sim_run_for(s, 300 * SIM_SECOND);
+		for (unsigned i = 0; i < 3; i++)
+			s->hosts[i].kernel.fail_add_in = 0;
+		all_stream(s, 100 * SIM_MS, 900);
+		if (!sim_run_until(s, all_up, NULL, 90 * SIM_SECOND))
+			sim_breach(s, "%zu of 3 pairs up when nothing fails any more",
+				   sim_pairs_up(s));
+		sim_free(s);
+	}
+}
+
 /* --- a seed says it all --- */
 
 static uint64_t run_hash(uint64_t seed)
@@ -376,6 +493,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_mesh_starts_at_once),
 		cmocka_unit_test(test_reboot),
 		cmocka_unit_test(test_rough_network),
+		cmocka_unit_test(test_rekeying_loses_nothing),
+		cmocka_unit_test(test_rekeying_on_bad_links),
+		cmocka_unit_test(test_shutdown),
+		cmocka_unit_test(test_refused_sas),
 	};
 
 	if (argc > 1)
