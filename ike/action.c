@@ -26,6 +26,8 @@ static void action_clear(struct action *a)
 		free(a->report.text);
 		break;
 	case ACTION_SA_DELETE:
+	case ACTION_SA_UPDATE:
+	case ACTION_KEEPALIVE:
 	case ACTION_SA_USAGE:
 	case ACTION_NUDGE:
 		break;

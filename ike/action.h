@@ -12,8 +12,10 @@
 enum action_kind {
 	ACTION_SEND,      /* one datagram (the performer adds the non-ESP marker on port 4500) */
 	ACTION_SA_ADD,    /* kernel SA */
+	ACTION_SA_UPDATE, /* the encapsulation ports of an SA that is there; its keys stay */
 	ACTION_SA_DELETE, /* an SA that is not there is no failure */
 	ACTION_NUDGE,     /* release the packets that the kernel holds for remote (kernel policies) */
+	ACTION_KEEPALIVE, /* NAT keepalive, RFC 3948 2.3: one octet 0xff, no marker */
 	ACTION_SA_USAGE,  /* read both SAs' packet counters, feed EVENT_USAGE */
 	ACTION_JOB,       /* run it, feed EVENT_JOB_DONE; the performer owns it meanwhile */
 	ACTION_REPORT,    /* something to tell people */
@@ -45,10 +47,14 @@ struct action {
 			struct blob datagram; /* owned by the action */
 		} send;
 		struct sa_spec sa_add; /* key wiped by actions_clear */
+		struct sa_spec sa_update; /* its key is all zero */
 		struct {
 			struct sa_ref ref;
 			bool inbound;
 		} sa_delete;
+		struct {
+			struct endpoint local, remote;
+		} keepalive;
 		struct {
 			struct sa_ref in, out;
 		} sa_usage;

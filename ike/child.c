@@ -230,6 +230,23 @@ static void tell_installed(struct engine *e, const struct child *c)
 	       c->spi_out, c->suite.encr->name);
 }
 
+static void update(struct engine *e, const struct child *c, bool inbound)
+{
+	struct sa_spec s;
+
+	sa_spec_of(e, c, inbound, &s);
+	memset(s.key, 0, sizeof(s.key));
+	act_sa_update(e, &s);
+}
+
+void child_follow_port(struct engine *e, struct child *c)
+{
+	if (c->in_added)
+		update(e, c, true);
+	if (c->out_added)
+		update(e, c, false);
+}
+
 void child_install(struct engine *e, struct child *c)
 {
 	act_group(e);

@@ -21,6 +21,9 @@ void child_install_inbound(struct engine *e, struct child *c, int64_t wait_us);
 /* Responder: the peer is known to receive (first ESP, or time is up). */
 void child_install_outbound(struct engine *e, struct child *c);
 
+/* The peer's port changed on its NAT: the kernel's SAs follow, keys and counters stay. */
+void child_follow_port(struct engine *e, struct child *c);
+
 /* The kernel's counters: do we send, and does anything come back? (RFC 7296 2.4) */
 void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_t packets_out);
 

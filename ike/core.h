@@ -98,7 +98,8 @@ struct child_answer {
 	struct transform t[5];
 	size_t n;
 	uint8_t number; /* of the peer's proposal */
-	struct ts tsi, tsr;
+	struct ts tsi, tsr;             /* as the pair's addresses have it */
+	struct ip wire_tsi, wire_tsr;   /* as the peer wrote them: another address behind a NAT */
 };
 
 /* What only a handshake needs; freed when the SA is up. */
@@ -158,6 +159,8 @@ struct ike_sa {
 	struct cert_info *peer_cert;
 	struct status_attempt *attempt; /* moves to the pair when it is over */
 	bool want_delete, want_rekey, want_child, want_probe;
+	struct mono keepalive_at; /* MONO_NEVER: we are behind no NAT */
+	struct ip behind;         /* the peer's own address behind its NAT; none without */
 	struct mono heard_at; /* last sign of life: an authentic message, or ESP seen at a look */
 	struct mono dies_at;  /* a probe that must be answered by then; MONO_NEVER: none */
 	bool retiring; /* a new IKE SA is being negotiated to replace it (re-authentication) */
@@ -215,6 +218,8 @@ void act_send(struct engine *e, const struct endpoint *local, const struct endpo
 	      struct bytes datagram);
 void act_sa_add(struct engine *e, const struct sa_spec *sa);
 void act_sa_delete(struct engine *e, const struct sa_ref *ref, bool inbound);
+void act_sa_update(struct engine *e, const struct sa_spec *sa);
+void act_keepalive(struct engine *e, const struct endpoint *local, const struct endpoint *remote);
 void act_sa_usage(struct engine *e, const struct sa_ref *in, const struct sa_ref *out);
 void act_nudge(struct engine *e, const struct pair *p);
 /* Takes the job; handler is called when it comes home and sa still lives. 0 or -ENOMEM. */

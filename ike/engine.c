@@ -140,6 +140,25 @@ void act_sa_delete(struct engine *e, const struct sa_ref *ref, bool inbound)
 	}
 }
 
+void act_sa_update(struct engine *e, const struct sa_spec *sa)
+{
+	act_group(e);
+	struct action *a = action_add(e, ACTION_SA_UPDATE);
+
+	if (a != NULL)
+		a->sa_update = *sa;
+}
+
+void act_keepalive(struct engine *e, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct action *a = action_add(e, ACTION_KEEPALIVE);
+
+	if (a != NULL) {
+		a->keepalive.local = *local;
+		a->keepalive.remote = *remote;
+	}
+}
+
 void act_sa_usage(struct engine *e, const struct sa_ref *in, const struct sa_ref *out)
 {
 	act_group(e);
@@ -330,6 +349,15 @@ static void expire_event(struct engine *e, const struct event *event)
 			      ip_equal(&event->expire.ref.dst, &c->sa->local.ip));
 }
 
+static void mapping(struct engine *e, const struct event *event)
+{
+	struct child *c = child_by_ref(e, &event->mapping.ref);
+
+	/* Another address would be another pair: liveness then finds this one dead. */
+	if (c != NULL && ip_equal(&c->sa->remote.ip, &event->mapping.remote.ip))
+		sa_follow_port(e, c->sa, event->mapping.remote.port);
+}
+
 static void usage(struct engine *e, const struct event *event)
 {
 	struct child *c = child_by_ref(e, &event->usage.in);
@@ -473,6 +501,7 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 		expire_event(e, event);
 		break;
 	case EVENT_MAPPING:
+		mapping(e, event);
 		break;
 	case EVENT_USAGE:
 		usage(e, event);

@@ -85,6 +85,32 @@ static bool child_payloads_decode(const struct payloads *ps, struct child_payloa
 	       ts_decode(tsi->body, &out->tsi) && ts_decode(tsr->body, &out->tsr);
 }
 
+/*
+ * RFC 7296 2.23.1: behind a NAT a host knows its own address only, and the other side knows the
+ * NAT's. Single hosts in the list are taken for the address that the datagrams have; what the peer
+ * wrote is kept for the answer.
+ */
+static void substitute(struct ts_list *list, const struct ip *seen, struct ip *wire)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		struct ts *t = &list->t[i];
+		if (t->family != seen->family || !ip_equal(&t->start, &t->end))
+			continue;
+		*wire = t->start;
+		t->start = t->end = *seen;
+	}
+}
+
+/* Two hosts behind one address would be one pair to the kernel: only one of them can be served. */
+static bool address_is_shared(const struct ike_sa *sa, const struct ip *behind)
+{
+	for (const struct ike_sa *other = sa->pair->sas; other; other = other->next)
+		if (other != sa && other->state == SA_UP && other->behind.family != 0 &&
+		    !ip_equal(&other->behind, behind))
+			return true;
+	return false;
+}
+
 uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads *ps, bool with_ke,
 		     struct child_answer *out, const char **why)
 {
@@ -109,6 +135,16 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 	if (!proposal_choose(specs, n, PROTO_ESP, with_ke, &p.sa, &chosen) ||
 	    !get_spi(chosen.spi, &spi) || !esp_suite_of(&chosen, &suite))
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
+	out->wire_tsi = sa->remote.ip;
+	out->wire_tsr = sa->local.ip;
+	if (sa->nat_remote)
+		substitute(&p.tsi, &sa->remote.ip, &out->wire_tsi);
+	if (sa->nat_local)
+		substitute(&p.tsr, &sa->local.ip, &out->wire_tsr);
+	*why = "another host behind the same NAT address has an SA with us: two cannot be told "
+	       "apart";
+	if (sa->nat_remote && address_is_shared(sa, &out->wire_tsi))
+		return NOTIFY_TS_UNACCEPTABLE;
 	*why = "peer asks for traffic of other addresses than its own and ours";
 	if (!ts_narrow(&p.tsi, &p.tsr, &sa->remote.ip, &sa->local.ip, &out->tsi, &out->tsr))
 		return NOTIFY_TS_UNACCEPTABLE;
@@ -119,6 +155,8 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 	out->child = child_new(e, sa, false);
 	if (out->child == NULL)
 		return NOTIFY_NO_ADDITIONAL_SAS;
+	if (sa->nat_remote)
+		sa->behind = out->wire_tsi;
 	out->child->suite = suite;
 	out->child->spi_out = spi;
 	child_set_selectors(out->child, &out->tsr, &out->tsi);
@@ -135,8 +173,11 @@ void child_answer_encode(const struct child_answer *a, struct builder *b)
 	put_spi(spi, a->child->spi_in);
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_USE_TRANSPORT_MODE, BYTES_NONE);
 	sa_encode_chosen(b, a->number, PROTO_ESP, BYTES(spi, sizeof(spi)), a->t, a->n);
-	ts_encode(b, PAYLOAD_TSI, &a->tsi, 1);
-	ts_encode(b, PAYLOAD_TSR, &a->tsr, 1);
+	struct ts tsi = a->tsi, tsr = a->tsr;
+	tsi.start = tsi.end = a->wire_tsi;
+	tsr.start = tsr.end = a->wire_tsr;
+	ts_encode(b, PAYLOAD_TSI, &tsi, 1);
+	ts_encode(b, PAYLOAD_TSR, &tsr, 1);
 }
 
 uint16_t child_accept(const struct engine *e, struct child *c, const struct payloads *ps,

@@ -230,6 +230,8 @@ static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
 		if (sa->state == SA_LINGERS)
 			break;
 		came_from(sa, a);
+		if (sa->state == SA_UP)
+			sa_follow_port(e, sa, a->remote->port);
 		return true;
 	case WINDOW_REPEAT:
 		came_from(sa, a);

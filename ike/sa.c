@@ -13,6 +13,9 @@
 #include <string.h>
 
 #define SECOND INT64_C(1000000)
+#define KEEPALIVE_S 20
+
+static void plan_keepalive(struct engine *e, struct ike_sa *sa);
 
 /* ---- birth and death -------------------------------------------------------------------- */
 
@@ -78,7 +81,7 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	sa->attempt = attempt;
 	sa->created_at = e->now;
 	sa->established_at = sa->rekey_at = sa->retransmit_at = sa->expires_at = MONO_NEVER;
-	sa->dies_at = MONO_NEVER;
+	sa->dies_at = sa->keepalive_at = MONO_NEVER;
 	sa->heard_at = e->now;
 	sa->deadline.owner = DEADLINE_SA;
 	HASH_ADD(hh, e->sas, spi_local, sizeof(sa->spi_local), sa);
@@ -120,6 +123,7 @@ void sa_skip_handshake(struct engine *e, struct ike_sa *sa)
 	sa->hs = NULL;
 	free(sa->attempt);
 	sa->attempt = NULL;
+	plan_keepalive(e, sa);
 	sa_set_state(e, sa, SA_UP);
 }
 
@@ -198,7 +202,8 @@ void sa_arm(struct engine *e, struct ike_sa *sa)
 	struct mono at = mono_first(sa->retransmit_at, sa->expires_at);
 
 	if (sa->state == SA_UP)
-		at = mono_first(at, mono_first(sa->rekey_at, sa->dies_at));
+		at = mono_first(
+			at, mono_first(sa->rekey_at, mono_first(sa->dies_at, sa->keepalive_at)));
 	deadline_arm(&e->deadlines, &sa->deadline, at);
 }
 
@@ -300,6 +305,7 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 	struct status_attempt *a = sa->attempt;
 
 	sa->established_at = e->now;
+	plan_keepalive(e, sa);
 	sa_set_state(e, sa, SA_UP);
 	pair_clear_back_off(e, sa->pair);
 	if (a != NULL) {
@@ -555,6 +561,25 @@ static void retransmit(struct engine *e, struct ike_sa *sa)
 	send_request(e, sa);
 }
 
+/* RFC 3948 4: whoever is behind a NAT keeps its mapping alive. */
+static void plan_keepalive(struct engine *e, struct ike_sa *sa)
+{
+	sa->keepalive_at = MONO_NEVER;
+	if (sa->nat_local)
+		sa->keepalive_at = mono_after(e->now, KEEPALIVE_S * SECOND);
+}
+
+void sa_follow_port(struct engine *e, struct ike_sa *sa, uint16_t port)
+{
+	if (!sa->nat_remote || sa->remote.port == port)
+		return;
+	report(e, REPORT_INFO, sa->pair, sa, 0, "peer's NAT mapping changed: port %u, now %u",
+	       sa->remote.port, port);
+	sa->remote.port = port;
+	for (struct child *c = sa->children; c; c = c->next)
+		child_follow_port(e, c);
+}
+
 static void expire(struct engine *e, struct ike_sa *sa)
 {
 	if (sa_is_half_open(sa) && sa->state != SA_LINGERS)
@@ -570,6 +595,9 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 		expire(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->dies_at)) {
 		sa_peer_dead(e, sa, "we send, and nothing comes back");
+	} else if (sa->state == SA_UP && mono_reached(e->now, sa->keepalive_at)) {
+		act_keepalive(e, &sa->local, &sa->remote);
+		plan_keepalive(e, sa);
 	} else if (mono_reached(e->now, sa->retransmit_at)) {
 		retransmit(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->rekey_at)) {

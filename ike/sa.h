@@ -77,6 +77,8 @@ void sa_repeat_reply(struct engine *e, struct ike_sa *sa);
 void sa_request_done(struct engine *e, struct ike_sa *sa);
 /* When it shall be rekeyed: up to a tenth earlier, by chance, so that a fleet is not in step. */
 void sa_plan_rekey(struct engine *e, struct ike_sa *sa);
+/* An authentic packet came from another port of the peer's NAT (RFC 7296 2.23): follow it. */
+void sa_follow_port(struct engine *e, struct ike_sa *sa, uint16_t port);
 /* We send and nothing comes back: the peer must answer before dpd_timeout is over. */
 void sa_probe(struct engine *e, struct ike_sa *sa);
 /* An authentic message came from the peer. */

@@ -225,6 +225,15 @@ struct nlmsghdr *encode_sa_add(void *buf, const struct sa_spec *sa, bool knows_d
 	return nlh;
 }
 
+struct nlmsghdr *encode_sa_update(void *buf, const struct sa_spec *sa, bool knows_dir)
+{
+	struct nlmsghdr *nlh = encode_sa_add(buf, sa, knows_dir);
+
+	if (nlh != NULL)
+		nlh->nlmsg_type = XFRM_MSG_UPDSA;
+	return nlh;
+}
+
 static struct nlmsghdr *name_sa(void *buf, uint16_t type, const struct sa_ref *ref)
 {
 	struct nlmsghdr *nlh = start(buf, type);

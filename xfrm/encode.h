@@ -28,6 +28,8 @@ enum {
  * wants no replay window on an outbound one; if not, an outbound one with ESN must have one.
  */
 struct nlmsghdr *encode_sa_add(void *buf, const struct sa_spec *sa, bool knows_dir);
+/* The same as an update in place: of it the kernel takes encapsulation, selector and limits. */
+struct nlmsghdr *encode_sa_update(void *buf, const struct sa_spec *sa, bool knows_dir);
 struct nlmsghdr *encode_sa_delete(void *buf, const struct sa_ref *ref);
 struct nlmsghdr *encode_sa_get(void *buf, const struct sa_ref *ref);
 struct nlmsghdr *encode_sa_dump(void *buf); /* ESP only */

@@ -188,6 +188,14 @@ int kernel_sa_add(struct kernel *k, const struct sa_spec *sa)
 	return r;
 }
 
+int kernel_sa_update(struct kernel *k, const struct sa_spec *sa)
+{
+	union request buf;
+	struct nlmsghdr *nlh = encode_sa_update(&buf, sa, k->knows_dir);
+
+	return nlh ? ask(k, nlh, NULL, NULL) : -EINVAL;
+}
+
 int kernel_sa_delete(struct kernel *k, const struct sa_ref *ref)
 {
 	union request buf;

@@ -22,6 +22,8 @@ const char *kernel_error(const struct kernel *k);
  * for another address. After -EEXIST there is an SA of somebody else with that name: do not delete.
  */
 int kernel_sa_add(struct kernel *k, const struct sa_spec *sa);
+/* The ports of an encapsulated SA that is there. Its keys, counters and replay state stay. */
+int kernel_sa_update(struct kernel *k, const struct sa_spec *sa);
 int kernel_sa_delete(struct kernel *k, const struct sa_ref *ref); /* -ESRCH: was not there */
 
 struct sa_counters {

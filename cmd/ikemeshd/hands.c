@@ -17,6 +17,20 @@ static int hand_sa_add(void *arg, const struct sa_spec *sa)
 	return kernel_sa_add(d->kernel, sa);
 }
 
+static int hand_sa_update(void *arg, const struct sa_spec *sa)
+{
+	struct daemon *d = arg;
+
+	return kernel_sa_update(d->kernel, sa);
+}
+
+static void hand_keepalive(void *arg, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct daemon *d = arg;
+
+	udp_keepalive(d->udp, local, remote);
+}
+
 static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 {
 	struct daemon *d = arg;
@@ -78,6 +92,8 @@ struct hands daemon_hands(struct daemon *d)
 	return (struct hands){
 		.send = hand_send,
 		.sa_add = hand_sa_add,
+		.sa_update = hand_sa_update,
+		.keepalive = hand_keepalive,
 		.sa_delete = hand_sa_delete,
 		.sa_packets = hand_sa_packets,
 		.nudge = hand_nudge,

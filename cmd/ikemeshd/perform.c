@@ -127,6 +127,12 @@ static int perform_action(struct performer *p, struct action *a)
 		return perform_send(p, a);
 	case ACTION_SA_ADD:
 		return perform_sa_add(p, a);
+	case ACTION_SA_UPDATE: /* one that is gone meanwhile needs none */
+		h->sa_update(h->arg, &a->sa_update);
+		return 0;
+	case ACTION_KEEPALIVE:
+		h->keepalive(h->arg, &a->keepalive.local, &a->keepalive.remote);
+		return 0;
 	case ACTION_SA_DELETE:
 		return perform_sa_delete(p, a);
 	case ACTION_SA_USAGE:

@@ -18,6 +18,8 @@ struct hands {
 	int (*send)(void *arg, const struct endpoint *local, const struct endpoint *remote,
 		    struct bytes datagram);
 	int (*sa_add)(void *arg, const struct sa_spec *sa);
+	int (*sa_update)(void *arg, const struct sa_spec *sa);
+	void (*keepalive)(void *arg, const struct endpoint *local, const struct endpoint *remote);
 	int (*sa_delete)(void *arg, const struct sa_ref *ref, bool inbound);
 	/* Packets that went through an SA; -ESRCH: it is not there. */
 	int (*sa_packets)(void *arg, const struct sa_ref *ref, uint64_t *packets);

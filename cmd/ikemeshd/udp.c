@@ -412,20 +412,14 @@ static int send_through(const struct port *p, const struct msghdr *m)
 	}
 }
 
-int udp_send(struct udp *u, const struct endpoint *local, const struct endpoint *remote,
-	     struct bytes datagram)
+static int send_parts(struct udp *u, const struct port *p, const struct endpoint *local,
+		      const struct endpoint *remote, struct iovec *parts, size_t n_parts)
 {
-	static uint8_t marker[MARKER_LEN];
-	const struct port *p = port_for(u, local);
 	union address to;
 	union control control = { 0 };
-	struct iovec parts[2] = {
-		{ .iov_base = marker, .iov_len = MARKER_LEN },
-		{ .iov_base = (void *)datagram.p, .iov_len = datagram.n },
-	};
 	struct msghdr m = { .msg_name = &to,
 			    .msg_iov = parts,
-			    .msg_iovlen = 2,
+			    .msg_iovlen = n_parts,
 			    .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
 	int err;
@@ -434,12 +428,31 @@ int udp_send(struct udp *u, const struct endpoint *local, const struct endpoint 
 		return -EAFNOSUPPORT;
 	m.msg_namelen = address_from_endpoint(remote, &to);
 	put_source(&m, &local->ip);
-	if (!p->natt) {
-		m.msg_iov = parts + 1;
-		m.msg_iovlen = 1;
-	}
 	err = send_through(p, &m);
 	u->counters.sent += err == 0;
 	u->counters.send_errors += err != 0;
 	return err;
+}
+
+int udp_send(struct udp *u, const struct endpoint *local, const struct endpoint *remote,
+	     struct bytes datagram)
+{
+	static uint8_t marker[MARKER_LEN];
+	const struct port *p = port_for(u, local);
+	struct iovec parts[2] = {
+		{ .iov_base = marker, .iov_len = MARKER_LEN },
+		{ .iov_base = (void *)datagram.p, .iov_len = datagram.n },
+	};
+
+	if (p != NULL && !p->natt)
+		return send_parts(u, p, local, remote, parts + 1, 1);
+	return send_parts(u, p, local, remote, parts, 2);
+}
+
+int udp_keepalive(struct udp *u, const struct endpoint *local, const struct endpoint *remote)
+{
+	static uint8_t octet = 0xff;
+	struct iovec part = { .iov_base = &octet, .iov_len = 1 };
+
+	return send_parts(u, port_for(u, local), local, remote, &part, 1);
 }

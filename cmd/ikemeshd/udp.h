@@ -62,6 +62,9 @@ void udp_turn(struct udp *u, const struct udp_handler *handler);
 int udp_send(struct udp *u, const struct endpoint *local, const struct endpoint *remote,
 	     struct bytes datagram);
 
+/* A NAT keepalive (RFC 3948 2.3): the one octet that has no marker. */
+int udp_keepalive(struct udp *u, const struct endpoint *local, const struct endpoint *remote);
+
 const struct udp_counters *udp_counters(const struct udp *u);
 
 #endif

@@ -43,6 +43,7 @@ static struct ike_sa *successor(struct engine *e, struct ike_sa *old, struct tas
 	sa->nat_local = old->nat_local;
 	sa->nat_remote = old->nat_remote;
 	sa->encap = old->encap;
+	sa->behind = old->behind;
 	sa->rtt_us = old->rtt_us;
 	sa->peer_fragments = old->peer_fragments;
 	sa->peer_ikemesh = old->peer_ikemesh;

@@ -102,6 +102,23 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return err;
 }
 
+/* Encapsulation is no matter to the fake kernel. */
+static int hand_sa_update(void *arg, const struct sa_spec *sa)
+{
+	(void)arg;
+	(void)sa;
+	return 0;
+}
+
+static void hand_keepalive(void *arg, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct duet *h = arg;
+
+	(void)local;
+	(void)remote;
+	note(h, "keepalive");
+}
+
 static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
 {
 	struct duet *d = arg;
@@ -278,6 +295,8 @@ static void engine_start(struct duet *d)
 		.send = hand_send,
 		.sa_add = hand_sa_add,
 		.sa_delete = hand_sa_delete,
+		.sa_update = hand_sa_update,
+		.keepalive = hand_keepalive,
 		.sa_packets = hand_sa_packets,
 		.nudge = hand_nudge,
 		.job = hand_job,

@@ -339,6 +339,23 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 }
 
 /* Asked for twice an action: the inbound SA's first. */
+/* Encapsulation is no matter to the fake kernel. */
+static int hand_sa_update(void *arg, const struct sa_spec *sa)
+{
+	(void)arg;
+	(void)sa;
+	return 0;
+}
+
+static void hand_keepalive(void *arg, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct sim_host *h = arg;
+
+	(void)local;
+	(void)remote;
+	(void)h;
+}
+
 static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
 {
 	struct sim_host *h = arg;
@@ -443,6 +460,8 @@ static void host_init(struct sim *s, unsigned index)
 		.send = hand_send,
 		.sa_add = hand_sa_add,
 		.sa_delete = hand_sa_delete,
+		.sa_update = hand_sa_update,
+		.keepalive = hand_keepalive,
 		.sa_packets = hand_sa_packets,
 		.nudge = hand_nudge,
 		.job = hand_job,
