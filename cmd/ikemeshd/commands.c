@@ -37,19 +37,10 @@ static json_t *answer_version(struct daemon *d, const json_t *request)
 
 static json_t *answer_reload(struct daemon *d, const json_t *request)
 {
-	size_t errors = 0;
-	int err = daemon_load(d, &errors);
+	char text[DAEMON_TEXT_LEN];
 
 	(void)request;
-	if (err == 0)
-		return answer_ok("the configuration was loaded anew");
-	if (errors > 0)
-		return control_error("%s has %zu error%s, and the old configuration stays: see "
-				     "`ikectl check %s`",
-				     d->options.config_path, errors, errors == 1 ? "" : "s",
-				     d->options.config_path);
-	return control_error("%s: %s; the old configuration stays", d->options.config_path,
-			     strerror(-err));
+	return daemon_reload(d, text) == 0 ? answer_ok(text) : control_error("%s", text);
 }
 
 static json_t *answer_disable(struct daemon *d, const json_t *request)
@@ -82,37 +73,95 @@ static json_t *not_ours(const struct daemon *d, const char *text, const struct i
 	return NULL;
 }
 
-static json_t *answer_peer(struct daemon *d, const json_t *request, enum command_kind command,
-			   const char *done)
-{
-	const char *text = json_string_value(json_object_get(request, "peer"));
-	struct event e = { .kind = EVENT_COMMAND, .command = { .command = command } };
-	json_t *no = NULL;
+struct census {
+	struct ip remote;
+	size_t n_ike;
+};
 
-	if (text == NULL || !ip_parse(text, &e.command.remote))
+static void count_pair(void *arg, const struct status_pair *p)
+{
+	struct census *c = arg;
+
+	if (ip_equal(&p->remote, &c->remote))
+		c->n_ike += p->n_ike;
+}
+
+static void pass_ike(void *arg, const struct status_ike *s)
+{
+	(void)arg;
+	(void)s;
+}
+
+static void pass_child(void *arg, const struct status_child *c)
+{
+	(void)arg;
+	(void)c;
+}
+
+static bool has_sas(const struct daemon *d, const struct ip *remote)
+{
+	struct census c = { .remote = *remote };
+	const struct status_visitor v = {
+		.pair = count_pair, .ike = pass_ike, .child = pass_child, .arg = &c
+	};
+
+	engine_status(d->engine, &v);
+	return c.n_ike > 0;
+}
+
+/* NULL: remote is filled in. */
+static json_t *read_peer(const json_t *request, struct ip *remote, const char **text)
+{
+	*text = json_string_value(json_object_get(request, "peer"));
+	if (*text == NULL || !ip_parse(*text, remote))
 		return control_error("\"peer\" must be the peer's IPv4 or IPv6 address");
-	if (command == COMMAND_UP)
-		no = not_ours(d, text, &e.command.remote);
+	return NULL;
+}
+
+static json_t *answer_up(struct daemon *d, const json_t *request)
+{
+	struct event e = { .kind = EVENT_COMMAND, .command = { .command = COMMAND_UP } };
+	struct ip *remote = &e.command.remote;
+	const char *text;
+	json_t *no = read_peer(request, remote, &text);
+	int err;
+
+	if (no == NULL)
+		no = not_ours(d, text, remote);
+	if (no != NULL)
+		return no;
+	if (has_sas(d, remote))
+		return answer_ok("there is an IKE SA already, or one on its way: see statusall");
+	err = udp_local_for(d->udp, remote, &e.command.local);
+	if (err != 0)
+		return control_error("no route to %s: %s", text, strerror(-err));
+	daemon_feed(d, &e);
+	return answer_ok("negotiating: see statusall for how it ends");
+}
+
+static json_t *answer_sas(struct daemon *d, const json_t *request, enum command_kind command,
+			  const char *done)
+{
+	struct event e = { .kind = EVENT_COMMAND, .command = { .command = command } };
+	const char *text;
+	json_t *no = read_peer(request, &e.command.remote, &text);
+
+	if (no == NULL && !has_sas(d, &e.command.remote))
+		no = control_error("there is no SA with %s", text);
 	if (no != NULL)
 		return no;
 	daemon_feed(d, &e);
 	return answer_ok(done);
 }
 
-static json_t *answer_up(struct daemon *d, const json_t *request)
-{
-	return answer_peer(d, request, COMMAND_UP, "negotiating: see statusall for how it ends");
-}
-
 static json_t *answer_down(struct daemon *d, const json_t *request)
 {
-	return answer_peer(d, request, COMMAND_DOWN,
-			   "SAs deleted; the next packet brings new ones");
+	return answer_sas(d, request, COMMAND_DOWN, "SAs deleted; the next packet brings new ones");
 }
 
 static json_t *answer_rekey(struct daemon *d, const json_t *request)
 {
-	return answer_peer(d, request, COMMAND_REKEY, "rekeying: see statusall for how it ends");
+	return answer_sas(d, request, COMMAND_REKEY, "rekeying: see statusall for how it ends");
 }
 
 static const struct {

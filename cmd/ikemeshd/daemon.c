@@ -31,7 +31,8 @@ static int refuse(struct daemon *d, int err, const char *what)
 void daemon_feed(struct daemon *d, const struct event *event)
 {
 	if (perform_event(&d->performer, event) != 0)
-		log_text(d->log, REPORT_ERROR, "out of memory: an event was not handled in full");
+		log_recurrent(d->log, REPORT_ERROR,
+			      "out of memory: an event was not handled in full");
 }
 
 /* ---- what happens ------------------------------------------------------------------------ */
@@ -136,8 +137,8 @@ static void hear_acquires(struct daemon *d)
 	int err = kernel_sa_dump(d->kernel, acquire_for_larval, d);
 
 	if (err != 0)
-		log_text(d->log, REPORT_WARNING, "cannot list the kernel's SAs: %s",
-			 strerror(-err));
+		log_recurrent(d->log, REPORT_WARNING, "cannot list the kernel's SAs: %s",
+			      strerror(-err));
 }
 
 static void on_kernel_event(const struct kernel_event *k, void *arg)
@@ -169,8 +170,8 @@ static void on_kernel(void *arg)
 	int err = kernel_read_events(d->kernel, on_kernel_event, d);
 
 	if (err != 0)
-		log_text(d->log, REPORT_WARNING, "cannot read the kernel's events: %s",
-			 strerror(-err));
+		log_recurrent(d->log, REPORT_WARNING, "cannot read the kernel's events: %s",
+			      strerror(-err));
 }
 
 static void on_addresses(void *arg)
@@ -180,41 +181,24 @@ static void on_addresses(void *arg)
 	int err = addresses_read(d->addresses, &changed);
 
 	if (err != 0)
-		log_text(d->log, REPORT_WARNING, "cannot read the local addresses: %s",
-			 strerror(-err));
+		log_recurrent(d->log, REPORT_WARNING, "cannot read the local addresses: %s",
+			      strerror(-err));
 	if (changed)
 		policies_sync(&d->policies, &d->config->spec);
-}
-
-static void reload(struct daemon *d)
-{
-	size_t errors = 0;
-	int err;
-
-	sd_notify(0, "RELOADING=1");
-	err = daemon_load(d, &errors);
-	if (err == 0)
-		log_text(d->log, REPORT_NOTICE, "%s: loaded anew", d->options.config_path);
-	else if (errors > 0)
-		log_text(d->log, REPORT_ERROR, "%s: %zu error%s; the old configuration stays",
-			 d->options.config_path, errors, errors == 1 ? "" : "s");
-	else
-		log_text(d->log, REPORT_ERROR, "%s: %s; the old configuration stays",
-			 d->options.config_path, strerror(-err));
-	sd_notify(0, "READY=1");
 }
 
 static void on_signal(void *arg)
 {
 	struct daemon *d = arg;
 	struct signalfd_siginfo info;
+	char text[DAEMON_TEXT_LEN];
 
 	if (read(d->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo != SIGHUP)
 		d->leave_asked = true;
 	else if (d->phase == DAEMON_RUNNING)
-		reload(d);
+		daemon_reload(d, text);
 }
 
 static void on_control(void *arg)

@@ -75,6 +75,10 @@ void daemon_feed(struct daemon *d, const struct event *event);
  */
 int daemon_load(struct daemon *d, size_t *errors);
 
+/* The same while it runs; text says how it went, and the log too. */
+#define DAEMON_TEXT_LEN 4400
+int daemon_reload(struct daemon *d, char text[static DAEMON_TEXT_LEN]);
+
 /* commands.c: answers a request of the control socket; arg is the daemon. */
 json_t *daemon_answer(void *arg, const json_t *request);
 

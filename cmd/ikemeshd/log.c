@@ -242,7 +242,20 @@ void log_report(struct log *l, const struct report *report)
 void log_text(struct log *l, enum report_level level, const char *format, ...)
 {
 	char text[LINE_LEN];
-	struct report r = { .level = level, .text = text };
+	const struct report r = { .level = level, .text = text };
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (level <= l->level)
+		write_report(l, &r);
+}
+
+void log_recurrent(struct log *l, enum report_level level, const char *format, ...)
+{
+	char text[LINE_LEN];
+	const struct report r = { .level = level, .text = text };
 	va_list args;
 
 	va_start(args, format);

@@ -2,7 +2,8 @@
 /*
  * Where people read what happened: one line a report, with the peer first. The journal gets the
  * same as fields (PEER=, LOCAL=, IKE_SPI=, EXCHANGE=). Control characters and what is not ASCII
- * are escaped, so that no text from elsewhere can forge a line; what repeats itself is folded.
+ * are escaped, so that no text from elsewhere can forge a line. What others can make us say again
+ * and again is folded.
  */
 #ifndef IKEMESH_CMD_LOG_H
 #define IKEMESH_CMD_LOG_H
@@ -19,7 +20,9 @@ void log_close(struct log *l); /* tells what was held back; NULL is fine */
 /* Another target, or the same file opened anew. On failure the old one stays. */
 int log_retarget(struct log *l, enum log_target target, const char *path);
 
-void log_report(struct log *l, const struct report *report);
+void log_report(struct log *l, const struct report *report); /* folded */
+void log_recurrent(struct log *l, enum report_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4))); /* folded */
 void log_text(struct log *l, enum report_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

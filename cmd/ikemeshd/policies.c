@@ -106,9 +106,9 @@ int policies_sync(struct policies *p, const struct spec *spec)
 	p->retry_at = MONO_NEVER;
 	if (err != 0) {
 		p->retry_at = clock_after(clock_now(), RETRY_S * CLOCK_SECOND);
-		log_text(p->log, REPORT_ERROR,
-			 "kernel policies are not complete: %s; trying again every %d s",
-			 strerror(-err), RETRY_S);
+		log_recurrent(p->log, REPORT_ERROR,
+			      "kernel policies are not complete: %s; trying again every %d s",
+			      strerror(-err), RETRY_S);
 	}
 	if (changed > 0)
 		log_text(p->log, REPORT_NOTICE, "kernel policies: %zu changed, %zu in all", changed,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 static enum report_level level_of(const struct problem *p)
 {
@@ -112,5 +113,28 @@ int daemon_load(struct daemon *d, size_t *errors)
 		config_free(c);
 		free(c);
 	}
+	return err;
+}
+
+int daemon_reload(struct daemon *d, char text[static DAEMON_TEXT_LEN])
+{
+	const char *path = d->options.config_path;
+	size_t errors;
+	int err;
+
+	sd_notify(0, "RELOADING=1");
+	err = daemon_load(d, &errors);
+	sd_notify(0, "READY=1");
+	if (err == 0)
+		snprintf(text, DAEMON_TEXT_LEN, "%s was loaded anew", path);
+	else if (errors > 0)
+		snprintf(text, DAEMON_TEXT_LEN,
+			 "%s has %zu error%s, and the old configuration stays: `ikectl check` "
+			 "names them",
+			 path, errors, errors == 1 ? "" : "s");
+	else
+		snprintf(text, DAEMON_TEXT_LEN, "%s: %s; the old configuration stays", path,
+			 strerror(-err));
+	log_text(d->log, err == 0 ? REPORT_NOTICE : REPORT_ERROR, "%s", text);
 	return err;
 }

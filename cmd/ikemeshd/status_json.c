@@ -232,10 +232,12 @@ static void visit_pair(void *arg, const struct status_pair *p)
 	w->ikes = json_array();
 	for (size_t i = 0; i < p->n_attempts; i++)
 		json_array_append_new(attempts, attempt_json(w, &p->attempts[i]));
-	w->pair = json_pack("{s:o, s:o, s:o, s:o, s:i, s:o, s:o}", "local", ip_json(&p->local),
-			    "remote", ip_json(&p->remote), "connection",
-			    connection_of(w, &p->remote), "retry_in_s", until_json(w, p->retry_at),
-			    "failures", (int)p->failures, "attempts", attempts, "ike_sas", w->ikes);
+	/* The state is known when the pair's SAs have been seen: end_pair(). */
+	w->pair =
+		json_pack("{s:o, s:o, s:o, s:n, s:o, s:i, s:o, s:o}", "local", ip_json(&p->local),
+			  "remote", ip_json(&p->remote), "connection", connection_of(w, &p->remote),
+			  "state", "retry_in_s", until_json(w, p->retry_at), "failures",
+			  (int)p->failures, "attempts", attempts, "ike_sas", w->ikes);
 	json_array_append_new(w->pairs, w->pair);
 }
 

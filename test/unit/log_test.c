@@ -195,7 +195,7 @@ static void test_a_file_is_written_and_opened_anew(void **state)
 	log_text(l, REPORT_NOTICE, "first %d\nline", 1);
 	log_text(l, REPORT_INFO, "not said at this level");
 	for (int i = 0; i < 5; i++)
-		log_text(l, REPORT_WARNING, "again");
+		log_recurrent(l, REPORT_WARNING, "again");
 	assert_int_equal(count_lines(read_all(path)), 2);
 	assert_non_null(strstr(read_all(path), "ikemeshd notice: first 1\\x0aline\n"));
 	assert_int_equal(stat(path, &st), 0);
