@@ -636,6 +636,18 @@ void sim_reload(struct sim *s, unsigned host, const struct fleet_options *fleet)
 	spec_free(&old);
 }
 
+void sim_command(struct sim *s, unsigned host, unsigned peer, enum command_kind kind)
+{
+	struct sim_host *h = &s->hosts[host];
+	const struct event e = {
+		.kind = EVENT_COMMAND,
+		.command = { .command = kind, .local = h->ip, .remote = s->hosts[peer].ip },
+	};
+
+	if (h->running)
+		feed(h, &e);
+}
+
 /* --- traffic --- */
 
 static struct app_packet app_packet(struct sim *s, unsigned from, unsigned to)

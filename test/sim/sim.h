@@ -121,6 +121,7 @@ void sim_shutdown(struct sim *s, unsigned host);
 void sim_crash(struct sim *s, unsigned host); /* the machine: kernel state is gone too */
 /* Another configuration by EVENT_SPEC. */
 void sim_reload(struct sim *s, unsigned host, const struct fleet_options *fleet);
+void sim_command(struct sim *s, unsigned host, unsigned peer, enum command_kind kind);
 
 /* --- traffic */
 /* One packet now; its number. */

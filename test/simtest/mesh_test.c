@@ -389,6 +389,44 @@ static void test_rekeying_on_bad_links(void **state)
 		rekey_run(seed, &bad, true);
 }
 
+/* Both rekey the same CHILD_SA at once, on good links and bad: RFC 7296 2.8.1. */
+static void rekey_both(struct sim *s, void *arg)
+{
+	(void)arg;
+	sim_command(s, 0, 1, COMMAND_REKEY);
+	sim_command(s, 1, 0, COMMAND_REKEY);
+}
+
+static void crossed_rekey_run(uint64_t seed, double loss)
+{
+	struct sim_options o = usual(seed, 2);
+	struct sim *s;
+	struct sim_tally tally;
+
+	o.wire = (struct wire_manners){ .delay_us = 2000, .jitter_us = 500, .loss = loss };
+	s = sim_new(&o);
+	sim_start_all(s);
+	sim_stream(s, 0, 1, 0, 10 * SIM_MS, 20000);
+	sim_stream(s, 1, 0, 5 * SIM_MS, 10 * SIM_MS, 20000);
+	for (int64_t i = 1; i <= 4; i++)
+		sim_at(s, i * 30 * SIM_SECOND, rekey_both, NULL);
+	sim_run_for(s, 190 * SIM_SECOND);
+	check_all(s);
+	tally = sim_tally(s, -1, -1);
+	if (loss == 0 && tally.lost > 0)
+		sim_breach(s, "%zu packets lost over rekeys", tally.lost);
+	if (s->hosts[0].kernel.adds < 10)
+		sim_breach(s, "nothing was rekeyed");
+	sim_free(s);
+}
+
+static void test_crossed_rekey(void **state)
+{
+	(void)state;
+	for (uint64_t seed = first_seed(); seed < first_seed() + seeds(10); seed++)
+		crossed_rekey_run(seed, seed % 2 == 0 ? 0 : 0.1);
+}
+
 /* --- one leaves in order, and the others know --- */
 
 static void test_shutdown(void **state)
@@ -495,6 +533,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_rough_network),
 		cmocka_unit_test(test_rekeying_loses_nothing),
 		cmocka_unit_test(test_rekeying_on_bad_links),
+		cmocka_unit_test(test_crossed_rekey),
 		cmocka_unit_test(test_shutdown),
 		cmocka_unit_test(test_refused_sas),
 	};
