@@ -392,6 +392,7 @@ static void test_credentials(void **state)
 	check_file(WITH("HOST", "BROKEN_KEY"), E, "BROKEN_KEY.pem", 1, "is not a private key", 1);
 	check_file(WITH("HOST", "GUIDE_KEY"), E, "GUIDE_KEY.pem", 1, "example of the guide", 1);
 	check_file(WITH("HOST", "OPEN_KEY"), W, "test.yml", 4, "(mode 0644): chmod 600 ", 0);
+	check_file(WITH("HOST", "GROUP_KEY"), W, "test.yml", 4, "(mode 0640): chmod 600 ", 0);
 	check_file(WITH("EXPIRED", "KEY"), W, "EXPIRED.pem", 1,
 		   "expired on 2029-12-31 00:00:00 UTC; peers will refuse it", 0);
 	check_file(WITH("FUTURE", "KEY"), W, "FUTURE.pem", 1,
@@ -414,6 +415,30 @@ static void test_line_ends(void **state)
 	assert_int_equal(pki_parse(&pki, WITH("CRLF", "KEY_CUT"), &c, &ps), 0);
 	assert_int_equal(ps.n, 0);
 	config_free(&c);
+}
+
+/* A key in the configuration makes a secret of that file. */
+static void test_inline_mode(void **state)
+{
+	static const mode_t modes[] = { 0600, 0644 };
+	char *text = pki_fill(&pki, NETS "instance_certificate: @HOST\nca_certificates: [@CA]\n"
+					 "instance_private_key: |\n  @@KEY\n");
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = i ? "MODE_OPEN" : "MODE_CLOSED";
+		struct problems ps = { 0 };
+		struct config c;
+
+		pki_add(&pki, name, BYTES((const uint8_t *)text, strlen(text)), modes[i]);
+		assert_int_equal(config_load(pki_find(&pki, name)->path, TESTPKI_NOW, &c, &ps), 0);
+		assert_int_equal(ps.n, i);
+		if (i)
+			assert_non_null(strstr(ps.p[0].message, "(mode 0644): chmod 600 "));
+		problems_free(&ps);
+		config_free(&c);
+	}
+	free(text);
 }
 
 static void test_paths(void **state)
@@ -756,6 +781,7 @@ static int make_pki(void **state)
 						   .not_after = TESTPKI_NOW - TESTPKI_DAY });
 	add_key("OTHER_KEY", TESTPKI_RSA_2048, 3, NULL, 0600);
 	add_key("OPEN_KEY", TESTPKI_RSA_2048, 1, NULL, 0644);
+	add_key("GROUP_KEY", TESTPKI_RSA_2048, 1, NULL, 0640);
 	add_key("CLOSED", TESTPKI_RSA_2048, 1, NULL, 0000);
 	add_key("ENCRYPTED", TESTPKI_RSA_2048, 1, "secret", 0600);
 	add_key("SHORT_KEY", TESTPKI_RSA_1024, 1, NULL, 0600);
@@ -776,14 +802,23 @@ static int drop_pki(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keys),	      cmocka_unit_test(test_values),
-		cmocka_unit_test(test_subnets),	      cmocka_unit_test(test_syntax),
-		cmocka_unit_test(test_whole_files),   cmocka_unit_test(test_pem_blocks),
-		cmocka_unit_test(test_credentials),   cmocka_unit_test(test_line_ends),
-		cmocka_unit_test(test_paths),	      cmocka_unit_test(test_cas),
-		cmocka_unit_test(test_template),      cmocka_unit_test(test_everything_at_once),
-		cmocka_unit_test(test_text),	      cmocka_unit_test(test_escaping),
-		cmocka_unit_test(test_hostile),	      cmocka_unit_test(test_long_lists),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_subnets),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_whole_files),
+		cmocka_unit_test(test_pem_blocks),
+		cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_line_ends),
+		cmocka_unit_test(test_inline_mode),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_cas),
+		cmocka_unit_test(test_template),
+		cmocka_unit_test(test_everything_at_once),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_escaping),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_long_lists),
 		cmocka_unit_test(test_nonsense_file),
 	};
 

@@ -24,7 +24,7 @@
 	"ca_certificates:\n"            \
 	"- @CA\n"
 
-#define PKI_FILES_MAX 32
+#define PKI_FILES_MAX 48
 
 struct pki_file {
 	const char *name;

@@ -259,6 +259,29 @@ static void test_bundle(void **state)
 	config_free(&c);
 }
 
+/* A renewed certificate beside the old one, both of one key: the one that lasts longer. */
+static void test_renewed(void **state)
+{
+	struct testpki_cert ca, renewed;
+	struct config c;
+
+	(void)state;
+	testpki_ca(&ca, "O=Example, CN=Test CA");
+	testpki_make(&renewed,
+		     &(struct testpki_spec){ .subject = "CN=renewed",
+					     .issuer = &ca,
+					     .slot = 1,
+					     .not_after = TESTPKI_NOW + 700 * TESTPKI_DAY });
+	pki_add(&pki, "RENEWED", blob_view(&renewed.pem), 0600);
+	c = read_good(NETS "instance_certificate: |\n  @@HOST\n  @@RENEWED\n"
+			   "instance_private_key: @KEY\nca_certificates: [@CA]\n",
+		      1);
+	assert_string_equal(c.spec.credential.leaf.subject, "CN=renewed");
+	config_free(&c);
+	testpki_free(&renewed);
+	testpki_free(&ca);
+}
+
 static void test_chain(void **state)
 {
 	struct testpki_cert root, middle, lower, host;
@@ -338,6 +361,10 @@ static void test_optional_entries(void **state)
 	(void)state;
 	assert_true(c.spec.protect[0].optional);
 	assert_false(c.spec.protect[1].optional);
+	assert_false(c.spec.optional);
+	config_free(&c);
+	c = read_good("ipsec_subnets:\n- {subnet: 10.0.8.0/22, optional: true}\n" CREDENTIALS, 0);
+	assert_true(c.spec.protect[0].optional);
 	assert_false(c.spec.optional);
 	config_free(&c);
 	/* the other way round: one that is enforced already */
@@ -624,14 +651,23 @@ static int drop_pki(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_all_keys),
-		cmocka_unit_test(test_credential),    cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_crlf),	      cmocka_unit_test(test_other_styles),
-		cmocka_unit_test(test_bundle),	      cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_other_keys),    cmocka_unit_test(test_optional_entries),
-		cmocka_unit_test(test_relative_path), cmocka_unit_test(test_notices),
-		cmocka_unit_test(test_example),	      cmocka_unit_test(test_schema),
-		cmocka_unit_test(test_numbers),	      cmocka_unit_test(test_flip),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_all_keys),
+		cmocka_unit_test(test_credential),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_crlf),
+		cmocka_unit_test(test_other_styles),
+		cmocka_unit_test(test_bundle),
+		cmocka_unit_test(test_renewed),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_other_keys),
+		cmocka_unit_test(test_optional_entries),
+		cmocka_unit_test(test_relative_path),
+		cmocka_unit_test(test_notices),
+		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_flip),
 	};
 
 	return cmocka_run_group_tests(tests, make_pki, drop_pki);
