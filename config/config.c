@@ -12,11 +12,22 @@
 
 /* --- messages about one key ---------------------------------------------------------------- */
 
+/* The value to write: the example, or what a quoted "yes" was meant to say. */
+static const char *instead(const struct key_row *row, const struct node *node)
+{
+	uint64_t value;
+
+	if (row->type == VALUE_BOOL && node->kind == NODE_SCALAR &&
+	    !schema_number(row, node->text, &value))
+		return value ? "true" : "false";
+	return row->example;
+}
+
 void expected(struct reading *r, const struct key_row *row, const struct node *node)
 {
 	char words[EXPECTED_LEN], said[SHOWN_LEN];
-	bool list = *row->example == '\n';
-	char *mend = report_text(&r->report, "%s:%s%s", row->name, list ? "" : " ", row->example);
+	const char *value = instead(row, node);
+	char *mend = report_text(&r->report, "%s:%s%s", row->name, *value == '\n' ? "" : " ", value);
 
 	schema_expected(row, words);
 	if (node->kind != NODE_SCALAR || node_is_null(node) || row->type == VALUE_KEY)

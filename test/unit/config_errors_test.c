@@ -97,7 +97,7 @@ static void test_values(void **state)
 {
 	static const struct bad table[] = {
 		{ NETS CREDENTIALS "optional: \"yes\"\n", E, 7, 11,
-		  "optional: true or false was expected, not the text \"yes\"", "optional: false",
+		  "optional: true or false was expected, not the text \"yes\"", "optional: true",
 		  1 },
 		{ NETS CREDENTIALS "optional: 'true'\n", E, 7, 11, "not the text \"true\"", NULL,
 		  1 },
