@@ -27,7 +27,8 @@ void expected(struct reading *r, const struct key_row *row, const struct node *n
 {
 	char words[EXPECTED_LEN], said[SHOWN_LEN];
 	const char *value = instead(row, node);
-	char *mend = report_text(&r->report, "%s:%s%s", row->name, *value == '\n' ? "" : " ", value);
+	char *mend =
+		report_text(&r->report, "%s:%s%s", row->name, *value == '\n' ? "" : " ", value);
 
 	schema_expected(row, words);
 	if (node->kind != NODE_SCALAR || node_is_null(node) || row->type == VALUE_KEY)
