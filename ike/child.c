@@ -348,6 +348,44 @@ void child_move(struct child *c, struct ike_sa *to)
 	to->children = c;
 }
 
+static bool can_send_on_another(const struct child *c)
+{
+	for (const struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next)
+		for (const struct child *other = sa->children; other; other = other->next)
+			if (other != c && other->out_added && other->state != CHILD_DELETING)
+				return true;
+	return false;
+}
+
+static bool is_successor(const struct child *c)
+{
+	for (const struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next)
+		for (const struct child *old = sa->children; old; old = old->next)
+			if (old->replaced_by == c)
+				return true;
+	return false;
+}
+
+/*
+ * Nothing came on the inbound SA: our answer may be lost, and the peer then has no SA to receive
+ * on. With another to send on there is no hurry. A peer that still says nothing never got it.
+ */
+static void wait_is_over(struct engine *e, struct child *c)
+{
+	if (!can_send_on_another(c) || (c->waited && is_successor(c))) {
+		child_install_outbound(e, c);
+	} else if (!c->waited) {
+		c->waited = true;
+		arm(e, c, mono_after(e->now, UNDELETED_US));
+	} else {
+		report(e, REPORT_INFO, c->sa->pair, c->sa, 0,
+		       "CHILD_SA with SPIs %08x_i %08x_o was never used by the peer: deleted",
+		       c->spi_in, c->spi_out);
+		c->want_delete = true;
+		sa_work(e, c->sa);
+	}
+}
+
 void child_timer(struct engine *e, struct child *c)
 {
 	if (c->lingers) {
@@ -356,7 +394,7 @@ void child_timer(struct engine *e, struct child *c)
 		c->want_delete = true; /* whoever should have deleted it did not */
 		sa_work(e, c->sa);
 	} else if (c->out_waits) {
-		child_install_outbound(e, c);
+		wait_is_over(e, c);
 	} else if (mono_reached(e->now, c->rekey_at)) {
 		c->rekey_at = MONO_NEVER;
 		c->want_rekey = true;

@@ -50,6 +50,7 @@ struct child {
 	unsigned number;
 	enum child_state state;
 	bool in_added, out_added; /* in the kernel, as far as we know */
+	bool waited;		  /* once already, since there was another to send on */
 	bool out_waits;		  /* responder: outbound SA still to come (RFC 7296 2.8) */
 	bool initiator;		  /* we asked for it */
 	uint32_t spi_in, spi_out; /* host order */
@@ -97,9 +98,9 @@ struct child_answer {
 	struct child *child; /* NULL: none, or gone */
 	struct transform t[5];
 	size_t n;
-	uint8_t number; /* of the peer's proposal */
-	struct ts tsi, tsr;             /* as the pair's addresses have it */
-	struct ip wire_tsi, wire_tsr;   /* as the peer wrote them: another address behind a NAT */
+	uint8_t number;		      /* of the peer's proposal */
+	struct ts tsi, tsr;	      /* as the pair's addresses have it */
+	struct ip wire_tsi, wire_tsr; /* as the peer wrote them: another address behind a NAT */
 };
 
 /* What only a handshake needs; freed when the SA is up. */
@@ -160,9 +161,10 @@ struct ike_sa {
 	struct status_attempt *attempt; /* moves to the pair when it is over */
 	bool want_delete, want_rekey, want_child, want_probe;
 	struct mono keepalive_at; /* MONO_NEVER: we are behind no NAT */
-	struct ip behind;         /* the peer's own address behind its NAT; none without */
+	struct ip behind;	  /* the peer's own address behind its NAT; none without */
 	struct mono heard_at; /* last sign of life: an authentic message, or ESP seen at a look */
 	struct mono dies_at;  /* a probe that must be answered by then; MONO_NEVER: none */
+	bool confirmed; /* the peer was told, beside another negotiation, that we got its answer */
 	bool retiring; /* a new IKE SA is being negotiated to replace it (re-authentication) */
 	unsigned rekey_failures;    /* in a row */
 	struct task *ours, *theirs; /* CREATE_CHILD_SA exchanges under way */

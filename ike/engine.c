@@ -329,7 +329,7 @@ static void sa_add_failed(struct engine *e, const struct event *event)
 	if (event->failed.inbound)
 		c->in_added = false;
 	c->out_added = false; /* later in the same group, if at all */
-	if (e->settling == sa && !c->initiator) {
+	if (e->settling == sa && !c->initiator && event->failed.inbound) {
 		if (sa->hs != NULL)
 			auth_answer_without_child(e, sa, NOTIFY_NO_ADDITIONAL_SAS);
 		else

@@ -137,6 +137,18 @@ static const struct child *made_by_peer(const struct pair *p)
 	return NULL;
 }
 
+void pair_confirm(struct engine *e, struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		if (!sa->initiator || !sa_is_up(sa) || sa->confirmed || !sa->peer_ikemesh ||
+		    !pair_has_other_sa(p, sa))
+			continue;
+		sa->confirmed = true;
+		sa->want_probe = true;
+		sa_work(e, sa);
+	}
+}
+
 void pair_one_survivor(struct engine *e, struct pair *p)
 {
 	const struct child *theirs = made_by_peer(p);
@@ -229,6 +241,11 @@ void pair_initiate(struct engine *e, struct pair *p)
 	}
 	e->counters.ike_initiated++;
 	init_ask(e, sa, proposal_first_ke(e->spec->ike, e->spec->n_ike));
+}
+
+bool pair_is_wanted(const struct engine *e, const struct pair *p)
+{
+	return p->wanted_until.us > e->now.us;
 }
 
 void pair_acquire(struct engine *e, struct pair *p)

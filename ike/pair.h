@@ -17,6 +17,8 @@ void pair_release(struct engine *e, struct pair *p);
 
 /* The kernel has traffic for the pair. */
 void pair_acquire(struct engine *e, struct pair *p);
+/* Did traffic ask for an SA lately? */
+bool pair_is_wanted(const struct engine *e, const struct pair *p);
 /* Starts a negotiation now, whatever the back-off says. */
 void pair_initiate(struct engine *e, struct pair *p);
 void pair_timer(struct engine *e, struct pair *p);
@@ -42,6 +44,11 @@ bool pair_is_connecting(const struct pair *p);
  * made. To be called when an outbound SA came in.
  */
 void pair_one_survivor(struct engine *e, struct pair *p);
+/*
+ * Two negotiations side by side: the peer must know which of its answers we got before it can rely
+ * on one. An empty request on the IKE SA that we made tells it.
+ */
+void pair_confirm(struct engine *e, struct pair *p);
 /* The IKE SA that carries on when `of` goes; NULL: none. */
 struct ike_sa *pair_heir(const struct pair *p, const struct ike_sa *of);
 /* An IKE SA other than `but`, up or on its way. */

@@ -186,6 +186,7 @@ static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	settle(sa);
 	pair_retire(e, sa->pair, sa);
 	pair_one_survivor(e, sa->pair);
+	pair_confirm(e, sa->pair);
 	if (sa->state == SA_UP)
 		sa_work(e, sa);
 }
@@ -261,12 +262,21 @@ static void establish_r(struct engine *e, struct ike_sa *sa)
 		hs->child_error = NOTIFY_NO_ADDITIONAL_SAS;
 	}
 	/* [SA_ADD inbound, SEND answer] stand and fall together; see auth_answer_without_child. */
+	const bool quiet = !pair_is_wanted(e, sa->pair) && !pair_has_other_sa(sa->pair, sa);
 	if (hs->answer.child != NULL)
 		child_install_inbound(e, hs->answer.child, out_wait(sa));
 	if (send_answer(e, sa) != 0) {
 		sa_close(e, sa);
 		return;
 	}
+	/*
+	 * Nothing of ours waits to be sent, so the first will be an answer to the peer's first
+	 * packet, and by then the peer receives. Some answers (ICMPv6 echo) the kernel does not
+	 * hold.
+	 */
+	if (hs->answer.child != NULL && quiet)
+		child_install_outbound(e, hs->answer.child);
+	pair_confirm(e, sa->pair);
 	e->settling = sa;
 }
 

@@ -46,6 +46,8 @@ void informational_delete_child(struct engine *e, struct child *child)
 		child->want_delete = true;
 		return;
 	}
+	if (child->replaced_by != NULL)
+		child_install_outbound(e, child->replaced_by);
 	child->want_delete = false;
 	child->was_rekeyed = child->state == CHILD_REKEYED;
 	child->state = CHILD_DELETING;
