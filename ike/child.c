@@ -17,6 +17,8 @@
 #define LINGER_US (5 * SECOND)
 /* A peer that rekeyed an SA and never deletes the old one: we do, after this. */
 #define UNDELETED_US (30 * SECOND)
+/* A peer that never sends on what we answered, while another SA carries: it missed the answer. */
+#define UNUSED_US (10 * SECOND)
 
 static int spi_pick(struct engine *e, uint32_t *spi)
 {
@@ -273,8 +275,13 @@ void child_install_outbound(struct engine *e, struct child *c)
 {
 	if (!c->out_waits)
 		return;
-	c->out_waits = false;
 	act_group(e);
+	child_install_outbound_too(e, c);
+}
+
+void child_install_outbound_too(struct engine *e, struct child *c)
+{
+	c->out_waits = false;
 	add(e, c, false);
 	act_nudge(e, c->sa->pair);
 	c->state = CHILD_INSTALLED;
@@ -376,13 +383,17 @@ static void wait_is_over(struct engine *e, struct child *c)
 		child_install_outbound(e, c);
 	} else if (!c->waited) {
 		c->waited = true;
-		arm(e, c, mono_after(e->now, UNDELETED_US));
+		arm(e, c, mono_after(e->now, UNUSED_US));
 	} else {
 		report(e, REPORT_INFO, c->sa->pair, c->sa, 0,
 		       "CHILD_SA with SPIs %08x_i %08x_o was never used by the peer: deleted",
 		       c->spi_in, c->spi_out);
-		c->want_delete = true;
-		sa_work(e, c->sa);
+		if (c->next == NULL && c->sa->children == c) {
+			informational_delete_sa(e, c->sa);
+		} else {
+			c->want_delete = true;
+			sa_work(e, c->sa);
+		}
 	}
 }
 

@@ -20,6 +20,8 @@ void child_install(struct engine *e, struct child *c);
 void child_install_inbound(struct engine *e, struct child *c, int64_t wait_us);
 /* Responder: the peer is known to receive (first ESP, or time is up). */
 void child_install_outbound(struct engine *e, struct child *c);
+/* The same in the group under way: with the inbound SA and the answer, or not at all. */
+void child_install_outbound_too(struct engine *e, struct child *c);
 
 /* The peer's port changed on its NAT: the kernel's SAs follow, keys and counters stay. */
 void child_follow_port(struct engine *e, struct child *c);

@@ -275,7 +275,7 @@ static void establish_r(struct engine *e, struct ike_sa *sa)
 	 * hold.
 	 */
 	if (hs->answer.child != NULL && quiet)
-		child_install_outbound(e, hs->answer.child);
+		child_install_outbound_too(e, hs->answer.child);
 	pair_confirm(e, sa->pair);
 	e->settling = sa;
 }
