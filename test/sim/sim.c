@@ -530,6 +530,7 @@ void sim_free(struct sim *s)
 	free(s->heap);
 	free(s->hosts);
 	free(s->packets);
+	free(s->overlap);
 	wire_free(&s->wire);
 	trace_free(&s->trace);
 	free(s);

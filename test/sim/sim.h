@@ -107,6 +107,8 @@ struct sim {
 	uint64_t events;
 	/* Message counts. */
 	uint64_t datagrams, datagram_octets, jobs, reports;
+	/* sim_watch_overlap(): seconds in a row that a host held more than one SA from another. */
+	unsigned *overlap, overlap_limit_s;
 };
 
 struct sim *sim_new(const struct sim_options *options);
@@ -167,5 +169,10 @@ void sim_check_clear(const struct sim *s, const struct sim_host *at, const struc
  * too many in either kernel, keys equal.
  */
 void sim_check_pair(const struct sim *s, unsigned a, unsigned b);
+/*
+ * From now on, once a second: no host holds more than one SA of a direction with another for
+ * longer than limit_s: what is replaced goes.
+ */
+void sim_watch_overlap(struct sim *s, unsigned limit_s);
 
 #endif

@@ -141,3 +141,37 @@ void sim_check_pair(const struct sim *s, unsigned a, unsigned b)
 	check_direction(s, a, b);
 	check_direction(s, b, a);
 }
+
+/* --- what is replaced goes --- */
+
+static void overlap_look(struct sim *s, unsigned at, unsigned from)
+{
+	const struct sim_host *h = &s->hosts[at], *peer = &s->hosts[from];
+	unsigned *seconds = &s->overlap[at * s->n_hosts + from];
+	size_t in = fake_kernel_count(&h->kernel, &peer->ip, &h->ip, true);
+	size_t out = fake_kernel_count(&h->kernel, &h->ip, &peer->ip, false);
+
+	*seconds = in > 1 || out > 1 ? *seconds + 1 : 0;
+	if (*seconds > s->overlap_limit_s)
+		sim_breach(s, "host %u holds %zu inbound and %zu outbound SAs with %u since %u s",
+			   at, in, out, from, *seconds);
+}
+
+static void overlap_watch(struct sim *s, void *arg)
+{
+	(void)arg;
+	for (unsigned a = 0; a < s->n_hosts; a++)
+		for (unsigned b = 0; b < s->n_hosts; b++)
+			if (a != b)
+				overlap_look(s, a, b);
+	sim_at(s, SIM_SECOND, overlap_watch, NULL);
+}
+
+void sim_watch_overlap(struct sim *s, unsigned limit_s)
+{
+	s->overlap_limit_s = limit_s;
+	s->overlap = calloc((size_t)s->n_hosts * s->n_hosts, sizeof *s->overlap);
+	if (s->overlap == NULL)
+		abort();
+	sim_at(s, SIM_SECOND, overlap_watch, NULL);
+}

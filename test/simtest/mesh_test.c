@@ -351,6 +351,7 @@ static void rekey_run(uint64_t seed, const struct wire_manners *wire, bool may_l
 	o.fleet.ike_lifetime_s = 170;
 	o.wire = *wire;
 	s = sim_new(&o);
+	sim_watch_overlap(s, may_lose ? 60 : 15);
 	sim_start_all(s);
 	all_stream(s, 50 * SIM_MS, 12000);
 	sim_run_for(s, 600 * SIM_SECOND);
@@ -405,6 +406,7 @@ static void crossed_rekey_run(uint64_t seed, double loss)
 
 	o.wire = (struct wire_manners){ .delay_us = 2000, .jitter_us = 500, .loss = loss };
 	s = sim_new(&o);
+	sim_watch_overlap(s, 20);
 	sim_start_all(s);
 	sim_stream(s, 0, 1, 0, 10 * SIM_MS, 20000);
 	sim_stream(s, 1, 0, 5 * SIM_MS, 10 * SIM_MS, 20000);
