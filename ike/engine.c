@@ -410,6 +410,24 @@ static void pair_down(struct engine *e, struct pair *p)
 	}
 }
 
+static void steer(struct engine *e, struct pair *p, enum command_kind what)
+{
+	struct child *c = pair_live_child(p);
+	struct ike_sa *sa = pair_heir(p, NULL);
+
+	if (what == COMMAND_DOWN) {
+		pair_down(e, p);
+	} else if (what == COMMAND_REKEY && c != NULL) {
+		c->want_rekey = true;
+		sa_work(e, c->sa);
+	} else if (what == COMMAND_REKEY_IKE && sa != NULL) {
+		sa->want_rekey = true;
+		sa_work(e, sa);
+	} else if (what == COMMAND_REAUTH && sa != NULL) {
+		sa_reauthenticate(e, sa);
+	}
+}
+
 static void command(struct engine *e, const struct event *event)
 {
 	const struct ip *local = &event->command.local, *remote = &event->command.remote;
@@ -430,13 +448,7 @@ static void command(struct engine *e, const struct event *event)
 		if (!ip_equal(&p->key.remote, remote) ||
 		    (local->family != 0 && !ip_equal(&p->key.local, local)))
 			continue;
-		if (event->command.command == COMMAND_DOWN)
-			pair_down(e, p);
-		else
-			for (struct child *c = pair_live_child(p); c; c = NULL) {
-				c->want_rekey = true;
-				sa_work(e, c->sa);
-			}
+		steer(e, p, event->command.command);
 	}
 }
 

@@ -13,24 +13,26 @@ struct mono {
 #define MONO_NEVER ((struct mono){ .us = INT64_MAX })
 
 enum event_kind {
-	EVENT_TIMER,       /* the deadline has come (an early or late one does no harm) */
-	EVENT_PACKET,      /* a datagram on an IKE port, the non-ESP marker cut off */
-	EVENT_ACQUIRE,     /* the kernel has traffic and no SA */
-	EVENT_EXPIRE,      /* soft or hard limit of one of our SAs */
-	EVENT_MAPPING,     /* the kernel saw a peer's NAT mapping change */
-	EVENT_USAGE,       /* packet counters that were asked for */
-	EVENT_JOB_DONE,    /* a job comes home; the engine owns it again */
-	EVENT_FAILED,      /* an action failed; the rest of its group was not performed */
+	EVENT_TIMER,	   /* the deadline has come (an early or late one does no harm) */
+	EVENT_PACKET,	   /* a datagram on an IKE port, the non-ESP marker cut off */
+	EVENT_ACQUIRE,	   /* the kernel has traffic and no SA */
+	EVENT_EXPIRE,	   /* soft or hard limit of one of our SAs */
+	EVENT_MAPPING,	   /* the kernel saw a peer's NAT mapping change */
+	EVENT_USAGE,	   /* packet counters that were asked for */
+	EVENT_JOB_DONE,	   /* a job comes home; the engine owns it again */
+	EVENT_FAILED,	   /* an action failed; the rest of its group was not performed */
 	EVENT_UNREACHABLE, /* ICMP error for a datagram we sent: a hint, never a proof */
-	EVENT_SPEC,        /* another configuration */
-	EVENT_COMMAND,     /* an operator asks */
-	EVENT_SHUTDOWN,    /* send DELETE to every peer, remove our SAs */
+	EVENT_SPEC,	   /* another configuration */
+	EVENT_COMMAND,	   /* an operator asks */
+	EVENT_SHUTDOWN,	   /* send DELETE to every peer, remove our SAs */
 };
 
 enum command_kind {
-	COMMAND_UP,    /* negotiate with remote now, cutting its back-off short */
-	COMMAND_DOWN,  /* delete all SAs with remote */
-	COMMAND_REKEY, /* rekey the CHILD_SAs with remote now */
+	COMMAND_UP,	   /* negotiate with remote now, cutting its back-off short */
+	COMMAND_DOWN,	   /* delete all SAs with remote */
+	COMMAND_REKEY,	   /* rekey the CHILD_SAs with remote now */
+	COMMAND_REKEY_IKE, /* rekey the IKE SAs with remote now */
+	COMMAND_REAUTH, /* new IKE SAs with remote, proving identities again; make before break */
 };
 
 struct event {
@@ -72,7 +74,8 @@ struct event {
 			int error; /* negative errno: -EHOSTUNREACH, -ECONNREFUSED ... */
 		} unreachable;
 		struct {
-			const struct spec *spec; /* borrowed until the next EVENT_SPEC or engine_free */
+			const struct spec
+				*spec; /* borrowed until the next EVENT_SPEC or engine_free */
 		} spec;
 		struct {
 			enum command_kind command;

@@ -81,7 +81,7 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	sa->attempt = attempt;
 	sa->created_at = e->now;
 	sa->established_at = sa->rekey_at = sa->retransmit_at = sa->expires_at = MONO_NEVER;
-	sa->dies_at = sa->keepalive_at = MONO_NEVER;
+	sa->dies_at = sa->keepalive_at = sa->reauth_at = MONO_NEVER;
 	sa->heard_at = e->now;
 	sa->deadline.owner = DEADLINE_SA;
 	HASH_ADD(hh, e->sas, spi_local, sizeof(sa->spi_local), sa);
@@ -114,6 +114,10 @@ void handshake_free(struct handshake *hs)
 	blob_free(&hs->init_r);
 	blob_free(&hs->cookie);
 	blob_free(&hs->signature);
+	blob_free(&hs->ppk_id);
+	for (size_t i = 0; i < JOB_SK; i++)
+		secret_free(&hs->ppk_sk[i]);
+	blob_free(&hs->no_ppk_auth);
 	free(hs);
 }
 
@@ -201,9 +205,12 @@ void sa_arm(struct engine *e, struct ike_sa *sa)
 {
 	struct mono at = mono_first(sa->retransmit_at, sa->expires_at);
 
-	if (sa->state == SA_UP)
-		at = mono_first(
-			at, mono_first(sa->rekey_at, mono_first(sa->dies_at, sa->keepalive_at)));
+	if (sa->state == SA_UP) {
+		at = mono_first(at, sa->rekey_at);
+		at = mono_first(at, sa->dies_at);
+		at = mono_first(at, sa->reauth_at);
+		at = mono_first(at, sa->keepalive_at);
+	}
 	deadline_arm(&e->deadlines, &sa->deadline, at);
 }
 
@@ -595,6 +602,11 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 		expire(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->dies_at)) {
 		sa_peer_dead(e, sa, "we send, and nothing comes back");
+	} else if (sa->state == SA_UP && mono_reached(e->now, sa->reauth_at)) {
+		/* Should it fail, again in a while, as long as the peer lets the old one live. */
+		sa->reauth_at = mono_after(e->now, 10 * SECOND);
+		sa->retiring = false;
+		sa_reauthenticate(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->keepalive_at)) {
 		act_keepalive(e, &sa->local, &sa->remote);
 		plan_keepalive(e, sa);
@@ -644,6 +656,35 @@ void sa_peer_dead(struct engine *e, struct ike_sa *sa, const char *why)
 		if (!sa_is_connecting(other) && other->heard_at.us <= sa->heard_at.us)
 			sa_close(e, other);
 	}
+}
+
+void sa_reauthenticate(struct engine *e, struct ike_sa *sa)
+{
+	if (sa->state != SA_UP || sa->retiring || pair_is_connecting(sa->pair))
+		return;
+	sa->retiring = true;
+	report(e, REPORT_INFO, sa->pair, sa, 0, "IKE SA [%u] is authenticated anew", sa->number);
+	pair_initiate(e, sa->pair);
+}
+
+#define AUTH_LIFETIME_MIN_S \
+	10 /* a peer that asks for less does not get it: we would do nothing else */
+
+void sa_limit_by_peer(struct engine *e, struct ike_sa *sa, const struct payloads *ps)
+{
+	struct notify_view n;
+
+	if (!notify_find(ps, NOTIFY_AUTH_LIFETIME, &n))
+		return;
+	struct reader r = reader_of(n.data);
+	uint32_t life = read_u32(&r);
+	if (!reader_done(&r))
+		return;
+	if (life < AUTH_LIFETIME_MIN_S)
+		life = AUTH_LIFETIME_MIN_S;
+	/* A fifth before the peer would end it. */
+	sa->reauth_at = mono_after(e->now, SECOND * life / 5 * 4);
+	sa_arm(e, sa);
 }
 
 /* The most urgent first: what must go, then the IKE SA, then its children. */

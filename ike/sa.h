@@ -77,6 +77,13 @@ void sa_repeat_reply(struct engine *e, struct ike_sa *sa);
 void sa_request_done(struct engine *e, struct ike_sa *sa);
 /* When it shall be rekeyed: up to a tenth earlier, by chance, so that a fleet is not in step. */
 void sa_plan_rekey(struct engine *e, struct ike_sa *sa);
+/*
+ * A new IKE SA is negotiated beside this one, and this one deleted once the other carries
+ * (RFC 7296 2.8.3, make before break).
+ */
+void sa_reauthenticate(struct engine *e, struct ike_sa *sa);
+/* RFC 4478: the peer will end the IKE SA in so many seconds unless we authenticate again. */
+void sa_limit_by_peer(struct engine *e, struct ike_sa *sa, const struct payloads *ps);
 /* An authentic packet came from another port of the peer's NAT (RFC 7296 2.23): follow it. */
 void sa_follow_port(struct engine *e, struct ike_sa *sa, uint16_t port);
 /* We send and nothing comes back: the peer must answer before dpd_timeout is over. */

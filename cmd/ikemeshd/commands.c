@@ -164,6 +164,16 @@ static json_t *answer_rekey(struct daemon *d, const json_t *request)
 	return answer_sas(d, request, COMMAND_REKEY, "rekeying: see statusall for how it ends");
 }
 
+static json_t *answer_rekey_ike(struct daemon *d, const json_t *request)
+{
+	return answer_sas(d, request, COMMAND_REKEY_IKE, "rekeying: see statusall for how it ends");
+}
+
+static json_t *answer_reauth(struct daemon *d, const json_t *request)
+{
+	return answer_sas(d, request, COMMAND_REAUTH, "authenticating anew: see statusall");
+}
+
 static const struct {
 	const char *name;
 	json_t *(*answer)(struct daemon *d, const json_t *request);
@@ -175,6 +185,8 @@ static const struct {
 	{ "up", answer_up },
 	{ "down", answer_down },
 	{ "rekey", answer_rekey },
+	{ "rekey-ike", answer_rekey_ike },
+	{ "reauth", answer_reauth },
 };
 
 json_t *daemon_answer(void *arg, const json_t *request)

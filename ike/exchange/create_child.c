@@ -195,15 +195,6 @@ static void derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
 		finish_ours(e, sa, secret_view(&job->shared));
 }
 
-/* A new IKE SA shall replace this one, make before break. */
-static void replace_ike_sa(struct engine *e, struct ike_sa *sa)
-{
-	if (sa->retiring || pair_is_connecting(sa->pair))
-		return;
-	sa->retiring = true;
-	pair_initiate(e, sa->pair);
-}
-
 static struct mono retry_time(struct engine *e, unsigned failures)
 {
 	uint16_t fuzz = 0;
@@ -219,14 +210,14 @@ static void retry_later(struct engine *e, struct ike_sa *sa, struct task *t, boo
 
 	if (t->kind == TASK_REKEY_IKE) {
 		if (!temporary || ++sa->rekey_failures > REKEY_FAILURES_MAX) {
-			replace_ike_sa(e, sa);
+			sa_reauthenticate(e, sa);
 			return;
 		}
 		sa->rekey_at = retry_time(e, sa->rekey_failures);
 		sa_arm(e, sa);
 	} else if (old != NULL && old->state == CHILD_INSTALLED) {
 		if (!temporary || ++old->rekey_failures > REKEY_FAILURES_MAX) {
-			replace_ike_sa(e, sa);
+			sa_reauthenticate(e, sa);
 			return;
 		}
 		child_retry_rekey(e, old, retry_time(e, old->rekey_failures));

@@ -178,6 +178,7 @@ static void informational_answer(struct engine *e, struct ike_sa *sa, const stru
 	struct chain c;
 
 	examine(e, sa, m->payloads, &f);
+	sa_limit_by_peer(e, sa, m->payloads);
 	if (!chain_open(&c)) {
 		sa_close(e, sa);
 		return;

@@ -44,9 +44,11 @@ static struct ike_sa *successor(struct engine *e, struct ike_sa *old, struct tas
 	sa->nat_remote = old->nat_remote;
 	sa->encap = old->encap;
 	sa->behind = old->behind;
+	sa->reauth_at = old->reauth_at; /* rekeying proves nothing anew (RFC 7296 2.8.3) */
 	sa->rtt_us = old->rtt_us;
 	sa->peer_fragments = old->peer_fragments;
 	sa->peer_ikemesh = old->peer_ikemesh;
+	sa->ppk = old->ppk; /* RFC 8784 3: by way of SK_d, and not once more */
 	sa->peer_id_type = old->peer_id_type;
 	sa->established_at = e->now;
 	if (old->peer_cert != NULL) {
