@@ -160,6 +160,7 @@ struct ike_sa {
 	struct cert_info *peer_cert;
 	struct status_attempt *attempt; /* moves to the pair when it is over */
 	bool want_delete, want_rekey, want_child, want_probe;
+	struct mono reauth_at;	  /* the peer wants it by then (RFC 4478); MONO_NEVER */
 	struct mono keepalive_at; /* MONO_NEVER: we are behind no NAT */
 	struct ip behind;	  /* the peer's own address behind its NAT; none without */
 	struct mono heard_at; /* last sign of life: an authentic message, or ESP seen at a look */

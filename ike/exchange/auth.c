@@ -215,6 +215,7 @@ static void auth_take(struct engine *e, struct ike_sa *sa, const struct inbound 
 		informational_notify(e, sa, NOTIFY_AUTHENTICATION_FAILED);
 		return;
 	}
+	sa_limit_by_peer(e, sa, m->payloads);
 	sa_set_state(e, sa, SA_I_VERIFY);
 	if (act_job(e, sa, job, verify_done_i) != 0)
 		sa_fail(e, sa, 0, false, "out of memory");
