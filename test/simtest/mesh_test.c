@@ -202,6 +202,32 @@ static void test_crossed_start(void **state)
 	free(t);
 }
 
+/*
+ * One begins, and the other has something to send at some moment of the handshake: it may not use
+ * its SA before the first one can receive.
+ */
+static void test_other_side_soon(void **state)
+{
+	(void)state;
+	for (uint64_t seed = first_seed(); seed < first_seed() + seeds(100); seed++) {
+		struct sim_options o = usual(seed, 2);
+		struct sim *s;
+		struct sim_tally tally;
+
+		o.wire = (struct wire_manners){ .delay_us = 10000 }; /* a burst stays in order */
+		s = sim_new(&o);
+		sim_start_all(s);
+		sim_stream(s, 0, 1, 0, 100 * SIM_MS, 50);
+		sim_stream(s, 1, 0, rng_between(&s->rng, 0, 70 * SIM_MS), SIM_MS, 80);
+		sim_run_for(s, 60 * SIM_SECOND);
+		tally = sim_tally(s, -1, -1);
+		if (tally.was_protected != tally.sent)
+			sim_breach(s, "%zu of %zu packets lost", tally.lost, tally.sent);
+		check_all(s);
+		sim_free(s);
+	}
+}
+
 /* --- a mesh starts at once --- */
 
 static void test_mesh_starts_at_once(void **state)
@@ -530,6 +556,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_loss_20),
 		cmocka_unit_test(test_loss_30),
 		cmocka_unit_test(test_crossed_start),
+		cmocka_unit_test(test_other_side_soon),
 		cmocka_unit_test(test_mesh_starts_at_once),
 		cmocka_unit_test(test_reboot),
 		cmocka_unit_test(test_rough_network),

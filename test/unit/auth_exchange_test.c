@@ -932,9 +932,8 @@ static void test_repeated_request(void **state)
 		}
 	}
 	duet_hear_nothing(&d);
-	assert_int_equal(d.kernel.n_sas, 1); /* the way in; nothing twice */
-	assert_null(strstr(duet_log(&d), "+in"));
-	assert_null(strstr(duet_log(&d), "job"));
+	assert_int_equal(d.kernel.n_sas, 2); /* nothing twice */
+	assert_null(strpbrk(duet_log(&d), "+-:"));
 	(void)heard;
 	blob_free(&auth);
 	duet_end(&d);

@@ -71,26 +71,42 @@ static void test_order_as_initiator(void **state)
 	duet_end(&d);
 }
 
+/* The peer initiates; traffic of ours waits if `waiting`. Up to our answer to IKE_AUTH. */
+static void answered(struct duet *d, bool waiting)
+{
+	struct draft heard, said;
+
+	duet_peer_init(d);
+	if (waiting)
+		duet_acquire(d);
+	duet_log(d);
+	peer_ask_auth(&d->peer, &said);
+	duet_say(d, &said);
+	duet_hear(d, EXCHANGE_IKE_AUTH, true, &heard);
+	peer_take_auth(&d->peer, &heard);
+	draft_free(&heard);
+}
+
 static void test_order_as_responder(void **state)
 {
 	struct duet d;
-	struct draft heard, said;
+	struct draft said;
 
 	(void)state;
 	duet_start(&d, &standin);
 	peer_ask_init(&d.peer, &said);
 	duet_say(&d, &said);
 	assert_string_equal(duet_log(&d), "job:respond send");
-	duet_hear(&d, EXCHANGE_IKE_SA_INIT, true, &heard);
-	peer_take_init(&d.peer, &heard);
-	draft_free(&heard);
-	peer_ask_auth(&d.peer, &said);
-	duet_say(&d, &said);
+	duet_end(&d);
+	/* Nothing waits to be sent: what we send first answers the peer's first packet. */
+	duet_start(&d, &standin);
+	answered(&d, false);
+	assert_string_equal(duet_log(&d), "job:verify job:sign +in send send +out nudge");
+	duet_end(&d);
 	/* RFC 7296 2.8: only the way in; the peer cannot receive before our answer is there. */
+	duet_start(&d, &standin);
+	answered(&d, true);
 	assert_string_equal(duet_log(&d), "job:verify job:sign +in send send");
-	duet_hear(&d, EXCHANGE_IKE_AUTH, true, &heard);
-	peer_take_auth(&d.peer, &heard);
-	draft_free(&heard);
 	duet_esp_from_peer(&d);
 	assert_string_equal(duet_log(&d), "+out nudge");
 	duet_end(&d);
@@ -100,16 +116,10 @@ static void test_order_as_responder(void **state)
 static void test_responder_installs_in_time(void **state)
 {
 	struct duet d;
-	struct draft heard, said;
 
 	(void)state;
 	duet_start(&d, &standin);
-	duet_peer_init(&d);
-	peer_ask_auth(&d.peer, &said);
-	duet_say(&d, &said);
-	duet_hear(&d, EXCHANGE_IKE_AUTH, true, &heard);
-	peer_take_auth(&d.peer, &heard);
-	draft_free(&heard);
+	answered(&d, true);
 	assert_int_equal(fake_kernel_count(&d.kernel, &d.us.ip, &d.them.ip, false), 0);
 	duet_wait(&d, 6 * SECOND);
 	duet_assert_child(&d);
@@ -120,17 +130,11 @@ static void test_responder_installs_in_time(void **state)
 static void test_late_soft_limit(void **state)
 {
 	struct duet d;
-	struct draft heard, said;
 
 	(void)state;
 	duet_start(&d, &standin);
 	d.kernel.soft_late = true;
-	duet_peer_init(&d);
-	peer_ask_auth(&d.peer, &said);
-	duet_say(&d, &said);
-	duet_hear(&d, EXCHANGE_IKE_AUTH, true, &heard);
-	peer_take_auth(&d.peer, &heard);
-	draft_free(&heard);
+	answered(&d, true);
 	duet_esp_from_peer(&d);
 	assert_int_equal(fake_kernel_count(&d.kernel, &d.us.ip, &d.them.ip, false), 0);
 	duet_esp_from_peer(&d);
@@ -469,12 +473,7 @@ static void test_outbound_refused_as_responder(void **state)
 
 	(void)state;
 	duet_start(&d, &standin);
-	duet_peer_init(&d);
-	peer_ask_auth(&d.peer, &said);
-	duet_say(&d, &said);
-	duet_hear(&d, EXCHANGE_IKE_AUTH, true, &heard);
-	peer_take_auth(&d.peer, &heard);
-	draft_free(&heard);
+	answered(&d, true);
 	d.kernel.fail_add_in = 1;
 	duet_esp_from_peer(&d);
 	/* --> INFORMATIONAL { D } */
