@@ -415,6 +415,7 @@ void config_free(struct config *c)
 	spec_free(&c->spec);
 	sign_key_free(c->key);
 	trust_free(c->trust);
+	ppk_free(&c->ppk);
 	free(c->log_path);
 	*c = (struct config){ 0 };
 }

@@ -10,7 +10,7 @@
 #ifndef IKEMESH_CONFIG_CONFIG_H
 #define IKEMESH_CONFIG_CONFIG_H
 
-#include "crypto/trust.h"
+#include "crypto/job.h"
 #include "ike/spec.h"
 
 enum problem_level {
@@ -50,6 +50,7 @@ struct config {
 	enum log_target log;
 	char *log_path;	      /* LOG_TO_FILE */
 	struct sign_key *key; /* leaves this struct for the keyholder */
+	struct ppk ppk;	      /* this too; its key is empty if there is none */
 	struct trust *trust;  /* built from ca_certificates */
 };
 

@@ -26,7 +26,22 @@ void job_free(struct job *j)
 	for (size_t i = 0; i < CERT_CHAIN_MAX; i++)
 		blob_free(&j->certs[i]);
 	blob_free(&j->id);
+	for (size_t i = 0; i < JOB_SK; i++)
+		secret_free(&j->sk[i]);
 	free(j);
+}
+
+void ppk_free(struct ppk *p)
+{
+	blob_free(&p->id);
+	secret_free(&p->key);
+}
+
+void ppk_move(struct ppk *to, struct ppk *from)
+{
+	ppk_free(to);
+	*to = *from;
+	*from = (struct ppk){ 0 };
 }
 
 static int run_generate(struct job *j)
@@ -100,7 +115,27 @@ static int run_verify(struct job *j, const struct trust *trust, time_t wall)
 	return 0;
 }
 
-void job_run(struct job *j, const struct sign_key *key, const struct trust *trust, time_t wall)
+/* RFC 8784 3: SK_x = prf+ (PPK, SK_x'), each as long as before. */
+static int run_ppk(struct job *j, const struct ppk *ppk)
+{
+	int r = 0;
+
+	if (ppk == NULL || ppk->key.n == 0 || !bytes_equal(blob_view(&ppk->id), blob_view(&j->id)))
+		return -ENOKEY;
+	for (size_t i = 0; r == 0 && i < JOB_SK; i++) {
+		const struct bytes before = secret_view(&j->sk[i]);
+		struct secret after = { 0 };
+
+		r = secret_new(&after, before.n);
+		if (r == 0)
+			r = prf_plus(j->prf, secret_view(&ppk->key), &before, 1, after.p, after.n);
+		secret_move(&j->sk[i], &after);
+	}
+	return r;
+}
+
+void job_run(struct job *j, const struct sign_key *key, const struct trust *trust,
+	     const struct ppk *ppk, time_t wall)
 {
 	j->result = -EINVAL;
 	switch (j->kind) {
@@ -118,6 +153,9 @@ void job_run(struct job *j, const struct sign_key *key, const struct trust *trus
 		break;
 	case JOB_VERIFY:
 		j->result = run_verify(j, trust, wall);
+		break;
+	case JOB_PPK:
+		j->result = run_ppk(j, ppk);
 		break;
 	}
 }

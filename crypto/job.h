@@ -20,7 +20,18 @@ enum job_kind {
 	JOB_KE_RESPOND,	 /* ke, peer_public -> ke_public, shared (both in one go) */
 	JOB_SIGN,	 /* scheme, tbs -> signature */
 	JOB_VERIFY,	 /* scheme, tbs, signature, certs, id -> verdict, text, leaf */
+	JOB_PPK,	 /* prf, id (of the PPK), sk -> sk with the PPK in it (RFC 8784 3) */
 };
+
+/* A post-quantum preshared key, RFC 8784. Of the private key's class: the keyholder's alone. */
+struct ppk {
+	struct blob id;	   /* PPK_ID without its type octet */
+	struct secret key; /* empty: there is none */
+};
+void ppk_free(struct ppk *p); /* wipes what it owns and empties it */
+void ppk_move(struct ppk *to, struct ppk *from); /* what `to` held is wiped; from is empty then */
+
+#define JOB_SK 3 /* SK_d, SK_pi, SK_pr */
 
 struct job {
 	enum job_kind kind;
@@ -42,6 +53,9 @@ struct job {
 	uint8_t id_type;
 	struct blob id;
 
+	const struct prf_alg *prf;
+	struct secret sk[JOB_SK];
+
 	int result; /* 0, or negative errno as in suite.h; for JOB_VERIFY see verdict */
 	enum verdict verdict;
 	char text[VERDICT_TEXT_LEN];
@@ -53,9 +67,11 @@ void job_free(struct job *j);		 /* wipes and frees all that it holds; NULL is fi
 
 /*
  * Does the work and fills in the results. key is needed for JOB_SIGN only, trust for JOB_VERIFY
- * only; wall is the time of day for certificate dates. JOB_VERIFY checks chain, identity, then
- * signature, and stops at the first that fails.
+ * only, ppk for JOB_PPK only (-ENOKEY if it is not the one that the job names); wall is the time of
+ * day for certificate dates. JOB_VERIFY checks chain, identity, then signature, and stops at the
+ * first that fails.
  */
-void job_run(struct job *j, const struct sign_key *key, const struct trust *trust, time_t wall);
+void job_run(struct job *j, const struct sign_key *key, const struct trust *trust,
+	     const struct ppk *ppk, time_t wall);
 
 #endif

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-int auth_octets(const struct ike_sa *sa, bool of_initiator, struct bytes id_body, struct blob *out)
+int auth_octets(const struct ike_sa *sa, bool of_initiator, struct bytes sk_p, struct bytes id_body,
+		struct blob *out)
 {
 	const struct handshake *hs = sa->hs;
 	const struct prf_alg *prf = sa->suite.prf;
 	const struct bytes message = blob_view(of_initiator ? &hs->init_i : &hs->init_r);
 	const struct bytes nonce = blob_view(of_initiator ? &hs->nr : &hs->ni);
-	const struct bytes sk_p = secret_view(of_initiator ? &sa->keys.pi : &sa->keys.pr);
 
 	out->n = message.n + nonce.n + prf->len;
 	out->p = malloc(out->n);
@@ -45,7 +45,7 @@ bool auth_choose_scheme(const struct engine *e, struct ike_sa *sa)
 	return sa->hs->our_scheme != NULL;
 }
 
-struct job *auth_sign_job(const struct engine *e, struct ike_sa *sa)
+struct job *auth_sign_job(const struct engine *e, struct ike_sa *sa, struct bytes sk_p)
 {
 	struct job *job = job_new(JOB_SIGN);
 	struct blob id = { 0 };
@@ -55,12 +55,31 @@ struct job *auth_sign_job(const struct engine *e, struct ike_sa *sa)
 	job->scheme = sa->hs->our_scheme;
 	job->credential = e->spec->credential.generation;
 	if (id_body_of(&e->spec->credential, &id) != 0 ||
-	    auth_octets(sa, sa->initiator, blob_view(&id), &job->tbs) != 0) {
+	    auth_octets(sa, sa->initiator, sk_p, blob_view(&id), &job->tbs) != 0) {
 		job_free(job);
 		job = NULL;
 	}
 	blob_free(&id);
 	return job;
+}
+
+int auth_data(const struct ike_sa *sa, struct bytes signature, struct blob *out)
+{
+	const struct sig_scheme *s = sa->hs->our_scheme;
+	const bool named = s->method == AUTH_METHOD_DIGITAL_SIGNATURE; /* RFC 7427 3 */
+	const size_t head = named ? 1 + s->algid_len : 0;
+
+	blob_free(out);
+	out->p = malloc(head + signature.n);
+	if (out->p == NULL)
+		return -ENOMEM;
+	out->n = head + signature.n;
+	if (named) {
+		out->p[0] = (uint8_t)s->algid_len;
+		memcpy(out->p + 1, s->algid, s->algid_len);
+	}
+	memcpy(out->p + head, signature.p, signature.n);
+	return 0;
 }
 
 void auth_encode_ours(const struct engine *e, const struct ike_sa *sa, struct builder *b)
@@ -161,7 +180,9 @@ static int fill(const struct engine *e, struct ike_sa *sa, const struct payloads
 	int r = note_identity(sa, id);
 
 	if (r == 0)
-		r = auth_octets(sa, !sa->initiator, id->whole, &job->tbs);
+		r = auth_octets(sa, !sa->initiator,
+				secret_view(sa->initiator ? &sa->keys.pr : &sa->keys.pi), id->whole,
+				&job->tbs);
 	if (r == 0)
 		r = blob_copy(&job->signature, signature);
 	if (r == 0)
@@ -193,6 +214,9 @@ uint16_t auth_verify_job(const struct engine *e, struct ike_sa *sa, const struct
 	*why = "peer's AUTH payload is malformed";
 	if (!auth_decode(authp->body, &method, &data))
 		return NOTIFY_INVALID_SYNTAX;
+	struct notify_view n;
+	if (sa->hs->without_ppk && notify_find(ps, NOTIFY_NO_PPK_AUTH, &n))
+		data = n.data; /* RFC 8784 3: the method is still AUTH's */
 	const struct sig_scheme *scheme = scheme_of(method, &data, why);
 	if (scheme == NULL)
 		return NOTIFY_AUTHENTICATION_FAILED;

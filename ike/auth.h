@@ -7,12 +7,19 @@
 
 /*
  * The octets signed by one side: its IKE_SA_INIT message | the other's nonce | prf(SK_p, ID body).
- * of_initiator: whose signature. id_body: type, three zero octets, data. out is the caller's.
+ * of_initiator: whose signature; sk_p: its SK_pi or SK_pr. id_body: type, three zero octets, data.
+ * out is the caller's.
  */
-int auth_octets(const struct ike_sa *sa, bool of_initiator, struct bytes id_body, struct blob *out);
+int auth_octets(const struct ike_sa *sa, bool of_initiator, struct bytes sk_p, struct bytes id_body,
+		struct blob *out);
 
-/* A JOB_SIGN with our identity; sa->hs->our_scheme is chosen. NULL: no memory. */
-struct job *auth_sign_job(const struct engine *e, struct ike_sa *sa);
+/*
+ * A JOB_SIGN with our identity; sa->hs->our_scheme is chosen. sk_p: our SK_pi or SK_pr. NULL: no
+ * memory.
+ */
+struct job *auth_sign_job(const struct engine *e, struct ike_sa *sa, struct bytes sk_p);
+/* The Authentication Data of an AUTH payload of ours with this signature. 0 or -ENOMEM. */
+int auth_data(const struct ike_sa *sa, struct bytes signature, struct blob *out);
 /* May a peer with these abilities be signed for? Sets hs->our_scheme. */
 bool auth_choose_scheme(const struct engine *e, struct ike_sa *sa);
 

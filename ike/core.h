@@ -117,6 +117,15 @@ struct handshake {
 	const struct sig_scheme *our_scheme;
 	struct blob signature; /* ours */
 	bool initial_contact;  /* the peer sent it */
+
+	/* RFC 8784; see ppk.h. */
+	bool ppk_said;		      /* USE_PPK, by us */
+	bool ppk;		      /* and by the peer */
+	bool without_ppk;	      /* responder: the peer is judged by its NO_PPK_AUTH */
+	struct blob ppk_id;	      /* of the PPK in ppk_sk */
+	struct secret ppk_sk[JOB_SK]; /* SK_d, SK_pi, SK_pr with it; empty once they are in use */
+	struct blob no_ppk_auth;      /* initiator: what AUTH would hold without it */
+
 	struct mono sent_at;   /* when our last message of the handshake left, to measure the way */
 
 	/* Responder: the IKE proposal chosen, until IKE_SA_INIT is answered. */
@@ -155,6 +164,7 @@ struct ike_sa {
 	struct mono retransmit_at, expires_at; /* MONO_NEVER: not */
 	int64_t rtt_us;			       /* 0: not measured */
 	bool peer_fragments, peer_ikemesh;
+	bool ppk; /* it is in the keys, or was in those that these descend from (RFC 8784) */
 	uint8_t peer_id_type;
 	struct blob peer_id;
 	struct cert_info *peer_cert;
@@ -165,8 +175,9 @@ struct ike_sa {
 	struct ip behind;	  /* the peer's own address behind its NAT; none without */
 	struct mono heard_at; /* last sign of life: an authentic message, or ESP seen at a look */
 	struct mono dies_at;  /* a probe that must be answered by then; MONO_NEVER: none */
+	bool authenticated; /* the peer has proved its identity, here or in an IKE SA before */
 	bool confirmed; /* the peer was told, beside another negotiation, that we got its answer */
-	bool retiring; /* a new IKE SA is being negotiated to replace it (re-authentication) */
+	bool retiring;	/* a new IKE SA is being negotiated to replace it (re-authentication) */
 	unsigned rekey_failures;    /* in a row */
 	struct task *ours, *theirs; /* CREATE_CHILD_SA exchanges under way */
 	unsigned retransmits;
@@ -186,6 +197,8 @@ struct pair {
 	unsigned failures;
 	struct mono retry_at;	  /* back-off ends; MONO_NEVER: none */
 	struct mono wanted_until; /* traffic asked for an SA lately */
+	struct mono forget_at;    /* without an IKE SA by then, it is freed; MONO_NEVER: not idle */
+	bool solicited;           /* we wanted it, or the peer proved its identity once */
 	struct deadline deadline;
 };
 
@@ -251,7 +264,7 @@ static inline struct mono mono_first(struct mono a, struct mono b)
 	return a.us < b.us ? a : b;
 }
 
-/* Text of at most 4 × n + 1 octets with everything unprintable escaped as \xNN. */
+/* Text of at most size - 1 octets with everything unprintable escaped as \xNN; the rest is cut. */
 const char *escape(struct bytes b, char *out, size_t size);
 
 #endif

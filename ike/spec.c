@@ -19,6 +19,7 @@ void spec_free(struct spec *s)
 	for (size_t i = 0; i < s->n_cas; i++)
 		blob_free(&s->cas[i].der);
 	free(s->cas);
+	blob_free(&s->ppk_id);
 	*s = (struct spec){ 0 };
 }
 

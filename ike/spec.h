@@ -3,7 +3,8 @@
  * What is wanted, as plain data that every side shares: the file says it, the core negotiates it,
  * the kernel encoder writes it. A change of configuration is the difference between two of these.
  *
- * A struct spec owns everything it points to; spec_free() frees it. It never holds a private key.
+ * A struct spec owns everything it points to; spec_free() frees it. It never holds a private key or
+ * a PPK.
  */
 #ifndef IKEMESH_IKE_SPEC_H
 #define IKEMESH_IKE_SPEC_H
@@ -29,6 +30,7 @@ struct transform {
 
 #define PROPOSAL_TRANSFORMS 24
 #define SPEC_PROPOSALS 8
+#define PPK_ID_MAX 128 /* octets */
 
 /* One proposal of ours, from `aes128-sha256-modp2048!`: alternatives within a type are allowed. */
 struct proposal_spec {
@@ -94,6 +96,9 @@ struct spec {
 	uint16_t fragment_size; /* octets of an IP datagram; 0: by family, RFC 7383 2.5.1 */
 	enum encap_mode encapsulation;
 	uint32_t prestart_timeout_s;
+
+	struct blob ppk_id; /* of our PPK (RFC 8784), without the type octet; empty: we have none */
+	bool ppk_required;  /* no IKE SA without it */
 };
 
 void spec_free(struct spec *s); /* frees what it owns and zeroes it; NULL is fine */

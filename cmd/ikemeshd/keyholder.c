@@ -9,6 +9,7 @@ struct keyring {
 	atomic_uint users;
 	struct sign_key *key;
 	struct trust *trust;
+	struct ppk ppk;
 	uint32_t generation;
 };
 
@@ -27,6 +28,7 @@ void keyring_drop(struct keyring *ring)
 		return;
 	sign_key_free(ring->key);
 	trust_free(ring->trust);
+	ppk_free(&ring->ppk);
 	free(ring);
 }
 
@@ -39,12 +41,14 @@ void keyholder_free(struct keyholder *h)
 	free(h);
 }
 
-int keyholder_load(struct keyholder *h, struct sign_key *key, struct trust *trust,
+int keyholder_load(struct keyholder *h, struct sign_key *key, struct trust *trust, struct ppk *ppk,
 		   uint32_t generation)
 {
 	struct keyring *ring = calloc(1, sizeof(*ring));
 
 	if (ring == NULL) {
+		if (ppk != NULL)
+			ppk_free(ppk);
 		sign_key_free(key);
 		trust_free(trust);
 		return -ENOMEM;
@@ -52,6 +56,8 @@ int keyholder_load(struct keyholder *h, struct sign_key *key, struct trust *trus
 	atomic_init(&ring->users, 1);
 	ring->key = key;
 	ring->trust = trust;
+	if (ppk != NULL)
+		ppk_move(&ring->ppk, ppk);
 	ring->generation = generation;
 	/* The same credential again (other CAs, say) replaces its ring and keeps the old key. */
 	if (h->now != NULL && h->now->generation == generation) {
@@ -78,7 +84,7 @@ struct keyring *keyholder_ring(struct keyholder *h, const struct job *job)
 void keyring_run(struct job *job, const struct keyring *ring)
 {
 	bool needs_key = job->kind == JOB_SIGN;
-	bool needs_ring = needs_key || job->kind == JOB_VERIFY;
+	bool needs_ring = needs_key || job->kind == JOB_VERIFY || job->kind == JOB_PPK;
 
 	if (needs_ring && (ring == NULL || (needs_key && ring->generation != job->credential))) {
 		job->result = -ENOKEY;
@@ -86,5 +92,5 @@ void keyring_run(struct job *job, const struct keyring *ring)
 		return;
 	}
 	job_run(job, ring != NULL ? ring->key : NULL, ring != NULL ? ring->trust : NULL,
-		time(NULL));
+		ring != NULL ? &ring->ppk : NULL, time(NULL));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Holds the private key and the trusted CAs. A keyring is an immutable snapshot of both with a
+ * Holds the private key, the PPK and the trusted CAs. A keyring is an immutable snapshot of them with a
  * count of its users: a reload makes another one, and a job that is under way keeps its own. The
  * ring before the last is kept as well: an exchange that has shown the old certificate to its peer
  * must also be signed with the old key.
@@ -16,8 +16,11 @@ struct keyholder;
 struct keyholder *keyholder_new(void); /* NULL on no memory */
 void keyholder_free(struct keyholder *h);
 
-/* Takes over key and trust, whatever comes of it. 0 or -ENOMEM with the old ring still in place. */
-int keyholder_load(struct keyholder *h, struct sign_key *key, struct trust *trust,
+/*
+ * Takes over key, trust and what ppk holds (NULL: none), whatever comes of it. 0 or -ENOMEM with
+ * the old ring still in place.
+ */
+int keyholder_load(struct keyholder *h, struct sign_key *key, struct trust *trust, struct ppk *ppk,
 		   uint32_t generation);
 
 /* The ring that this job needs, counted for the caller; NULL: nothing was loaded yet. */

@@ -48,7 +48,7 @@ static bool same_credential(const struct credential_spec *a, const struct creden
 	return true;
 }
 
-/* The private key goes to the keyholder, and only there. */
+/* The private key and the PPK go to the keyholder, and only there. */
 static int hand_over_key(struct daemon *d, struct config *c)
 {
 	struct sign_key *key = c->key;
@@ -56,7 +56,7 @@ static int hand_over_key(struct daemon *d, struct config *c)
 
 	c->key = NULL;
 	c->trust = NULL;
-	return keyholder_load(d->keyholder, key, trust, c->spec.credential.generation);
+	return keyholder_load(d->keyholder, key, trust, &c->ppk, c->spec.credential.generation);
 }
 
 static int read_config(struct daemon *d, struct config *c, size_t *errors)

@@ -6,6 +6,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/negotiate.h"
 #include "ike/pair.h"
+#include "ike/ppk.h"
 #include "ike/sa.h"
 
 #include <errno.h>
@@ -74,6 +75,7 @@ static void auth_send(struct engine *e, struct ike_sa *sa)
 	 */
 	if (sa->peer_ikemesh && !pair_has_other_sa(sa->pair, sa))
 		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
+	ppk_encode(sa, &c.b);
 	child_offer(e, sa->hs->child, false, &c.b);
 	sa_set_state(e, sa, SA_I_AUTH);
 	if (sa_request(e, sa, EXCHANGE_IKE_AUTH, &c) != 0)
@@ -86,6 +88,34 @@ static bool credential_changed(const struct engine *e, const struct job *job)
 	return job->credential != e->spec->credential.generation;
 }
 
+/* Under which of our SK_pi we sign: with the PPK first; the peer may not have it. */
+static struct bytes sk_pi(const struct ike_sa *sa, bool with_ppk)
+{
+	return secret_view(with_ppk ? &sa->hs->ppk_sk[1] : &sa->keys.pi);
+}
+
+/* RFC 8784 3: the same once more without the PPK, for a peer that does not have it. */
+static void sign_without_ppk_done(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	if (job->result != 0) {
+		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", strerror(-job->result));
+	} else if (credential_changed(e, job)) {
+		auth_ask(e, sa);
+	} else if (auth_data(sa, blob_view(&job->signature), &sa->hs->no_ppk_auth) != 0) {
+		sa_fail(e, sa, 0, false, "cannot build IKE_AUTH: out of memory");
+	} else {
+		auth_send(e, sa);
+	}
+}
+
+static void sign_without_ppk(struct engine *e, struct ike_sa *sa)
+{
+	struct job *job = auth_sign_job(e, sa, sk_pi(sa, false));
+
+	if (job == NULL || act_job(e, sa, job, sign_without_ppk_done) != 0)
+		sa_fail(e, sa, 0, false, "cannot sign: out of memory");
+}
+
 static void sign_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	if (job->result != 0) {
@@ -93,9 +123,13 @@ static void sign_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	} else if (credential_changed(e, job)) {
 		auth_ask(e, sa);
 	} else {
+		blob_free(&sa->hs->signature);
 		sa->hs->signature = job->signature;
 		job->signature = (struct blob){ 0 };
-		auth_send(e, sa);
+		if (sa->hs->ppk && !e->spec->ppk_required)
+			sign_without_ppk(e, sa);
+		else
+			auth_send(e, sa);
 	}
 }
 
@@ -113,7 +147,7 @@ void auth_ask(struct engine *e, struct ike_sa *sa)
 		sa_fail(e, sa, 0, false, "peer accepts no signature that our key can make");
 		return;
 	}
-	job = auth_sign_job(e, sa);
+	job = auth_sign_job(e, sa, sk_pi(sa, sa->hs->ppk));
 	sa_set_state(e, sa, SA_I_SIGN);
 	if (job == NULL || act_job(e, sa, job, sign_done_i) != 0)
 		sa_fail(e, sa, 0, false, "cannot sign: out of memory");
@@ -124,11 +158,12 @@ static void auth_give_up(struct engine *e, struct ike_sa *sa)
 	sa_fail(e, sa, 0, false, "no answer to IKE_AUTH after %u tries", sa->window.tries);
 }
 
-static const char *meaning(uint16_t notify)
+static const char *meaning(uint16_t notify, bool ppk)
 {
 	switch (notify) {
 	case NOTIFY_AUTHENTICATION_FAILED:
-		return "peer does not accept our certificate or signature";
+		return ppk ? "peer does not accept our certificate or signature, or has another PPK"
+			   : "peer does not accept our certificate or signature";
 	case NOTIFY_NO_PROPOSAL_CHOSEN:
 		return "no common ESP proposal";
 	case NOTIFY_TS_UNACCEPTABLE:
@@ -144,7 +179,7 @@ static uint16_t take_child(const struct engine *e, struct ike_sa *sa, const stru
 {
 	uint16_t error = notify_error_of(ps);
 
-	*why = meaning(error);
+	*why = meaning(error, false);
 	return error != 0 ? error : child_accept(e, sa->hs->child, ps, false, why);
 }
 
@@ -182,6 +217,7 @@ static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	struct child *c = hs->child;
 	sa_plan_rekey(e, sa);
 	sa_established(e, sa);
+	ppk_audit(e, sa);
 	child_install(e, c);
 	settle(sa);
 	pair_retire(e, sa->pair, sa);
@@ -203,13 +239,15 @@ static void auth_take(struct engine *e, struct ike_sa *sa, const struct inbound 
 	uint16_t error = notify_error_of(m->payloads);
 	if (payloads_find(m->payloads, PAYLOAD_AUTH) == NULL && error != 0) {
 		sa_fail(e, sa, error, false, "peer refused IKE_AUTH: %s: %s", notify_name(error),
-			meaning(error));
+			meaning(error, hs->ppk));
 		return;
 	}
 	hs->child_error = take_child(e, sa, m->payloads, &why);
 	if (hs->child_error != 0)
 		snprintf(hs->hint, sizeof(hs->hint), "%s", why);
-	uint16_t bad = auth_verify_job(e, sa, m->payloads, &job, &why);
+	uint16_t bad = ppk_accept(e, sa, m->payloads, &why);
+	if (bad == 0)
+		bad = auth_verify_job(e, sa, m->payloads, &job, &why);
 	if (bad != 0) {
 		sa_fail_softly(e, sa, bad, true, SA_UP, "%s: %s", notify_name(bad), why);
 		informational_notify(e, sa, NOTIFY_AUTHENTICATION_FAILED);
@@ -232,6 +270,7 @@ static int send_answer(struct engine *e, struct ike_sa *sa)
 	if (!chain_open(&c))
 		return -ENOMEM;
 	auth_encode_ours(e, sa, &c.b);
+	ppk_encode(sa, &c.b);
 	if (hs->child_error != 0)
 		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, hs->child_error, BYTES_NONE);
 	else if (hs->answer.child != NULL)
@@ -258,6 +297,7 @@ static void establish_r(struct engine *e, struct ike_sa *sa)
 	if (hs->child_error != 0)
 		sa_note_child_failure(sa, hs->child_error, hs->hint);
 	sa_established(e, sa);
+	ppk_audit(e, sa);
 	if (hs->answer.child != NULL && derive_child(sa, hs->answer.child) != 0) {
 		child_remove(e, hs->answer.child);
 		hs->child_error = NOTIFY_NO_ADDITIONAL_SAS;
@@ -284,7 +324,7 @@ static void establish_r(struct engine *e, struct ike_sa *sa)
 static void sign_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	if (job->result == 0 && credential_changed(e, job)) {
-		struct job *again = auth_sign_job(e, sa);
+		struct job *again = auth_sign_job(e, sa, secret_view(&sa->keys.pr));
 		if (again == NULL || act_job(e, sa, again, sign_done_r) != 0)
 			sa_fail(e, sa, 0, false, "cannot sign: out of memory");
 		return;
@@ -322,7 +362,7 @@ static void verify_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
 			    "peer accepts no signature that our key can make");
 		return;
 	}
-	struct job *sign = auth_sign_job(e, sa);
+	struct job *sign = auth_sign_job(e, sa, secret_view(&sa->keys.pr));
 	sa_set_state(e, sa, SA_R_SIGN);
 	if (sign == NULL || act_job(e, sa, sign, sign_done_r) != 0)
 		sa_fail(e, sa, 0, false, "cannot sign: out of memory");
@@ -358,7 +398,9 @@ static void auth_answer(struct engine *e, struct ike_sa *sa, const struct inboun
 	sa->rtt_us = e->now.us - hs->sent_at.us;
 	hs->initial_contact = notify_find(m->payloads, NOTIFY_INITIAL_CONTACT, &n);
 	hs->no_child = is_childless(m->payloads); /* RFC 6023 */
-	uint16_t bad = auth_verify_job(e, sa, m->payloads, &job, &why);
+	uint16_t bad = ppk_judge(e, sa, m->payloads, &why);
+	if (bad == 0)
+		bad = auth_verify_job(e, sa, m->payloads, &job, &why);
 	if (bad != 0) {
 		refuse_peer(e, sa, bad, why);
 		return;

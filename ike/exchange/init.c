@@ -4,6 +4,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/natd.h"
 #include "ike/pair.h"
+#include "ike/ppk.h"
 #include "ike/sa.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #define RESTARTS_MAX 5 /* COOKIE and INVALID_KE_PAYLOAD answers that we follow in one attempt */
 #define COOKIE_HALF_OPEN 30	/* in all: from here on cookies are asked for */
 #define COOKIE_HALF_OPEN_PEER 3 /* from one address */
+#define HALF_OPEN_PEER_MAX 8 /* from one address: one sender must not take all places */
 #define HALF_OPEN_MAX 1000	/* in all: beyond, silence (RFC 8019 4.2) */
 
 /* Tells an ikemesh peer from others: the first 16 octets of SHA-256("ikemesh 1"). */
@@ -67,6 +69,11 @@ static void take_notes(struct engine *e, struct ike_sa *sa, const struct init_re
 	sa->peer_fragments = notify_find(m->payloads, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &n);
 	sa->peer_ikemesh = is_ikemesh(m->payloads);
 	sa->hs->peer_hashes = hashes_of(m->payloads);
+	/* RFC 8784 3: a responder takes up what it can, an initiator has offered it. */
+	if (!sa->initiator)
+		sa->hs->ppk_said = ppk_is_configured(e);
+	sa->hs->ppk = sa->hs->ppk_said && notify_find(m->payloads, NOTIFY_USE_PPK, &n);
+	sa->hs->ppk_said = sa->initiator ? sa->hs->ppk_said : sa->hs->ppk;
 }
 
 static void encode_abilities(struct engine *e, struct builder *b, const struct ike_sa *sa,
@@ -77,6 +84,8 @@ static void encode_abilities(struct engine *e, struct builder *b, const struct i
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, BYTES_NONE);
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_SIGNATURE_HASH_ALGORITHMS,
 		      BYTES(hash_list, sizeof(hash_list)));
+	if (sa->hs->ppk_said)
+		notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_USE_PPK, BYTES_NONE);
 	vendor_encode(b, BYTES(vendor_id, sizeof(vendor_id)));
 }
 
@@ -168,6 +177,7 @@ void init_ask(struct engine *e, struct ike_sa *sa, uint16_t group)
 	struct job *job = job_new(JOB_KE_GENERATE);
 
 	hs->ke = ke_by_id(group);
+	hs->ppk_said = ppk_is_configured(e);
 	if (job == NULL || hs->ke == NULL || (hs->ni.n == 0 && nonce_make(e, &hs->ni) != 0)) {
 		job_free(job);
 		sa_fail(e, sa, 0, false, "cannot start IKE_SA_INIT: out of memory");
@@ -191,6 +201,30 @@ void init_give_up(struct engine *e, struct ike_sa *sa)
 			sa->window.tries);
 }
 
+static void ppk_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	if (job->result != 0) {
+		sa_fail(e, sa, 0, false, "cannot use our PPK: %s", strerror(-job->result));
+		return;
+	}
+	ppk_keep(sa, job);
+	auth_ask(e, sa);
+}
+
+/* All keys are there but for the PPK, which comes last (RFC 8784 3). */
+static void keys_done_i(struct engine *e, struct ike_sa *sa)
+{
+	struct job *job;
+
+	if (!sa->hs->ppk) {
+		auth_ask(e, sa);
+		return;
+	}
+	job = ppk_job(e, sa);
+	if (job == NULL || act_job(e, sa, job, ppk_done_i) != 0)
+		sa_fail(e, sa, 0, false, "cannot use our PPK: out of memory");
+}
+
 static void init_derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	struct handshake *hs = sa->hs;
@@ -204,7 +238,7 @@ static void init_derive_done(struct engine *e, struct ike_sa *sa, struct job *jo
 	} else if (r != 0) {
 		sa_fail(e, sa, 0, false, "key derivation failed: %s", strerror(-r));
 	} else {
-		auth_ask(e, sa);
+		keys_done_i(e, sa);
 	}
 }
 
@@ -315,6 +349,14 @@ void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m
 			  "peer's key exchange value has a wrong length");
 		return;
 	}
+	/* RFC 8784 3; 6: not at once, since anybody could have sent this. */
+	struct notify_view n;
+	if (hs->ppk_said && e->spec->ppk_required &&
+	    !notify_find(m->payloads, NOTIFY_USE_PPK, &n)) {
+		take_hint(e, sa, NOTIFY_AUTHENTICATION_FAILED,
+			  "peer does not use a PPK, and ppk_required is set here");
+		return;
+	}
 	struct job *job = job_new(JOB_KE_DERIVE);
 	if (job == NULL || blob_copy(&hs->nr, o.nonce) != 0 ||
 	    blob_copy(&hs->init_r, m->datagram) != 0 || blob_copy(&job->peer_public, o.ke) != 0) {
@@ -384,7 +426,7 @@ static bool cookie_passes(struct engine *e, const struct init_request *m, const 
 		return false;
 	if (notify_find(m->payloads, NOTIFY_COOKIE, &n) &&
 	    cookie_good(&e->cookies, n.data, ni, m->remote, m->header->spi_i))
-		return e->half_open < HALF_OPEN_MAX;
+		return e->half_open < HALF_OPEN_MAX && half_open_of(p) < HALF_OPEN_PEER_MAX;
 	if (cookie_make(&e->cookies, ni, m->remote, m->header->spi_i, cookie) == 0) {
 		e->counters.cookies_sent++;
 		send_refusal(e, m, NOTIFY_COOKIE, BYTES(cookie, sizeof(cookie)));
@@ -398,7 +440,7 @@ static void remember_refusal(struct engine *e, const struct init_request *m, uin
 {
 	if (spec_ruling(e->spec, &m->remote->ip, NULL) < RULING_OPTIONAL)
 		return;
-	struct pair *p = pair_get(e, &m->local->ip, &m->remote->ip);
+	struct pair *p = pair_get_unsolicited(e, &m->local->ip, &m->remote->ip);
 	struct status_attempt *a = p ? calloc(1, sizeof(*a)) : NULL;
 	if (a == NULL)
 		return;
@@ -426,34 +468,22 @@ static void refuse_proposals(struct engine *e, const struct init_request *m, con
 	send_refusal(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, BYTES_NONE);
 }
 
-/* Key pair and shared secret are there: keys, answer, and the door is half open. */
-static void init_respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
+/* All keys are there: the answer, and the door is half open. */
+static void init_reply(struct engine *e, struct ike_sa *sa)
 {
 	struct handshake *hs = sa->hs;
 	uint8_t buffer[4096];
 	struct window *w = &sa->window;
 	struct builder b;
-	int r = job->result;
-
-	if (r == 0)
-		r = keymat_init(&sa->suite, blob_view(&hs->ni), blob_view(&hs->nr),
-				secret_view(&job->shared), sa->spi_peer, sa->spi_local, &sa->keys);
-	if (r != 0) {
-		/* RFC 6989 2.1: a bad value is met with silence. */
-		sa_fail(e, sa, 0, false,
-			r == -EINVAL ? "peer's %s value is not acceptable"
-				     : "key exchange %s failed here",
-			hs->ke->name);
-		return;
-	}
 	const struct ike_header h = { .spi_i = sa->spi_peer,
 				      .spi_r = sa->spi_local,
 				      .version = 0x20,
 				      .exchange = EXCHANGE_IKE_SA_INIT,
 				      .response = true };
+
 	message_begin(&b, buffer, sizeof(buffer), &h);
 	sa_encode_chosen(&b, hs->ike_number, PROTO_IKE, BYTES_NONE, hs->ike_t, hs->ike_n);
-	ke_encode(&b, hs->ke->id, blob_view(&job->ke_public));
+	ke_encode(&b, hs->ke->id, blob_view(&hs->ke_public));
 	nonce_encode(&b, blob_view(&hs->nr));
 	encode_abilities(e, &b, sa, sa->spi_peer, sa->spi_local);
 	auth_encode_certreq(e, &b);
@@ -473,10 +503,49 @@ static void init_respond_done(struct engine *e, struct ike_sa *sa, struct job *j
 	act_send(e, &sa->local, &sa->remote, message);
 }
 
+static void ppk_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	if (job->result != 0) {
+		sa_fail(e, sa, 0, false, "cannot use our PPK: %s", strerror(-job->result));
+		return;
+	}
+	ppk_keep(sa, job);
+	init_reply(e, sa);
+}
+
+/* Key pair and shared secret are there. */
+static void init_respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct handshake *hs = sa->hs;
+	int r = job->result;
+
+	if (r == 0)
+		r = keymat_init(&sa->suite, blob_view(&hs->ni), blob_view(&hs->nr),
+				secret_view(&job->shared), sa->spi_peer, sa->spi_local, &sa->keys);
+	if (r != 0) {
+		/* RFC 6989 2.1: a bad value is met with silence. */
+		sa_fail(e, sa, 0, false,
+			r == -EINVAL ? "peer's %s value is not acceptable"
+				     : "key exchange %s failed here",
+			hs->ke->name);
+		return;
+	}
+	hs->ke_public = job->ke_public;
+	job->ke_public = (struct blob){ 0 };
+	if (!hs->ppk) {
+		init_reply(e, sa);
+		return;
+	}
+	/* Before it is known that the peer has the same: so IKE_AUTH can be judged at once. */
+	struct job *ppk = ppk_job(e, sa);
+	if (ppk == NULL || act_job(e, sa, ppk, ppk_done_r) != 0)
+		sa_fail(e, sa, 0, false, "cannot use our PPK: out of memory");
+}
+
 static void respond(struct engine *e, const struct init_request *m, const struct offer *o,
 		    const struct chosen *chosen, const struct ike_suite *suite)
 {
-	struct pair *p = pair_get(e, &m->local->ip, &m->remote->ip);
+	struct pair *p = pair_get_unsolicited(e, &m->local->ip, &m->remote->ip);
 	struct ike_sa *sa = p ? sa_new(e, p, false, m->local, m->remote) : NULL;
 	struct job *job = job_new(JOB_KE_RESPOND);
 

@@ -140,7 +140,7 @@ static int hand_job(void *arg, struct job *job)
 	static const char *const words[] = {
 		[JOB_KE_GENERATE] = "job:generate", [JOB_KE_DERIVE] = "job:derive",
 		[JOB_KE_RESPOND] = "job:respond",   [JOB_SIGN] = "job:sign",
-		[JOB_VERIFY] = "job:verify",
+		[JOB_VERIFY] = "job:verify",	    [JOB_PPK] = "job:ppk",
 	};
 	struct duet *d = arg;
 

@@ -8,7 +8,7 @@
  * assert_string_equal(duet_log(&d), "+in send"):
  *	send  one datagram        +in +out  SA added        !in !out  SA refused by the kernel
  *	nudge                     -in -out  SA deleted      (an SA that is not there: nothing)
- *	job:generate job:derive job:respond job:sign job:verify
+ *	job:generate job:derive job:respond job:sign job:verify job:ppk
  */
 #ifndef IKEMESH_TEST_SIM_DUET_H
 #define IKEMESH_TEST_SIM_DUET_H

@@ -20,6 +20,7 @@ struct job_doer {
 	const struct sign_key *key;
 	const struct trust *trust;
 	time_t wall;
+	const struct ppk *ppk; /* in either case; NULL: none */
 	/* Stand-in. */
 	struct rng *rng;
 	struct bytes leaf;    /* our certificate */

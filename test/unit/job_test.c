@@ -56,18 +56,18 @@ static void exchange(const struct ke_alg *ke)
 	struct job *responder = ke_job(JOB_KE_RESPOND, ke);
 
 	initiator->ticket = 7;
-	job_run(initiator, NULL, NULL, 0);
+	job_run(initiator, NULL, NULL, NULL, 0);
 	assert_int_equal(initiator->result, 0);
 	assert_int_equal(initiator->ke_public.n, ke->public_len);
 	assert_int_equal(initiator->ticket, 7);
 
 	assert_int_equal(blob_copy(&responder->peer_public, blob_view(&initiator->ke_public)), 0);
-	job_run(responder, NULL, NULL, 0);
+	job_run(responder, NULL, NULL, NULL, 0);
 	assert_int_equal(responder->result, 0);
 
 	initiator->kind = JOB_KE_DERIVE;
 	assert_int_equal(blob_copy(&initiator->peer_public, blob_view(&responder->ke_public)), 0);
-	job_run(initiator, NULL, NULL, 0);
+	job_run(initiator, NULL, NULL, NULL, 0);
 	assert_int_equal(initiator->result, 0);
 	assert_int_equal(initiator->shared.n, ke->secret_len);
 	assert_true(secret_equal(secret_view(&initiator->shared), secret_view(&responder->shared)));
@@ -91,14 +91,14 @@ static void test_key_exchange_refused(void **state)
 
 	(void)state;
 	assert_int_equal(blob_copy(&j->peer_public, BYTES(zeros, sizeof(zeros))), 0);
-	job_run(j, NULL, NULL, 0);
+	job_run(j, NULL, NULL, NULL, 0);
 	assert_int_equal(j->result, -EINVAL);
 	assert_null(j->shared.p);
 	job_free(j);
 
 	/* nothing generated before */
 	j = ke_job(JOB_KE_DERIVE, ke);
-	job_run(j, NULL, NULL, 0);
+	job_run(j, NULL, NULL, NULL, 0);
 	assert_int_equal(j->result, -EINVAL);
 	job_free(j);
 }
@@ -111,7 +111,7 @@ static struct job *verify_job(void)
 	assert_non_null(j);
 	j->scheme = sig_choose(KEY_RSA, 1u << HASH_SHA2_256, NULL);
 	assert_int_equal(blob_copy(&j->tbs, VIEW("octets of RFC 7296 2.15")), 0);
-	job_run(j, key, NULL, 0);
+	job_run(j, key, NULL, NULL, 0);
 	assert_int_equal(j->result, 0);
 	assert_int_equal(j->signature.n, 256);
 
@@ -128,7 +128,7 @@ static void test_sign_and_verify(void **state)
 	struct job *j = verify_job();
 
 	(void)state;
-	job_run(j, NULL, trust, TESTPKI_NOW);
+	job_run(j, NULL, trust, NULL, TESTPKI_NOW);
 	assert_int_equal(j->result, 0);
 	assert_int_equal(j->verdict, VERDICT_GOOD);
 	assert_string_equal(j->text, "");
@@ -143,22 +143,22 @@ static void test_verify_stops_at_the_first_failure(void **state)
 
 	(void)state;
 	j->signature.p[9] ^= 1;
-	job_run(j, NULL, trust, TESTPKI_NOW);
+	job_run(j, NULL, trust, NULL, TESTPKI_NOW);
 	assert_int_equal(j->verdict, VERDICT_BAD_SIGNATURE);
 	assert_non_null(strstr(j->text, "O=Example, CN=host"));
 
 	j->id.p[0] = 'H';
 	j->id.p[1] = 'x';
-	job_run(j, NULL, trust, TESTPKI_NOW);
+	job_run(j, NULL, trust, NULL, TESTPKI_NOW);
 	assert_int_equal(j->verdict, VERDICT_ID_MISMATCH);
 	assert_non_null(strstr(j->text, "\"Hxst.example\""));
 
-	job_run(j, NULL, trust, TESTPKI_NOW + 1000 * TESTPKI_DAY);
+	job_run(j, NULL, trust, NULL, TESTPKI_NOW + 1000 * TESTPKI_DAY);
 	assert_int_equal(j->verdict, VERDICT_EXPIRED);
 	assert_string_equal(j->leaf.subject, "O=Example, CN=host");
 
 	j->certs[0].p[0] ^= 1;
-	job_run(j, NULL, trust, TESTPKI_NOW);
+	job_run(j, NULL, trust, NULL, TESTPKI_NOW);
 	assert_int_equal(j->verdict, VERDICT_MALFORMED);
 	assert_string_equal(j->leaf.subject, "");
 	assert_int_equal(j->result, 0);
@@ -189,7 +189,7 @@ static void test_identity_in_words(void **state)
 		assert_int_equal(
 			blob_copy(&j->id, BYTES((const uint8_t *)rows[i].octets, rows[i].n)), 0);
 		j->id_type = rows[i].type;
-		job_run(j, NULL, trust, TESTPKI_NOW);
+		job_run(j, NULL, trust, NULL, TESTPKI_NOW);
 		assert_int_equal(j->verdict, VERDICT_ID_MISMATCH);
 		assert_non_null(strstr(j->text, rows[i].text));
 	}
@@ -201,14 +201,14 @@ static void test_without_key_or_trust(void **state)
 	struct job *j = verify_job();
 
 	(void)state;
-	job_run(j, NULL, NULL, TESTPKI_NOW);
+	job_run(j, NULL, NULL, NULL, TESTPKI_NOW);
 	assert_int_equal(j->result, -EINVAL);
 	assert_int_equal(j->verdict, VERDICT_FAILED);
 	j->kind = JOB_SIGN;
-	job_run(j, NULL, NULL, TESTPKI_NOW);
+	job_run(j, NULL, NULL, NULL, TESTPKI_NOW);
 	assert_int_equal(j->result, -EINVAL);
 	j->scheme = NULL;
-	job_run(j, key, NULL, TESTPKI_NOW);
+	job_run(j, key, NULL, NULL, TESTPKI_NOW);
 	assert_int_equal(j->result, -EINVAL);
 	assert_null(j->signature.p);
 	job_free(j);
@@ -227,11 +227,11 @@ static void *run_some(void *failures)
 		(void)blob_copy(&j->id, VIEW("host.example"));
 		j->n_certs = 1;
 		j->id_type = ID_FQDN;
-		job_run(j, key, NULL, 0);
+		job_run(j, key, NULL, NULL, 0);
 		j->kind = JOB_VERIFY;
-		job_run(j, NULL, trust, TESTPKI_NOW);
+		job_run(j, NULL, trust, NULL, TESTPKI_NOW);
 		k->ke = ke_by_id(KE_MODP_2048);
-		job_run(k, NULL, NULL, 0);
+		job_run(k, NULL, NULL, NULL, 0);
 		if (j->verdict != VERDICT_GOOD || k->result != 0)
 			++*(int *)failures;
 		job_free(j);

@@ -213,9 +213,9 @@ static void test_an_exchange_signs_with_the_key_that_it_showed(void **state)
 
 	(void)state;
 	assert_null(keyholder_ring(h, now));
-	assert_int_equal(keyholder_load(h, NULL, trust_new(), 1), 0);
+	assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, 1), 0);
 	ring_old = keyholder_ring(h, old);
-	assert_int_equal(keyholder_load(h, NULL, trust_new(), 2), 0);
+	assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, 2), 0);
 	ring_now = keyholder_ring(h, now);
 	ring_verify = keyholder_ring(h, verify);
 	assert_ptr_not_equal(ring_old, ring_now);
@@ -225,7 +225,7 @@ static void test_an_exchange_signs_with_the_key_that_it_showed(void **state)
 	ring_old = keyholder_ring(h, old);
 	assert_ptr_not_equal(ring_old, ring_now);
 	/* Other CAs with the same key: verification sees them, the old key stays. */
-	assert_int_equal(keyholder_load(h, NULL, trust_new(), 2), 0);
+	assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, 2), 0);
 	keyring_drop(keyholder_ring(h, verify));
 	keyholder_free(h);
 	/* Rings that are out outlive their keyholder. */
@@ -249,7 +249,7 @@ static void test_no_key_of_that_generation(void **state)
 	keyring_run(verify, NULL);
 	assert_int_equal(verify->verdict, VERDICT_FAILED);
 	for (uint32_t i = 1; i <= 3; i++)
-		assert_int_equal(keyholder_load(h, NULL, trust_new(), i), 0);
+		assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, i), 0);
 	ring = keyholder_ring(h, job);
 	job->result = 0;
 	keyring_run(job, ring);
