@@ -7,6 +7,7 @@
 #include "ike/pair.h"
 #include "ike/receive.h"
 #include "ike/sa.h"
+#include "ike/task.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -315,13 +316,20 @@ static void job_done(struct engine *e, struct job *job)
 	job_free(job);
 }
 
+/* Is it the child of the answer that should have left with it? */
+static bool is_answered(const struct ike_sa *sa, const struct child *c)
+{
+	return (sa->hs != NULL && sa->hs->answer.child == c) ||
+	       (sa->theirs != NULL && sa->theirs->fresh == c);
+}
+
 /* The kernel refused an SA: nothing half-installed stays, and the peer is told. */
 static void sa_add_failed(struct engine *e, const struct event *event)
 {
 	struct child *c = child_by_ref(e, &event->failed.ref);
 
-	if (c == NULL)
-		return;
+	if (c == NULL || !(event->failed.inbound ? c->in_added : c->out_added))
+		return; /* gone meanwhile, or it is a deletion that failed */
 	struct ike_sa *sa = c->sa;
 	report(e, REPORT_ERROR, sa->pair, sa, 0, "the kernel refuses the %s SA %08x: %s",
 	       event->failed.inbound ? "inbound" : "outbound", event->failed.ref.spi,
@@ -329,7 +337,7 @@ static void sa_add_failed(struct engine *e, const struct event *event)
 	if (event->failed.inbound)
 		c->in_added = false;
 	c->out_added = false; /* later in the same group, if at all */
-	if (e->settling == sa && !c->initiator && event->failed.inbound) {
+	if (e->settling == sa && event->failed.inbound && is_answered(sa, c)) {
 		if (sa->hs != NULL)
 			auth_answer_without_child(e, sa, NOTIFY_NO_ADDITIONAL_SAS);
 		else
@@ -459,9 +467,7 @@ static void shut_down(struct engine *e)
 	e->shutting_down = true;
 	HASH_ITER(hh, e->pairs, p, next)
 	{
-		pair_down(e, p);
-		while (p->sas != NULL) /* nobody waits for the answers */
-			sa_close(e, p->sas);
+		pair_down(e, p); /* the caller may wait for the answers, or not */
 	}
 }
 

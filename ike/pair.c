@@ -14,6 +14,11 @@
 /* The kernel asks once per larval state (xfrm_acq_expires); what it asked for stays wanted so long.
  */
 #define WANTED_S 10
+/* How long the memory of an idle pair is kept: failures of our own, and of strangers' attempts. */
+#define MEMORY_S 3600
+#define MEMORY_UNSOLICITED_S 600
+/* Strangers make no pair beyond this: a forger has as many addresses as he likes. */
+#define PAIRS_UNSOLICITED_MAX 16384
 
 static struct pair_key key_of(const struct ip *local, const struct ip *remote)
 {
@@ -46,7 +51,7 @@ struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip 
 	if (p == NULL)
 		return NULL;
 	p->key = key_of(local, remote);
-	p->retry_at = MONO_NEVER;
+	p->retry_at = p->forget_at = MONO_NEVER;
 	p->wanted_until = (struct mono){ .us = INT64_MIN };
 	p->deadline.owner = DEADLINE_PAIR;
 	HASH_ADD(hh, e->pairs, key, sizeof(p->key), p);
@@ -56,6 +61,15 @@ struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip 
 	}
 	e->n_objects++;
 	return p;
+}
+
+struct pair *pair_get_unsolicited(struct engine *e, const struct ip *local, const struct ip *remote)
+{
+	struct pair *p = pair_find(e, local, remote);
+
+	if (p != NULL || HASH_COUNT(e->pairs) < PAIRS_UNSOLICITED_MAX)
+		return p ? p : pair_get(e, local, remote);
+	return NULL;
 }
 
 void pair_free(struct engine *e, struct pair *p)
@@ -68,17 +82,37 @@ void pair_free(struct engine *e, struct pair *p)
 	free(p);
 }
 
+static void arm(struct engine *e, struct pair *p)
+{
+	deadline_arm(&e->deadlines, &p->deadline, mono_first(p->retry_at, p->forget_at));
+}
+
+/* Worth a memory is who is in our subnets; others leave no trace. */
+static bool is_memorable(const struct engine *e, const struct pair *p)
+{
+	return e->spec != NULL && p->attempts[0] != NULL &&
+	       spec_ruling(e->spec, &p->key.remote, NULL) >= RULING_OPTIONAL;
+}
+
 void pair_release(struct engine *e, struct pair *p)
 {
-	if (p->sas == NULL && p->attempts[0] == NULL && mono_is_never(p->retry_at))
+	if (p->sas != NULL)
+		return;
+	if (!is_memorable(e, p) && mono_is_never(p->retry_at)) {
 		pair_free(e, p);
+		return;
+	}
+	int64_t keep = p->solicited ? MEMORY_S : MEMORY_UNSOLICITED_S;
+	p->forget_at = mono_after(e->now, keep * 1000000);
+	arm(e, p);
 }
 
 struct child *pair_live_child(const struct pair *p)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
 		for (struct child *c = sa->children; c; c = c->next)
-			if (c->state <= CHILD_INSTALLED && (c->out_added || c->out_waits))
+			if (c->state <= CHILD_INSTALLED && c->protocol == 0 &&
+			    (c->out_added || c->out_waits))
 				return c;
 	return NULL;
 }
@@ -198,11 +232,6 @@ void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa 
 	}
 }
 
-static void arm(struct engine *e, struct pair *p)
-{
-	deadline_arm(&e->deadlines, &p->deadline, p->retry_at);
-}
-
 void pair_back_off(struct engine *e, struct pair *p)
 {
 	int64_t wait = BACK_OFF_FIRST_S;
@@ -231,7 +260,8 @@ void pair_initiate(struct engine *e, struct pair *p)
 
 	if (e->spec == NULL || e->shutting_down)
 		return;
-	p->retry_at = MONO_NEVER;
+	p->retry_at = p->forget_at = MONO_NEVER;
+	p->solicited = true;
 	arm(e, p);
 	struct ike_sa *sa = sa_new(e, p, true, &local, &remote);
 	if (sa == NULL) {
@@ -246,6 +276,19 @@ void pair_initiate(struct engine *e, struct pair *p)
 bool pair_is_wanted(const struct engine *e, const struct pair *p)
 {
 	return p->wanted_until.us > e->now.us;
+}
+
+/* By an IKE SA that is there already, or by a new one. */
+static void make_child(struct engine *e, struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		if (!sa_is_up(sa) || sa->retiring || sa->want_delete)
+			continue;
+		sa->want_child = pair_children(p) < PAIR_CHILDREN_ASKED;
+		sa_work(e, sa);
+		return;
+	}
+	pair_initiate(e, p);
 }
 
 void pair_acquire(struct engine *e, struct pair *p)
@@ -265,22 +308,24 @@ void pair_acquire(struct engine *e, struct pair *p)
 		       "the kernel lost CHILD_SA {%u}: negotiating afresh", c->number);
 		informational_delete_sa(e, c->sa);
 	}
-	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
-		if (!sa_is_up(sa) || sa->retiring)
-			continue;
-		sa->want_child = true; /* an IKE SA without a CHILD_SA: it makes one */
-		sa_work(e, sa);
-		return;
-	}
-	pair_initiate(e, p);
+	make_child(e, p);
 }
 
 void pair_timer(struct engine *e, struct pair *p)
 {
+	if (p->sas == NULL && mono_reached(e->now, p->forget_at)) {
+		pair_free(e, p);
+		return;
+	}
+	if (p->sas != NULL)
+		p->forget_at = MONO_NEVER; /* until it is idle again: pair_release */
 	p->retry_at = MONO_NEVER;
-	if (mono_reached(p->wanted_until, e->now) && !pair_is_connecting(p) &&
-	    pair_live_child(p) == NULL)
-		pair_initiate(e, p);
+	if (pair_is_wanted(e, p) && !pair_is_connecting(p) && pair_live_child(p) == NULL)
+		make_child(e, p);
+	else
+		arm(e, p);
+	if (p->sas == NULL && mono_is_never(p->forget_at))
+		pair_release(e, p);
 }
 
 void pair_remember(struct pair *p, struct status_attempt *a)

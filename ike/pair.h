@@ -28,13 +28,20 @@ void pair_back_off(struct engine *e, struct pair *p);
 void pair_clear_back_off(struct engine *e, struct pair *p);
 /* Something happened outside of any attempt: remembered like a failed one. */
 void pair_note(struct engine *e, struct pair *p, enum stage stage, const char *why);
+/* A pair that nobody asked for: made by a stranger's first message. NULL: too many, or no memory. */
+struct pair *pair_get_unsolicited(struct engine *e, const struct ip *local,
+				  const struct ip *remote);
 /* Takes over the finished attempt. */
 void pair_remember(struct pair *p, struct status_attempt *a);
 
-/* A child whose outbound SA is in the kernel or about to be; NULL if none. */
+/*
+ * A child for all traffic (not one narrowed to a port) whose outbound SA is in the kernel or about
+ * to be; NULL if none.
+ */
 struct child *pair_live_child(const struct pair *p);
 /* Those of a rekey overlap, of crossed starts, of narrowed selectors: no pair needs more. */
 #define PAIR_CHILDREN_MAX 16
+#define PAIR_CHILDREN_ASKED 8 /* by us: a peer that narrows each to one port would have no end */
 size_t pair_children(const struct pair *p);
 /* Is an exchange under way that will bring a child? */
 bool pair_is_connecting(const struct pair *p);

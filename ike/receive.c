@@ -96,6 +96,15 @@ static void receive_init(struct engine *e, struct arrival *a)
 			init_take(e, sa, &m);
 		return;
 	}
+	/*
+	 * Our own request, reflected: we would authenticate ourselves to ourselves, and take the
+	 * result for the peer. The SPI cannot be changed on the way, both keys and AUTH cover it.
+	 */
+	HASH_FIND(hh, e->sas, &h->spi_i, sizeof(h->spi_i), sa);
+	if (sa != NULL) {
+		drop(e, a, "our own request, reflected");
+		return;
+	}
 	if (!h->initiator || h->message_id != 0 || h->spi_i == 0 || h->spi_r != 0)
 		drop(e, a, "IKE_SA_INIT header fields that cannot be");
 	else if (e->shutting_down)
@@ -271,9 +280,9 @@ static void receive_protected(struct engine *e, struct arrival *a)
 		drop(e, a, "not a protected message that we can take");
 		return;
 	}
-	/* Only IKE_AUTH may come before the peer is authenticated. */
-	if (sa_is_connecting(sa) && a->header.exchange != EXCHANGE_IKE_AUTH) {
-		drop(e, a, "not IKE_AUTH on an IKE SA that is not up");
+	/* A peer that is not authenticated, or was refused, has nothing to ask but IKE_AUTH. */
+	if (!sa->authenticated && !a->header.response && a->header.exchange != EXCHANGE_IKE_AUTH) {
+		drop(e, a, "a request of a peer that is not authenticated");
 		return;
 	}
 	const struct seal_keys k = sa_keys_in(sa);
@@ -282,9 +291,9 @@ static void receive_protected(struct engine *e, struct arrival *a)
 		drop(e, a, "integrity check failed");
 		return;
 	}
-	sa_heard(e, sa);
 	if (!wanted(e, sa, a))
 		return;
+	sa_heard(e, sa); /* not for what anybody may have recorded and sent again */
 	if (fragment)
 		take_fragment(e, sa, a, plain);
 	else

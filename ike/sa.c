@@ -127,6 +127,7 @@ void sa_skip_handshake(struct engine *e, struct ike_sa *sa)
 	sa->hs = NULL;
 	free(sa->attempt);
 	sa->attempt = NULL;
+	sa->authenticated = true;
 	plan_keepalive(e, sa);
 	sa_set_state(e, sa, SA_UP);
 }
@@ -261,6 +262,22 @@ void sa_note_child_failure(struct ike_sa *sa, uint16_t notify, const char *why)
 	snprintf(a->reason, sizeof(a->reason), "CHILD_SA: %s: %s", notify_name(notify), why);
 }
 
+/* The IKE SA that should have replaced them failed: they live on, and try again. */
+static void unretire(struct engine *e, struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		if (!sa->retiring)
+			continue;
+		sa->retiring = false;
+		if (mono_is_never(sa->rekey_at))
+			sa->rekey_at = mono_after(e->now, 60 * SECOND);
+		sa_arm(e, sa);
+		for (struct child *c = sa->children; c; c = c->next)
+			if (c->state == CHILD_INSTALLED && mono_is_never(c->rekey_at))
+				child_retry_rekey(e, c, mono_after(e->now, 60 * SECOND));
+	}
+}
+
 static void attempt_end(struct engine *e, struct ike_sa *sa, uint16_t notify, bool ours,
 			const char *format, va_list args)
 {
@@ -281,8 +298,10 @@ static void attempt_end(struct engine *e, struct ike_sa *sa, uint16_t notify, bo
 	memcpy(a->reason, text, sizeof(text));
 	pair_remember(sa->pair, a);
 	sa->attempt = NULL;
-	if (sa->initiator)
+	if (sa->initiator) {
 		pair_back_off(e, sa->pair);
+		unretire(e, sa->pair);
+	}
 }
 
 void sa_fail(struct engine *e, struct ike_sa *sa, uint16_t notify, bool ours, const char *format,
@@ -312,6 +331,8 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 	struct status_attempt *a = sa->attempt;
 
 	sa->established_at = e->now;
+	sa->authenticated = true;
+	sa->pair->solicited = true;
 	plan_keepalive(e, sa);
 	sa_set_state(e, sa, SA_UP);
 	pair_clear_back_off(e, sa->pair);

@@ -269,7 +269,7 @@ bool create_child_refused(struct engine *e, struct ike_sa *sa, const struct inbo
 	       EXCHANGE_CREATE_CHILD_SA, "peer refused CREATE_CHILD_SA: %s", notify_name(error));
 	if (error == NOTIFY_CHILD_SA_NOT_FOUND)
 		child_not_found(e, sa, t);
-	else
+	else if (!rekey_ike_yield(e, sa))
 		retry_later(e, sa, t, error == NOTIFY_TEMPORARY_FAILURE);
 	if (t->fresh != NULL)
 		child_remove(e, t->fresh);

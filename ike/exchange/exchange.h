@@ -54,6 +54,8 @@ void create_child_answer_failed(struct engine *e, struct ike_sa *sa);
 /* rekey_ike.c: the IKE SA itself, RFC 7296 1.3.2. The rest is reached through create_child.c. */
 void rekey_ike_ask(struct engine *e, struct ike_sa *sa);
 void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m);
+/* Ours came to nothing, but the peer's rekeying of the same IKE SA did: that one carries on. */
+bool rekey_ike_yield(struct engine *e, struct ike_sa *sa);
 void rekey_ike_take(struct engine *e, struct ike_sa *sa, const struct inbound *m);
 
 /* Both rekeys: an answer that refuses ours. true if it was one, and dealt with. */

@@ -143,6 +143,7 @@ static void examine(struct engine *e, struct ike_sa *sa, const struct payloads *
 
 static void gone(struct engine *e, struct ike_sa *sa)
 {
+	rekey_ike_yield(e, sa); /* its children, if any is left, belong to the successor */
 	child_abandon_all(e, sa);
 	/* Not closed at once: the peer may miss our answer and ask again. */
 	sa_set_state(e, sa, SA_LINGERS);

@@ -185,7 +185,12 @@ static void derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
 	}
 	tell(e, fresh, sa);
 	sa->ours = NULL;
-	if (t->rival.present && t->rival.ike_sa != NULL) {
+	if (sa->want_delete || sa->state != SA_UP) {
+		/* Meanwhile it was to go: the peer has the successor, which must go as well. */
+		retire(e, sa, fresh, true);
+		fresh->want_delete = true;
+		sa_work(e, fresh);
+	} else if (t->rival.present && t->rival.ike_sa != NULL) {
 		resolve(e, sa, fresh, t->rival.ike_sa, task_ours_loses(t));
 	} else if (sa->theirs != NULL && sa->theirs->kind == TASK_REKEY_IKE) {
 		task_meet(sa->theirs, t, NULL, fresh); /* decided when the peer's is answered */
@@ -193,6 +198,16 @@ static void derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
 		retire(e, sa, fresh, true);
 	}
 	task_free(t);
+}
+
+bool rekey_ike_yield(struct engine *e, struct ike_sa *sa)
+{
+	struct task *t = sa->ours;
+
+	if (t == NULL || t->kind != TASK_REKEY_IKE || t->rival.ike_sa == NULL)
+		return false;
+	retire(e, sa, t->rival.ike_sa, false);
+	return true;
 }
 
 void rekey_ike_take(struct engine *e, struct ike_sa *sa, const struct inbound *m)
@@ -250,6 +265,8 @@ static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
 
 	if (t == NULL || t->kind != TASK_REKEY_IKE)
 		return;
+	if (sa->want_delete || sa->state != SA_UP)
+		job->result = -ECANCELED; /* it is to go: no successor */
 	struct ike_sa *fresh =
 		job->result == 0 ? successor(e, sa, t, secret_view(&job->shared)) : NULL;
 	if (fresh == NULL || !chain_open(&c)) {
