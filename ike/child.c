@@ -154,6 +154,7 @@ static void plan_life(struct engine *e, struct child *c)
 	uint32_t life = e->spec->esp_lifetime_s;
 	uint16_t fuzz = 0;
 
+	pair_no_retry(e, c->sa->pair);
 	c->number = ++e->next_child;
 	c->installed_at = e->now;
 	e->counters.children++;

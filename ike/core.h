@@ -126,7 +126,7 @@ struct handshake {
 	struct secret ppk_sk[JOB_SK]; /* SK_d, SK_pi, SK_pr with it; empty once they are in use */
 	struct blob no_ppk_auth;      /* initiator: what AUTH would hold without it */
 
-	struct mono sent_at;   /* when our last message of the handshake left, to measure the way */
+	struct mono sent_at; /* when our last message of the handshake left, to measure the way */
 
 	/* Responder: the IKE proposal chosen, until IKE_SA_INIT is answered. */
 	struct transform ike_t[5];
@@ -175,7 +175,7 @@ struct ike_sa {
 	struct ip behind;	  /* the peer's own address behind its NAT; none without */
 	struct mono heard_at; /* last sign of life: an authentic message, or ESP seen at a look */
 	struct mono dies_at;  /* a probe that must be answered by then; MONO_NEVER: none */
-	bool authenticated; /* the peer has proved its identity, here or in an IKE SA before */
+	bool authenticated;   /* the peer has proved its identity, here or in an IKE SA before */
 	bool confirmed; /* the peer was told, beside another negotiation, that we got its answer */
 	bool retiring;	/* a new IKE SA is being negotiated to replace it (re-authentication) */
 	unsigned rekey_failures;    /* in a row */
@@ -195,14 +195,27 @@ struct pair {
 	struct ike_sa *sas;
 	struct status_attempt *attempts[PAIR_ATTEMPTS]; /* over; newest first; NULL at the end */
 	unsigned failures;
+	struct mono failed_at;	  /* the last time */
 	struct mono retry_at;	  /* back-off ends; MONO_NEVER: none */
 	struct mono wanted_until; /* traffic asked for an SA lately */
-	struct mono forget_at;    /* without an IKE SA by then, it is freed; MONO_NEVER: not idle */
-	bool solicited;           /* we wanted it, or the peer proved its identity once */
+	struct mono forget_at;	  /* without an IKE SA by then, it is freed; MONO_NEVER: not idle */
+	bool solicited;		  /* we wanted it, or the peer proved its identity once */
 	struct deadline deadline;
 };
 
 /* ---- engine ----------------------------------------------------------------------------- */
+
+/* Unprotected error answers, each kind with a bucket: junk must not use up honest peers' answers.
+ */
+enum complaint {
+	COMPLAINT_INIT, /* about an IKE_SA_INIT */
+	COMPLAINT_JUNK, /* about what belongs to no IKE SA */
+};
+
+struct bucket {
+	unsigned tokens;
+	struct mono at;
+};
 
 struct engine {
 	struct engine_options options;
@@ -218,8 +231,7 @@ struct engine {
 	struct ike_sa *dead;	 /* to be freed at the end of the step */
 	struct ike_sa *settling; /* answered IKE_AUTH: its handshake goes with the next event */
 	struct cookie_jar cookies;
-	struct mono error_tokens_at; /* bucket for unprotected error replies */
-	unsigned error_tokens;
+	struct bucket complaints[2]; /* by enum complaint */
 	unsigned next_sa, next_child;
 	uint64_t next_ticket;
 	uint32_t next_group;
@@ -245,7 +257,7 @@ void report(struct engine *e, enum report_level level, const struct pair *p,
 	__attribute__((format(printf, 6, 7)));
 int engine_random(struct engine *e, uint8_t *out, size_t n);
 /* A reply outside any IKE SA, rate-limited (RFC 7296 2.21.4). */
-bool engine_may_complain(struct engine *e);
+bool engine_may_complain(struct engine *e, enum complaint about);
 
 static inline struct mono mono_after(struct mono t, int64_t us)
 {

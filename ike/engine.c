@@ -26,7 +26,8 @@ struct engine *engine_new(const struct engine_options *options)
 	if (e == NULL)
 		return NULL;
 	e->options = *options;
-	e->error_tokens = COMPLAINTS_BURST;
+	for (size_t i = 0; i < sizeof(e->complaints) / sizeof(e->complaints[0]); i++)
+		e->complaints[i].tokens = COMPLAINTS_BURST;
 	return e;
 }
 
@@ -238,19 +239,19 @@ int engine_random(struct engine *e, uint8_t *out, size_t n)
 	return e->options.random(e->options.random_arg, out, n);
 }
 
-bool engine_may_complain(struct engine *e)
+bool engine_may_complain(struct engine *e, enum complaint about)
 {
-	int64_t passed = e->now.us - e->error_tokens_at.us;
-	int64_t more = passed / (1000000 / COMPLAINTS_PER_S);
+	struct bucket *b = &e->complaints[about];
+	int64_t more = (e->now.us - b->at.us) / (1000000 / COMPLAINTS_PER_S);
 
 	if (more > 0) {
-		int64_t tokens = e->error_tokens + more;
-		e->error_tokens = tokens > COMPLAINTS_BURST ? COMPLAINTS_BURST : (unsigned)tokens;
-		e->error_tokens_at = e->now;
+		int64_t tokens = b->tokens + more;
+		b->tokens = tokens > COMPLAINTS_BURST ? COMPLAINTS_BURST : (unsigned)tokens;
+		b->at = e->now;
 	}
-	if (e->error_tokens == 0)
+	if (b->tokens == 0)
 		return false;
-	e->error_tokens--;
+	b->tokens--;
 	return true;
 }
 
@@ -334,10 +335,13 @@ static void sa_add_failed(struct engine *e, const struct event *event)
 	report(e, REPORT_ERROR, sa->pair, sa, 0, "the kernel refuses the %s SA %08x: %s",
 	       event->failed.inbound ? "inbound" : "outbound", event->failed.ref.spi,
 	       strerror(-event->failed.error));
+	e->counters.refused_by_kernel++;
+	pair_note(e, sa->pair, STAGE_CHILD, "the kernel refuses the SA");
 	if (event->failed.inbound)
 		c->in_added = false;
 	c->out_added = false; /* later in the same group, if at all */
 	if (e->settling == sa && event->failed.inbound && is_answered(sa, c)) {
+		pair_back_off(e, sa->pair);
 		if (sa->hs != NULL)
 			auth_answer_without_child(e, sa, NOTIFY_NO_ADDITIONAL_SAS);
 		else

@@ -11,6 +11,7 @@
 
 #define BACK_OFF_FIRST_S 1
 #define BACK_OFF_LAST_S 60
+#define FORGIVEN_S (3 * BACK_OFF_LAST_S)
 /* The kernel asks once per larval state (xfrm_acq_expires); what it asked for stays wanted so long.
  */
 #define WANTED_S 10
@@ -213,6 +214,34 @@ void pair_retire(struct engine *e, struct pair *p, const struct ike_sa *but)
 	}
 }
 
+/* RFC 7296 2.4: INITIAL_CONTACT speaks for one identity, and one of several behind a NAT. */
+static bool same_peer(const struct ike_sa *a, const struct ike_sa *b)
+{
+	if (a->peer_id_type != b->peer_id_type || !ip_equal(&a->behind, &b->behind))
+		return false;
+	return a->peer_id_type == ID_DER_ASN1_DN
+		       ? dn_equal(blob_view(&a->peer_id), blob_view(&b->peer_id))
+		       : bytes_equal(blob_view(&a->peer_id), blob_view(&b->peer_id));
+}
+
+void pair_bound_sas(struct engine *e, struct pair *p)
+{
+	struct ike_sa *oldest = NULL;
+	size_t n = 0;
+
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		if (!sa_is_up(sa))
+			continue;
+		n++;
+		oldest = sa; /* new ones are put in front */
+	}
+	if (n <= PAIR_SAS_MAX)
+		return;
+	report(e, REPORT_WARNING, p, oldest, 0, "more than %d IKE SAs with one peer: [%u] goes",
+	       PAIR_SAS_MAX, oldest->number);
+	informational_delete_sa(e, oldest);
+}
+
 void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa *but)
 {
 	struct ike_sa *next;
@@ -223,7 +252,7 @@ void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa 
 		 * What came up while this exchange was under way is no debris of an earlier life:
 		 * both sides began at once.
 		 */
-		if (sa == but || sa_is_connecting(sa) ||
+		if (sa == but || sa_is_connecting(sa) || !same_peer(sa, but) ||
 		    sa->established_at.us >= but->created_at.us)
 			continue;
 		report(e, REPORT_NOTICE, p, sa, 0,
@@ -236,6 +265,12 @@ void pair_back_off(struct engine *e, struct pair *p)
 {
 	int64_t wait = BACK_OFF_FIRST_S;
 
+	/* What went well for a while is forgiven: only then, since the kernel may refuse an SA
+	 * late. */
+	if (e->now.us - p->failed_at.us > FORGIVEN_S * INT64_C(1000000))
+		p->failures = 0;
+	p->failed_at = e->now;
+
 	for (unsigned i = 0; i < p->failures && wait < BACK_OFF_LAST_S; i++)
 		wait *= 2;
 	if (wait > BACK_OFF_LAST_S)
@@ -243,6 +278,12 @@ void pair_back_off(struct engine *e, struct pair *p)
 	if (p->failures < 1000)
 		p->failures++;
 	p->retry_at = mono_after(e->now, wait * 1000000);
+	arm(e, p);
+}
+
+void pair_no_retry(struct engine *e, struct pair *p)
+{
+	p->retry_at = MONO_NEVER;
 	arm(e, p);
 }
 

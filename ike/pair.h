@@ -24,11 +24,14 @@ void pair_initiate(struct engine *e, struct pair *p);
 void pair_timer(struct engine *e, struct pair *p);
 /* An attempt of ours failed: 1, 2, 4 … 60 s. */
 void pair_back_off(struct engine *e, struct pair *p);
+/* A CHILD_SA is on its way into the kernel: no attempt waits. Failures of late still count. */
+void pair_no_retry(struct engine *e, struct pair *p);
 /* The peer proved to be alive and well: no more back-off. */
 void pair_clear_back_off(struct engine *e, struct pair *p);
 /* Something happened outside of any attempt: remembered like a failed one. */
 void pair_note(struct engine *e, struct pair *p, enum stage stage, const char *why);
-/* A pair that nobody asked for: made by a stranger's first message. NULL: too many, or no memory. */
+/* A pair that nobody asked for: made by a stranger's first message. NULL: too many, or no memory.
+ */
 struct pair *pair_get_unsolicited(struct engine *e, const struct ip *local,
 				  const struct ip *remote);
 /* Takes over the finished attempt. */
@@ -39,6 +42,10 @@ void pair_remember(struct pair *p, struct status_attempt *a);
  * to be; NULL if none.
  */
 struct child *pair_live_child(const struct pair *p);
+/* An IKE SA more came up: a peer may not pile them up. */
+#define PAIR_SAS_MAX 8
+void pair_bound_sas(struct engine *e, struct pair *p);
+
 /* Those of a rekey overlap, of crossed starts, of narrowed selectors: no pair needs more. */
 #define PAIR_CHILDREN_MAX 16
 #define PAIR_CHILDREN_ASKED 8 /* by us: a peer that narrows each to one port would have no end */

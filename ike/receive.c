@@ -39,11 +39,13 @@ static void drop(struct engine *e, const struct arrival *a, const char *why)
 /* An answer outside any IKE SA: same SPIs and message id as the request (RFC 7296 2.21.4, 2.5). */
 static void complain(struct engine *e, const struct arrival *a, uint16_t notify, struct bytes data)
 {
+	const enum complaint about =
+		a->header.exchange == EXCHANGE_IKE_SA_INIT ? COMPLAINT_INIT : COMPLAINT_JUNK;
 	uint8_t buffer[128];
 	struct builder b;
 	struct ike_header h = a->header;
 
-	if (h.response || !engine_may_complain(e))
+	if (h.response || !engine_may_complain(e, about))
 		return;
 	h.version = 0x20;
 	h.response = true;
@@ -236,7 +238,10 @@ static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
 	}
 	switch (window_judge_request(&sa->window, h->message_id)) {
 	case WINDOW_NEW:
-		if (sa->state == SA_LINGERS)
+		/* RFC 7296 1.2: one IKE_AUTH request, from the initiator, right after IKE_SA_INIT.
+		 */
+		if (sa->state == SA_LINGERS ||
+		    (h->exchange == EXCHANGE_IKE_AUTH && sa->state != SA_R_INIT))
 			break;
 		came_from(sa, a);
 		if (sa->state == SA_UP)

@@ -132,6 +132,14 @@ void sa_skip_handshake(struct engine *e, struct ike_sa *sa)
 	sa_set_state(e, sa, SA_UP);
 }
 
+/* The engine drops their results when they come home. */
+static void forget_jobs(struct ike_sa *sa)
+{
+	for (struct job_ref *ref = sa->jobs; ref; ref = ref->next)
+		ref->sa = NULL;
+	sa->jobs = NULL;
+}
+
 static void unlink_sa(struct ike_sa *sa)
 {
 	for (struct ike_sa **at = &sa->pair->sas; *at; at = &(*at)->next) {
@@ -148,9 +156,7 @@ void sa_close(struct engine *e, struct ike_sa *sa)
 		return;
 	while (sa->children != NULL)
 		child_remove(e, sa->children);
-	for (struct job_ref *ref = sa->jobs; ref; ref = ref->next)
-		ref->sa = NULL; /* the engine drops the result when it comes home */
-	sa->jobs = NULL;
+	forget_jobs(sa);
 	tasks_forget_sa(sa->pair, sa);
 	sa_set_state(e, sa, SA_DEAD);
 	deadline_disarm(&e->deadlines, &sa->deadline);
@@ -230,6 +236,8 @@ void sa_set_state(struct engine *e, struct ike_sa *sa, enum sa_state state)
 		sa->expires_at = mono_after(sa->created_at, HALF_OPEN_LIFE_S * SECOND);
 		break;
 	case SA_LINGERS:
+		if (sa->hs != NULL)
+			forget_jobs(sa); /* of a handshake that is over */
 		sa->expires_at = mono_after(e->now, LINGER_S * SECOND);
 		break;
 	case SA_DELETING:
@@ -335,7 +343,6 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 	sa->pair->solicited = true;
 	plan_keepalive(e, sa);
 	sa_set_state(e, sa, SA_UP);
-	pair_clear_back_off(e, sa->pair);
 	if (a != NULL) {
 		a->ended_at = e->now;
 		if (!a->failed)

@@ -118,10 +118,10 @@ static void sign_without_ppk(struct engine *e, struct ike_sa *sa)
 
 static void sign_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 {
-	if (job->result != 0) {
-		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", strerror(-job->result));
-	} else if (credential_changed(e, job)) {
+	if (credential_changed(e, job)) { /* whatever came of it */
 		auth_ask(e, sa);
+	} else if (job->result != 0) {
+		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", strerror(-job->result));
 	} else {
 		blob_free(&sa->hs->signature);
 		sa->hs->signature = job->signature;
@@ -323,7 +323,7 @@ static void establish_r(struct engine *e, struct ike_sa *sa)
 
 static void sign_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
 {
-	if (job->result == 0 && credential_changed(e, job)) {
+	if (credential_changed(e, job)) {
 		struct job *again = auth_sign_job(e, sa, secret_view(&sa->keys.pr));
 		if (again == NULL || act_job(e, sa, again, sign_done_r) != 0)
 			sa_fail(e, sa, 0, false, "cannot sign: out of memory");
@@ -388,12 +388,6 @@ static void auth_answer(struct engine *e, struct ike_sa *sa, const struct inboun
 	const char *why = "";
 	struct job *job;
 
-	if (sa->state != SA_R_INIT) {
-		if (sa->state == SA_UP) /* a second IKE_AUTH makes no sense (RFC 7296 2.21.3) */
-			sa_reply_notify(e, sa, EXCHANGE_IKE_AUTH, NOTIFY_INVALID_SYNTAX,
-					BYTES_NONE);
-		return;
-	}
 	follow(sa, m);
 	sa->rtt_us = e->now.us - hs->sent_at.us;
 	hs->initial_contact = notify_find(m->payloads, NOTIFY_INITIAL_CONTACT, &n);

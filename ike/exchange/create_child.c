@@ -442,9 +442,13 @@ static void key_exchange(struct engine *e, struct ike_sa *sa, const struct paylo
 	struct job *job = job_new(JOB_KE_RESPOND);
 	if (job != NULL)
 		job->ke = t->ke;
-	if (job == NULL || blob_copy(&job->peer_public, value) != 0 ||
-	    act_job(e, sa, job, respond_done) != 0)
-		sa_close(e, sa); /* no memory: the peer finds out and starts afresh */
+	/* No memory: the peer finds out and starts afresh. */
+	if (job == NULL || blob_copy(&job->peer_public, value) != 0) {
+		job_free(job);
+		sa_close(e, sa);
+	} else if (act_job(e, sa, job, respond_done) != 0) {
+		sa_close(e, sa);
+	}
 }
 
 /* The SA that the request says it rekeys. false: it names one that is not there. */

@@ -16,7 +16,7 @@
 #define RESTARTS_MAX 5 /* COOKIE and INVALID_KE_PAYLOAD answers that we follow in one attempt */
 #define COOKIE_HALF_OPEN 30	/* in all: from here on cookies are asked for */
 #define COOKIE_HALF_OPEN_PEER 3 /* from one address */
-#define HALF_OPEN_PEER_MAX 8 /* from one address: one sender must not take all places */
+#define HALF_OPEN_PEER_MAX 8	/* from one address: one sender must not take all places */
 #define HALF_OPEN_MAX 1000	/* in all: beyond, silence (RFC 8019 4.2) */
 
 /* Tells an ikemesh peer from others: the first 16 octets of SHA-256("ikemesh 1"). */
@@ -225,6 +225,25 @@ static void keys_done_i(struct engine *e, struct ike_sa *sa)
 		sa_fail(e, sa, 0, false, "cannot use our PPK: out of memory");
 }
 
+static void take_hint(struct engine *e, struct ike_sa *sa, uint16_t notify, const char *text);
+
+/* The value was none of the peer's: anybody may have sent that answer. A better one still counts.
+ */
+static void wait_for_better(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct handshake *hs = sa->hs;
+
+	hs->ke_key = job->ke_key;
+	job->ke_key = NULL;
+	blob_free(&hs->nr);
+	blob_free(&hs->init_r);
+	sa->spi_peer = 0;
+	sa_set_state(e, sa, SA_I_INIT);
+	sa->retransmit_at = mono_after(e->now, window_wait(sa->window.tries));
+	sa_arm(e, sa);
+	take_hint(e, sa, NOTIFY_INVALID_SYNTAX, "peer's key exchange value is not acceptable");
+}
+
 static void init_derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	struct handshake *hs = sa->hs;
@@ -234,10 +253,11 @@ static void init_derive_done(struct engine *e, struct ike_sa *sa, struct job *jo
 		r = keymat_init(&sa->suite, blob_view(&hs->ni), blob_view(&hs->nr),
 				secret_view(&job->shared), sa->spi_local, sa->spi_peer, &sa->keys);
 	if (r == -EINVAL) {
-		sa_fail(e, sa, 0, false, "peer's %s value is not acceptable", hs->ke->name);
+		wait_for_better(e, sa, job);
 	} else if (r != 0) {
 		sa_fail(e, sa, 0, false, "key derivation failed: %s", strerror(-r));
 	} else {
+		sa_request_done(e, sa);
 		keys_done_i(e, sa);
 	}
 }
@@ -369,7 +389,7 @@ void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m
 	sa->spi_peer = m->header->spi_r;
 	sa->rtt_us = e->now.us - hs->sent_at.us;
 	take_notes(e, sa, m);
-	sa_request_done(e, sa);
+	sa->retransmit_at = MONO_NEVER; /* but the request is kept: see wait_for_better */
 	job->ke = hs->ke;
 	job->ke_key = hs->ke_key;
 	hs->ke_key = NULL;
@@ -400,7 +420,7 @@ static void send_refusal(struct engine *e, const struct init_request *m, uint16_
 static void refuse(struct engine *e, const struct init_request *m, uint16_t notify,
 		   struct bytes data)
 {
-	if (engine_may_complain(e))
+	if (engine_may_complain(e, COMPLAINT_INIT))
 		send_refusal(e, m, notify, data);
 }
 
@@ -442,8 +462,11 @@ static void remember_refusal(struct engine *e, const struct init_request *m, uin
 		return;
 	struct pair *p = pair_get_unsolicited(e, &m->local->ip, &m->remote->ip);
 	struct status_attempt *a = p ? calloc(1, sizeof(*a)) : NULL;
-	if (a == NULL)
+	if (a == NULL) {
+		if (p != NULL)
+			pair_release(e, p);
 		return;
+	}
 	a->started_at = a->ended_at = e->now;
 	a->failed = true;
 	a->stage = STAGE_INIT;
@@ -451,6 +474,7 @@ static void remember_refusal(struct engine *e, const struct init_request *m, uin
 	a->notify_ours = true;
 	snprintf(a->reason, sizeof(a->reason), "%s", why);
 	pair_remember(p, a);
+	pair_release(e, p);
 	report(e, REPORT_ERROR, p, NULL, EXCHANGE_IKE_SA_INIT, "peer's IKE_SA_INIT refused: %s",
 	       why);
 }
@@ -459,7 +483,7 @@ static void refuse_proposals(struct engine *e, const struct init_request *m, con
 {
 	char offered[160], why[ATTEMPT_TEXT_LEN];
 
-	if (!engine_may_complain(e)) /* a forger must not fill our memory either */
+	if (!engine_may_complain(e, COMPLAINT_INIT)) /* a forger must not fill our memory either */
 		return;
 	proposals_text(&o->sa, offered, sizeof(offered));
 	snprintf(why, sizeof(why), "NO_PROPOSAL_CHOSEN: no common IKE proposal, peer offers %s",
@@ -576,6 +600,8 @@ fail:
 	job_free(job);
 	if (sa != NULL)
 		sa_close(e, sa);
+	else if (p != NULL)
+		pair_release(e, p);
 }
 
 /* The same request again, or the answer got lost: RFC 7296 2.1. */
