@@ -189,6 +189,7 @@ uint16_t child_accept(const struct engine *e, struct child *c, const struct payl
 	struct child_payloads p;
 	struct ts local, remote;
 	struct chosen chosen;
+	struct ip seen;
 
 	*why = "peer's answer has no complete CHILD_SA";
 	if (!child_payloads_decode(ps, &p))
@@ -200,6 +201,11 @@ uint16_t child_accept(const struct engine *e, struct child *c, const struct payl
 	if (!proposal_accept(offer, n, PROTO_ESP, with_ke, &p.sa, &chosen) ||
 	    !get_spi(chosen.spi, &c->spi_out) || !esp_suite_of(&chosen, &c->suite))
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
+	/* RFC 7296 2.23.1: the peer answers with the addresses that it sees. */
+	if (c->sa->nat_local)
+		substitute(&p.tsi, &c->sa->local.ip, &seen);
+	if (c->sa->nat_remote)
+		substitute(&p.tsr, &c->sa->remote.ip, &seen);
 	*why = "peer's traffic selectors are not the two addresses of the pair";
 	if (!ts_accept(&p.tsi, &c->sa->local.ip, &local) ||
 	    !ts_accept(&p.tsr, &c->sa->remote.ip, &remote) || local.protocol != remote.protocol)

@@ -336,17 +336,18 @@ static void show_failure(const json_t *pair, const json_t *attempt, FILE *out)
 	fprintf(out, "\n");
 }
 
-/* The newest attempt that failed, unless the pair has come up since. */
+/* The newest attempt that failed, unless one has gone well since. */
 static const json_t *last_failure(const json_t *pair)
 {
+	const bool up = is(pair, "state", "up");
 	const json_t *attempt;
 
-	if (is(pair, "state", "up"))
-		return NULL;
 	EACH(get(pair, "attempts"), attempt)
 	{
 		if (json_is_true(get(attempt, "failed")))
 			return attempt;
+		if (up && json_is_integer(get(attempt, "ended_s_ago")))
+			return NULL;
 	}
 	return NULL;
 }
