@@ -44,6 +44,7 @@ static const char full[] =
 	"\"pairs\":["
 	"{\"local\":\"10.0.1.5\",\"remote\":\"10.0.1.6\",\"connection\":\"ipsec-10.0.1.0/24\","
 	"\"state\":\"up\",\"retry_in_s\":null,\"failures\":0,\"attempts\":["
+	"{\"failed\":false,\"stage\":\"up\",\"ended_s_ago\":5,\"reason\":\"\"},"
 	"{\"failed\":true,\"stage\":\"INIT\",\"ended_s_ago\":60,\"reason\":\"long ago\"}],"
 	"\"ike_sas\":[{\"number\":1,\"state\":\"ESTABLISHED\",\"initiator\":true,"
 	"\"spi_i\":\"0123456789abcdef\",\"spi_r\":\"fedcba9876543210\",\"local\":\"10.0.1.5\","
