@@ -197,6 +197,8 @@ static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a
 	switch (fragments_add(q, a->header.message_id, number, total, a->inner_first, part, &chain,
 			      &first)) {
 	case FRAGMENT_COMPLETE:
+		if (sa->window.in_requests == NULL && sa->window.in_responses == NULL)
+			sa->window.fragments_until = MONO_NEVER;
 		dispatch(e, sa, a, first, blob_view(&chain));
 		wipe(chain.p, chain.n);
 		blob_free(&chain);
@@ -205,6 +207,12 @@ static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a
 		drop(e, a, "a fragment that cannot be");
 		break;
 	case FRAGMENT_QUEUED:
+		if (!mono_is_never(sa->window.fragments_until))
+			break;
+		sa->window.fragments_until =
+			mono_after(e->now, FRAGMENTS_LIFE_S * INT64_C(1000000));
+		sa_arm(e, sa);
+		break;
 	case FRAGMENT_DUPLICATE:
 		break;
 	}

@@ -83,6 +83,7 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	sa->established_at = sa->rekey_at = sa->retransmit_at = sa->expires_at = MONO_NEVER;
 	sa->dies_at = sa->keepalive_at = sa->reauth_at = MONO_NEVER;
 	sa->heard_at = e->now;
+	sa->window.fragments_until = MONO_NEVER;
 	sa->deadline.owner = DEADLINE_SA;
 	HASH_ADD(hh, e->sas, spi_local, sizeof(sa->spi_local), sa);
 	if (sa->hh.tbl == NULL)
@@ -212,6 +213,7 @@ void sa_arm(struct engine *e, struct ike_sa *sa)
 {
 	struct mono at = mono_first(sa->retransmit_at, sa->expires_at);
 
+	at = mono_first(at, sa->window.fragments_until);
 	if (sa->state == SA_UP) {
 		at = mono_first(at, sa->rekey_at);
 		at = mono_first(at, sa->dies_at);
@@ -626,6 +628,8 @@ static void expire(struct engine *e, struct ike_sa *sa)
 
 void sa_timer(struct engine *e, struct ike_sa *sa)
 {
+	if (mono_reached(e->now, sa->window.fragments_until))
+		window_forget_fragments(&sa->window);
 	if (mono_reached(e->now, sa->expires_at)) {
 		expire(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->dies_at)) {

@@ -13,12 +13,18 @@ void datagrams_free(struct datagrams *ds)
 	*ds = (struct datagrams){ 0 };
 }
 
+void window_forget_fragments(struct window *w)
+{
+	fragments_free(&w->in_requests);
+	fragments_free(&w->in_responses);
+	w->fragments_until = MONO_NEVER;
+}
+
 void window_free(struct window *w)
 {
 	datagrams_free(&w->request);
 	datagrams_free(&w->reply);
-	fragments_free(&w->in_requests);
-	fragments_free(&w->in_responses);
+	window_forget_fragments(w);
 }
 
 enum window_verdict window_judge_request(const struct window *w, uint32_t id)

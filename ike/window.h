@@ -29,7 +29,10 @@ struct window {
 	struct endpoint from_local, from_remote; /* where it came in, and from (RFC 7296 2.11) */
 
 	struct fragments *in_requests, *in_responses;
+	struct mono fragments_until; /* incomplete by then, they go (RFC 7383 2.6); never if none */
 };
+#define FRAGMENTS_LIFE_S 30
+void window_forget_fragments(struct window *w);
 void window_free(struct window *w);
 
 /* What a request with this id is. */
