@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Certificates, made on the spot. Sourced by lab.sh.
 #
-#   ca NAME [PARENT]                      a CA, self-signed or under another one
-#   cert NAME CA [KEY [FROM UNTIL]]       a certificate for an instance; KEY is rsa3072 or rsa4096
+#   ca NAME [PARENT [KEY]]                a CA, self-signed (PARENT is missing or -) or under another one
+#   cert NAME CA [KEY [FROM UNTIL]]       a certificate for an instance
+#   bundle NAME CERT CA…                  CERT with its intermediates, as one file, with CERT's key
+#
+# KEY is rsa3072, rsa4096, p256, p384 or ed25519.
 #
 # They end up as $CERTS/NAME.pem and $CERTS/NAME.key. FROM and UNTIL are what date(1) understands.
 # Making RSA keys is slow, so each name keeps its key from run to run, and its certificate within a run:
@@ -43,7 +46,11 @@ CNF
 _issue() { # NAME ISSUER KEY EXTENSIONS FROM UNTIL; an issuer of the same name signs itself
 	local name=$1 key=$LAB_KEYS/$1-$3.key new=new.$RANDOM$RANDOM issued signer
 	if [ ! -s "$key" ]; then
-		openssl genrsa -out "$key.$new" "${3#rsa}" 2>/dev/null
+		case $3 in
+		rsa*) openssl genrsa -out "$key.$new" "${3#rsa}" 2>/dev/null ;;
+		p*) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-${3#p}" -out "$key.$new" ;;
+		*) openssl genpkey -algorithm "$3" -out "$key.$new" ;;
+		esac
 		_settle "$key.$new" "$key"
 	fi
 	ln -s "$key" "$CERTS/$name.key"
@@ -68,5 +75,14 @@ _settle() {
 	rm -f "$1"
 }
 
-ca() { _issue "$1" "${2:-$1}" rsa3072 v3_ca "1 day ago" "10 years"; }
+ca() {
+	local parent=${2:--}
+	_issue "$1" "${parent/#-/$1}" "${3:-rsa3072}" v3_ca "1 day ago" "10 years"
+}
 cert() { _issue "$1" "$2" "${3:-rsa3072}" v3_instance "${4:-1 day ago}" "${5:-1 year}"; }
+bundle() {
+	local name=$1 c
+	shift
+	for c in "$@"; do cat "$CERTS/$c.pem"; done >"$CERTS/$name.pem"
+	ln -s "$CERTS/$1.key" "$CERTS/$name.key"
+}
