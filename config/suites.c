@@ -305,7 +305,10 @@ static int complete_esp(struct parser *p, struct proposal_spec *s)
 {
 	if (has(s, TRANSFORM_ESN))
 		return 0;
-	return add(p, NULL, s, (struct transform){ TRANSFORM_ESN, ESN_NO, 0 });
+	/* Unless said otherwise: with both who know them, without with the others (RFC 4303 2.2.1).
+	 */
+	int r = add(p, NULL, s, (struct transform){ TRANSFORM_ESN, ESN_YES, 0 });
+	return r ? r : add(p, NULL, s, (struct transform){ TRANSFORM_ESN, ESN_NO, 0 });
 }
 
 /* RFC 7296 3.3.3: which types a proposal must have. */
@@ -463,12 +466,20 @@ static bool prf_is_derived(const struct proposal_spec *p)
 	return true;
 }
 
+/* Both, the extended ones first, or none named at all (IKE). */
 static bool esn_is_implied(const struct proposal_spec *p)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (p->t[i].type == TRANSFORM_ESN && p->t[i].id != ESN_NO)
+	uint16_t ids[2] = { ESN_YES, ESN_NO };
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->t[i].type != TRANSFORM_ESN)
+			continue;
+		if (n == 2 || p->t[i].id != ids[n])
 			return false;
-	return true;
+		n++;
+	}
+	return n != 1;
 }
 
 void suites_text(const struct proposal_spec *p, uint8_t protocol, char *out, size_t size)

@@ -7,7 +7,7 @@
 
 /*
  * Parses the whole string for protocol PROTO_IKE or PROTO_ESP. A missing prf is derived from the
- * integrity algorithm; ESP without `esn`/`noesn` means no ESN; a trailing `!` (strict) is what
+ * integrity algorithm; ESP without `esn`/`noesn` means either, extended ones first; a trailing `!` (strict) is what
  * ikemesh always does. 0, or -EINVAL with error (error_size octets) naming the word and near ones.
  */
 int suites_parse(const char *text, uint8_t protocol, struct proposal_spec *out, size_t room,

@@ -298,11 +298,12 @@ static void create_child_take(struct engine *e, struct ike_sa *sa, const struct 
 	}
 	if (t->fresh == NULL || nonce == NULL || !nonce_decode(nonce->body, &nr) ||
 	    child_accept(e, t->fresh, m->payloads, true, &why) != 0 ||
-	    t->fresh->suite.ke != t->ke || blob_copy(&t->nr, nr) != 0) {
+	    (t->fresh->suite.ke != NULL && t->fresh->suite.ke != t->ke) ||
+	    blob_copy(&t->nr, nr) != 0) {
 		fail(e, sa, why);
 		return;
 	}
-	if (t->ke == NULL) {
+	if (t->fresh->suite.ke == NULL) { /* no PFS, or the peer chose to do without, as offered */
 		finish_ours(e, sa, BYTES_NONE);
 		return;
 	}

@@ -35,7 +35,7 @@ static void test_good(void **state)
 		const char *text, *dump, *again;
 	} cases[] = {
 		/* the add-on's two */
-		{ PROTO_ESP, "aes128gcm16!", "1:20/128 5:0", "aes128gcm16" },
+		{ PROTO_ESP, "aes128gcm16!", "1:20/128 5:1 5:0", "aes128gcm16" },
 		{ PROTO_IKE, "aes128-sha256-modp2048!", "1:12/128 2:5 3:12 4:14",
 		  "aes128-sha256-modp2048" },
 		{ PROTO_IKE, "aes256gcm16-prfsha384-ecp384", "1:20/256 2:6 4:20",
@@ -43,12 +43,14 @@ static void test_good(void **state)
 		/* a prf is derived from an integrity algorithm that an AEAD has no use for */
 		{ PROTO_IKE, "aes128gcm16-sha256-modp2048", "1:20/128 2:5 4:14",
 		  "aes128gcm16-prfsha256-modp2048" },
-		{ PROTO_ESP, "aes128gcm16-sha256", "1:20/128 5:0", "aes128gcm16" },
-		{ PROTO_ESP, "aes128gcm16-modp2048", "1:20/128 4:14 5:0", "aes128gcm16-modp2048" },
-		{ PROTO_ESP, "aes256-sha512", "1:12/256 3:14 5:0", "aes256-sha512" },
+		{ PROTO_ESP, "aes128gcm16-sha256", "1:20/128 5:1 5:0", "aes128gcm16" },
+		{ PROTO_ESP, "aes128gcm16-modp2048", "1:20/128 4:14 5:1 5:0", "aes128gcm16-modp2048" },
+		{ PROTO_ESP, "aes256-sha512", "1:12/256 3:14 5:1 5:0", "aes256-sha512" },
 		{ PROTO_ESP, "aes128gcm16-esn", "1:20/128 5:1", "aes128gcm16-esn" },
-		{ PROTO_ESP, "aes128gcm16-esn-noesn", "1:20/128 5:1 5:0", "aes128gcm16-esn-noesn" },
-		{ PROTO_ESP, "aes128gcm16-modp2048-modpnone", "1:20/128 4:14 4:0 5:0",
+		{ PROTO_ESP, "aes128gcm16-noesn", "1:20/128 5:0", "aes128gcm16-noesn" },
+		{ PROTO_ESP, "aes128gcm16-noesn-esn", "1:20/128 5:0 5:1", "aes128gcm16-noesn-esn" },
+		{ PROTO_ESP, "aes128gcm16-esn-noesn", "1:20/128 5:1 5:0", "aes128gcm16" },
+		{ PROTO_ESP, "aes128gcm16-modp2048-modpnone", "1:20/128 4:14 4:0 5:1 5:0",
 		  "aes128gcm16-modp2048-modpnone" },
 		/* several of one type, in the order written; doubles are dropped */
 		{ PROTO_IKE, "aes256-aes128-sha256-sha384-modp2048-ecp256",
@@ -62,7 +64,7 @@ static void test_good(void **state)
 		/* other names, case, spaces */
 		{ PROTO_IKE, "AES-sha2_256-x25519", "1:12/128 2:5 3:12 4:31",
 		  "aes128-sha256-curve25519" },
-		{ PROTO_ESP, " aes128gcm128 ! ", "1:20/128 5:0", "aes128gcm16" },
+		{ PROTO_ESP, " aes128gcm128 ! ", "1:20/128 5:1 5:0", "aes128gcm16" },
 	};
 
 	(void)state;
@@ -97,9 +99,9 @@ static void test_several(void **state)
 				      SPEC_PROPOSALS, &n, error, sizeof(error)),
 			 0);
 	assert_int_equal(n, 3);
-	assert_string_equal(dump(&p[0]), "1:20/256 5:0");
-	assert_string_equal(dump(&p[1]), "1:20/128 5:0");
-	assert_string_equal(dump(&p[2]), "1:12/128 3:12 5:0");
+	assert_string_equal(dump(&p[0]), "1:20/256 5:1 5:0");
+	assert_string_equal(dump(&p[1]), "1:20/128 5:1 5:0");
+	assert_string_equal(dump(&p[2]), "1:12/128 3:12 5:1 5:0");
 	assert_int_equal(
 		suites_parse("aes128gcm16,aes256gcm16", PROTO_ESP, p, 1, &n, error, sizeof(error)),
 		-EINVAL);
