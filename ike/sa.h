@@ -72,6 +72,7 @@ int sa_reply(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain
 /* A reply that consists of one notify. */
 int sa_reply_notify(struct engine *e, struct ike_sa *sa, uint8_t exchange, uint16_t notify,
 		    struct bytes data);
+void sa_send_request(struct engine *e, struct ike_sa *sa); /* once more, as it was sealed */
 void sa_repeat_reply(struct engine *e, struct ike_sa *sa);
 /* Our request was answered: the window moves on. */
 void sa_request_done(struct engine *e, struct ike_sa *sa);
