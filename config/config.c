@@ -31,7 +31,8 @@ void expected(struct reading *r, const struct key_row *row, const struct node *n
 		report_text(&r->report, "%s:%s%s", row->name, *value == '\n' ? "" : " ", value);
 
 	schema_expected(row, words);
-	if (node->kind != NODE_SCALAR || node_is_null(node) || row->type == VALUE_KEY)
+	if (node->kind != NODE_SCALAR || node_is_null(node) || row->type == VALUE_KEY ||
+	    row->type == VALUE_SECRET)
 		report_add(&r->report, PROBLEM_ERROR, node_place(node), mend,
 			   "%s: %s was expected, not %s", row->name, words, node_kind_name(node));
 	else
@@ -206,6 +207,8 @@ static void read_scalar(struct reading *r, const struct key_row *row, const stru
 	case VALUE_CERTIFICATES:
 	case VALUE_KEY:
 	case VALUE_CAS:
+	case VALUE_SECRET:
+	case VALUE_TEXT:
 		break; /* these depend on each other: read_settings() */
 	}
 }
@@ -265,6 +268,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 	read_credentials(r, node_get(settings, "instance_certificate"),
 			 node_get(settings, "instance_private_key"),
 			 node_get(settings, "ca_certificates"));
+	read_ppk(r, node_get(settings, "ppk"), node_get(settings, "ppk_id"), settings);
 }
 
 /* --- the text ------------------------------------------------------------------------------ */

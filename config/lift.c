@@ -37,7 +37,7 @@ static bool starts(struct bytes text, size_t at, const char *what)
 }
 
 /* The next block from *at on that may be secret. */
-static bool next_body(struct bytes text, size_t *at, struct body *out)
+static bool next_block(struct bytes text, size_t *at, struct body *out)
 {
 	size_t begin;
 
@@ -55,6 +55,114 @@ static bool next_body(struct bytes text, size_t *at, struct body *out)
 		return true;
 	}
 	return false;
+}
+
+static bool is_one_of(struct bytes text, size_t at, const char *chars)
+{
+	return at < text.n && text.p[at] != '\0' && strchr(chars, text.p[at]) != NULL;
+}
+
+static size_t skip(struct bytes text, size_t at, const char *chars)
+{
+	while (is_one_of(text, at, chars))
+		at++;
+	return at;
+}
+
+static size_t find_one_of(struct bytes text, size_t at, const char *chars)
+{
+	while (at < text.n && !is_one_of(text, at, chars))
+		at++;
+	return at;
+}
+
+/* The lines after the one of `at` that are indented by more than `column`. */
+static size_t deeper_lines_end(struct bytes text, size_t at, size_t column)
+{
+	size_t end = bytes_line_end(text, at);
+
+	while (end < text.n) {
+		size_t line = end + 1, first = skip(text, line, " \t\r");
+
+		if (first < text.n && text.p[first] != '\n' && first - line <= column)
+			break;
+		end = bytes_line_end(text, line);
+	}
+	return end;
+}
+
+static size_t column_of(struct bytes text, size_t at)
+{
+	size_t column = 0;
+
+	while (column < at && text.p[at - column - 1] != '\n')
+		column++;
+	return column;
+}
+
+/* Where the value that begins at `from` ends; its key stands at `key`. */
+static size_t value_end(struct bytes text, size_t key, size_t from)
+{
+	if (is_one_of(text, from, "\"'"))
+		return find_one_of(text, from + 1, text.p[from] == '"' ? "\"" : "'");
+	if (from >= text.n || is_one_of(text, from, "|>\r\n#"))
+		return deeper_lines_end(text, from, column_of(text, key));
+	return find_one_of(text, from, ",}\r\n");
+}
+
+/* The next value of the key `ppk` from `at` on: `ppk: 0x…`, "ppk": "0x…", or in lines of its own. */
+static bool next_ppk(struct bytes text, size_t at, struct body *out)
+{
+	for (size_t key; (key = bytes_find(text, at, "ppk")) < text.n; at = key + 1) {
+		size_t after = skip(text, key + 3, "\"'"), colon = skip(text, after, " \t");
+
+		if ((key > 0 && !is_one_of(text, key - 1, " \t\n{,\"'")) ||
+		    !is_one_of(text, colon, ":"))
+			continue;
+		out->from = skip(text, colon + 1, " \t");
+		out->to = value_end(text, key, out->from);
+		out->closed = true;
+		return true;
+	}
+	return false;
+}
+
+/* A walk over both; what was found ahead is kept, so that nothing is looked for twice. */
+struct scan {
+	struct bytes text;
+	size_t at;
+	struct body block, ppk; /* from SIZE_MAX: none is left */
+	size_t block_after;	/* where to go on after block */
+	bool has_block, has_ppk;
+};
+
+static void look_ahead(struct scan *s)
+{
+	const struct body none = { .from = SIZE_MAX };
+
+	if (!s->has_block || s->block.from < s->at) {
+		s->block_after = s->at;
+		if (!next_block(s->text, &s->block_after, &s->block))
+			s->block = none;
+	}
+	if ((!s->has_ppk || s->ppk.from < s->at) && !next_ppk(s->text, s->at, &s->ppk))
+		s->ppk = none;
+	s->has_block = s->has_ppk = true;
+}
+
+static bool next_body(struct scan *s, struct body *out)
+{
+	look_ahead(s);
+	if (s->ppk.from < s->block.from) {
+		*out = s->ppk;
+		s->at = s->ppk.to;
+		s->has_ppk = false;
+	} else {
+		*out = s->block;
+		s->at = s->block_after;
+		s->has_block = s->block.from == SIZE_MAX;
+	}
+	return out->from != SIZE_MAX;
 }
 
 /* Lines like "Proc-Type: 4,ENCRYPTED" are no part of the key. */
@@ -155,10 +263,11 @@ static bool own_stand_in(struct bytes text, size_t *where)
 /* Octets that the masked text can have at most. */
 static size_t masked_room(struct bytes text)
 {
-	size_t room = text.n + 1, at = 0;
+	struct scan scan = { .text = text };
+	size_t room = text.n + 1;
 	struct body b;
 
-	while (next_body(text, &at, &b))
+	while (next_body(&scan, &b))
 		room += (b.to - b.from) * (STAND_IN_LEN - 1);
 	return room;
 }
@@ -166,7 +275,8 @@ static size_t masked_room(struct bytes text)
 int lift_keys(struct bytes text, struct text *masked, struct lifted *l, size_t *where)
 {
 	struct masking m = { .text = text };
-	size_t done = 0, at = 0;
+	struct scan scan = { .text = text };
+	size_t done = 0;
 	struct body b;
 	int r = 0;
 
@@ -177,7 +287,7 @@ int lift_keys(struct bytes text, struct text *masked, struct lifted *l, size_t *
 	m.out = malloc(masked_room(text));
 	if (!m.out)
 		return -ENOMEM;
-	while (!r && next_body(text, &at, &b)) {
+	while (!r && next_body(&scan, &b)) {
 		mask_line(&m, done, b.from, false);
 		r = mask_body(&m, &b, l);
 		done = b.to;

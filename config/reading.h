@@ -46,6 +46,10 @@ void check_subnets(struct reading *r, const struct node *protect, const struct n
 void read_credentials(struct reading *r, const struct node *certificate, const struct node *key,
 		      const struct node *cas);
 
+/* PPK and its identity, and whether both are there. Each may be NULL. */
+void read_ppk(struct reading *r, const struct node *key, const struct node *id,
+	      const struct node *settings);
+
 /* An error: `what` was expected at node, with the line `key: example` as its mend. */
 void expected(struct reading *r, const struct key_row *row, const struct node *node);
 

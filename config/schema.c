@@ -198,6 +198,27 @@ static const struct key_row rows[] = {
 		FIELD(spec.encapsulation),
 		.text = "ESP inside UDP: where there is NAT, always, or never.",
 	},
+	{
+		.name = "ppk",
+		.type = VALUE_SECRET,
+		.example = "/etc/ikemesh/ppk",
+		.text = "A post-quantum preshared key (RFC 8784), common to the mesh: 0x and "
+			"hexadecimal digits, base64, or the path of a file that says it so.",
+	},
+	{
+		.name = "ppk_id",
+		.type = VALUE_TEXT,
+		.example = "mesh-2026",
+		.text = "The name by which peers know the PPK.",
+	},
+	{
+		.name = "ppk_required",
+		.type = VALUE_BOOL,
+		.fallback = "false",
+		.example = "false",
+		FIELD(spec.ppk_required),
+		.text = "true: no IKE SA with a peer that does not have the PPK.",
+	},
 };
 
 #define PART_MIN 5 /* letters of a name that point to it */
@@ -328,6 +349,8 @@ int schema_number(const struct key_row *row, const char *text, uint64_t *out)
 	case VALUE_CERTIFICATES:
 	case VALUE_KEY:
 	case VALUE_CAS:
+	case VALUE_SECRET:
+	case VALUE_TEXT:
 		break;
 	}
 	return r ? r : in_range(row, *out);
@@ -408,6 +431,12 @@ const char *schema_expected(const struct key_row *row, char out[static EXPECTED_
 		break;
 	case VALUE_CAS:
 		words = "a list of certificates, each as PEM or the path of a PEM file";
+		break;
+	case VALUE_SECRET:
+		words = "0x and hexadecimal digits, base64, or the path of a file with them";
+		break;
+	case VALUE_TEXT:
+		words = "a text";
 		break;
 	}
 	snprintf(out, EXPECTED_LEN, "%s", words);

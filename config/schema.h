@@ -22,6 +22,8 @@ enum value_type {
 	VALUE_CERTIFICATES, /* PEM or a path */
 	VALUE_KEY,	    /* PEM or a path */
 	VALUE_CAS,	    /* a list of PEM or paths */
+	VALUE_SECRET,	    /* hexadecimal, base64 or a path; nothing: none */
+	VALUE_TEXT,	    /* nothing: none */
 };
 
 struct key_row {

@@ -43,8 +43,7 @@ static bool looks_like_base64(const char *text)
 	return true;
 }
 
-/* A path that is not absolute starts where the configuration is. */
-static char *absolute(struct reading *r, const char *path)
+char *source_path(struct reading *r, const char *path)
 {
 	const char *slash = strrchr(r->report.file, '/');
 
@@ -59,7 +58,7 @@ static bool open_path(struct reading *r, const struct key_row *row, struct sourc
 	char said[SHOWN_LEN];
 	int error;
 
-	s->path = absolute(r, s->node->text);
+	s->path = source_path(r, s->node->text);
 	if (!s->path)
 		return false;
 	error = file_read(s->path, &s->content, &s->mode);

@@ -22,6 +22,9 @@ void source_close(struct source *s);
 struct place source_place(const struct reading *r, const struct source *s, unsigned line,
 			  unsigned column);
 
+/* A path in the configuration; one that is not absolute starts where that is. The caller's. */
+char *source_path(struct reading *r, const char *path);
+
 /* The file to name in a command. */
 const char *source_name(const struct reading *r, const struct source *s);
 

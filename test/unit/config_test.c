@@ -465,7 +465,7 @@ static void test_schema(void **state)
 		assert_ptr_equal(schema_find(row->name), row);
 		assert_non_null(row->text);
 		assert_non_null(row->example);
-		assert_true(row->required == (row->fallback == NULL));
+		assert_true(!row->required || row->fallback == NULL);
 		assert_true(strlen(schema_expected(row, words)) > 0);
 		if (row->type > VALUE_CHOICE)
 			continue;
@@ -487,7 +487,7 @@ static void test_numbers(void **state)
 		{ "ike_lifetime", "1d", 0, 86400 },
 		{ "ike_lifetime", "3600", 0, 3600 },
 		{ "ike_lifetime", "0", 0, 0 },
-		{ "ike_lifetime", "59", -ERANGE, 0 },
+		{ "ike_lifetime", "1", -ERANGE, 0 },
 		{ "ike_lifetime", "31d", -ERANGE, 0 },
 		{ "ike_lifetime", "99999999999999999999", -ERANGE, 0 },
 		{ "ike_lifetime", "999999999999999999d", -ERANGE, 0 },
