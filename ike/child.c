@@ -14,6 +14,7 @@
 #define SECOND INT64_C(1000000)
 /* AES-GCM without ESN must never reuse a sequence number (RFC 4303 3.3.3): well before 2^32. */
 #define PACKETS_NO_ESN UINT64_C(0xf0000000)
+#define LOOK_MAX_S 60
 #define LINGER_US (5 * SECOND)
 /* A peer that rekeyed an SA and never deletes the old one: we do, after this. */
 #define UNDELETED_US (30 * SECOND)
@@ -156,7 +157,7 @@ static void plan_life(struct engine *e, struct child *c)
 
 	pair_no_retry(e, c->sa->pair);
 	c->number = ++e->next_child;
-	c->installed_at = e->now;
+	c->installed_at = c->came_at = e->now;
 	e->counters.children++;
 	if (life == 0 || engine_random(e, (uint8_t *)&fuzz, sizeof(fuzz)) != 0)
 		return;
@@ -181,9 +182,11 @@ static void arm_settled(struct engine *e, struct child *c)
 
 static void plan_look(struct engine *e, struct child *c)
 {
-	c->look_at = MONO_NEVER;
-	if (e->spec->dpd_delay_s != 0)
-		c->look_at = mono_after(e->now, SECOND * e->spec->dpd_delay_s);
+	uint32_t delay = e->spec->dpd_delay_s;
+
+	if (delay == 0 || delay > LOOK_MAX_S)
+		delay = LOOK_MAX_S; /* the self-check wants to know as well */
+	c->look_at = mono_after(e->now, SECOND * delay);
 }
 
 static void look(struct engine *e, struct child *c)
@@ -202,10 +205,11 @@ void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_
 	c->packets_in = packets_in;
 	c->packets_out = packets_out;
 	if (comes)
-		sa->heard_at = e->now;
-	else if (goes && c->state == CHILD_INSTALLED)
+		sa->heard_at = c->came_at = e->now;
+	else if (goes && e->spec->dpd_delay_s != 0 && c->state == CHILD_INSTALLED)
 		sa_probe(e, sa);
 	/* Idle both ways: nobody waits for the peer, nothing is asked of it. */
+	pair_self_check(e, sa->pair);
 }
 
 static void drop_outbound(struct engine *e, struct child *c)

@@ -64,6 +64,7 @@ struct child {
 	/* Liveness: counters at the last look. */
 	uint64_t packets_in, packets_out;
 	struct mono look_at;
+	struct mono came_at; /* when we last saw that packets had come in; at first: installed */
 
 	/* Rekeying (RFC 7296 2.8). */
 	bool want_rekey, want_delete;

@@ -11,6 +11,7 @@
 
 #define BACK_OFF_FIRST_S 1
 #define BACK_OFF_LAST_S 60
+#define SILENT_US INT64_C(10000000)
 #define FORGIVEN_S (3 * BACK_OFF_LAST_S)
 /* The kernel asks once per larval state (xfrm_acq_expires); what it asked for stays wanted so long.
  */
@@ -170,6 +171,48 @@ static const struct child *made_by_peer(const struct pair *p)
 			if (!sa->initiator && carries(c))
 				return c;
 	return NULL;
+}
+
+static bool is_live(const struct child *c)
+{
+	return c->state == CHILD_INSTALLED && c->in_added && c->out_added && sa_is_up(c->sa);
+}
+
+static bool same_selectors(const struct child *a, const struct child *b)
+{
+	return a->protocol == b->protocol && a->local_port == b->local_port &&
+	       a->remote_port == b->remote_port;
+}
+
+/* Another of the same selectors on which packets came in later, by SILENT_US at least. */
+static const struct child *better_than(const struct pair *p, const struct child *c)
+{
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		for (const struct child *o = sa->children; o; o = o->next)
+			if (o != c && is_live(o) && same_selectors(o, c) &&
+			    o->came_at.us - c->came_at.us >= SILENT_US)
+				return o;
+	return NULL;
+}
+
+void pair_self_check(struct engine *e, struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		for (struct child *c = sa->children; c; c = c->next) {
+			const struct child *better = is_live(c) ? better_than(p, c) : NULL;
+			/* Of two ikemesh hosts one decides, lest each delete the other's choice. */
+			if (better == NULL ||
+			    (sa->peer_ikemesh && ip_compare(&p->key.local, &p->key.remote) > 0))
+				continue;
+			e->counters.breaches++;
+			report(e, REPORT_WARNING, p, sa, 0,
+			       "two CHILD_SAs live: {%u} is silent and goes, {%u} carries",
+			       c->number, better->number);
+			c->want_delete = true;
+			sa_work(e, sa);
+			return; /* the lists may have changed; the next look finds the rest */
+		}
+	}
 }
 
 void pair_confirm(struct engine *e, struct pair *p)

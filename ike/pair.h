@@ -63,6 +63,11 @@ void pair_one_survivor(struct engine *e, struct pair *p);
  * on one. An empty request on the IKE SA that we made tells it.
  */
 void pair_confirm(struct engine *e, struct pair *p);
+/*
+ * One live CHILD_SA a pair: of several with the same selectors, one that has been silent inbound
+ * while another carries is deleted, whoever made it. Counted.
+ */
+void pair_self_check(struct engine *e, struct pair *p);
 /* The IKE SA that carries on when `of` goes; NULL: none. */
 struct ike_sa *pair_heir(const struct pair *p, const struct ike_sa *of);
 /* An IKE SA other than `but`, up or on its way. */
