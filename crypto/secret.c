@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 void wipe(void *p, size_t n)
 {
@@ -55,4 +57,13 @@ bool secret_equal(struct bytes a, struct bytes b)
 	for (size_t i = 0; i < a.n; i++)
 		differs = (uint8_t)(differs | (a.p[i] ^ b.p[i]));
 	return differs == 0;
+}
+
+int secret_guard_process(void)
+{
+	const struct rlimit none = { 0 };
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
+		return -errno;
+	return 0;
 }

@@ -33,6 +33,12 @@ static inline struct bytes secret_view(const struct secret *s)
 /* Constant time in the content (not in the lengths). */
 bool secret_equal(struct bytes a, struct bytes b);
 
+/*
+ * Keeps this process's memory out of core files, and away from debuggers that are not root's:
+ * to be called before the first secret is read. 0 or negative errno.
+ */
+int secret_guard_process(void);
+
 /* Overwrites memory in a way that the compiler may not drop. */
 void wipe(void *p, size_t n);
 

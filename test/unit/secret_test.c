@@ -3,6 +3,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -77,6 +81,24 @@ static void test_wipe(void **state)
 	wipe(NULL, 0);
 }
 
+/* In a process of its own: it cannot be undone. */
+static void test_process_is_guarded(void **state)
+{
+	struct rlimit core = { .rlim_cur = 1, .rlim_max = 1 };
+	pid_t child = fork();
+	int status = -1;
+
+	(void)state;
+	if (child == 0)
+		_exit(secret_guard_process() == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+				      getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 0 &&
+				      core.rlim_max == 0
+			      ? 0
+			      : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +107,7 @@ int main(void)
 		cmocka_unit_test(test_move_empties_the_source),
 		cmocka_unit_test(test_equal_looks_at_every_octet),
 		cmocka_unit_test(test_wipe),
+		cmocka_unit_test(test_process_is_guarded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
