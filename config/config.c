@@ -92,12 +92,17 @@ static void check_keys(struct reading *r, const struct node *settings)
 			unknown_key(r, settings->items[i]);
 }
 
-/* A key that must be there. A misspelt one beside it says so itself. */
+/*
+ * A key that must be there. A misspelt one beside it says so itself. After a syntax error it may
+ * well be there, and not have been seen as what it is.
+ */
 static void check_required(struct reading *r, const struct node *settings)
 {
 	size_t n;
 	const struct key_row *rows = schema_rows(&n);
 
+	if (r->mended)
+		return;
 	for (size_t i = 0; i < n; i++) {
 		char *mend;
 
@@ -156,14 +161,28 @@ static void read_log(struct reading *r, const struct key_row *row, const struct 
 		r->report.no_memory = true;
 }
 
-/* The line with the word mended, or with the default. */
+/* The line with its words mended, or with the default if that does not make a good one. */
 static char *proposals_mend(struct reading *r, const struct key_row *row, const char *text,
-			    const struct suites_fault *fault)
+			    const struct suites_fault *first)
 {
-	if (!fault->instead)
-		return report_text(&r->report, "%s: %s", row->name, row->example);
-	return report_text(&r->report, "%s: %.*s%s%s", row->name, (int)fault->at, text,
-			   fault->instead, text + fault->at + fault->len);
+	struct proposal_spec out[SPEC_PROPOSALS];
+	struct suites_fault fault = *first;
+	char *mended = report_text(&r->report, "%s", text), *line;
+	bool good = false;
+	size_t n;
+
+	for (unsigned i = 0; mended && !good && fault.instead && i < MENDS_MAX; i++) {
+		char *more = report_text(&r->report, "%.*s%s%s", (int)fault.at, mended,
+					 fault.instead, mended + fault.at + fault.len);
+
+		free(mended);
+		mended = more;
+		good = mended &&
+		       !suites_read(mended, row->protocol, out, SPEC_PROPOSALS, &n, &fault);
+	}
+	line = report_text(&r->report, "%s: %s", row->name, good ? mended : row->example);
+	free(mended);
+	return line;
 }
 
 static void read_proposals(struct reading *r, const struct key_row *row, const struct node *node)
@@ -352,6 +371,7 @@ static bool parse(struct reading *r)
 			r->report.no_memory = true;
 			return false;
 		}
+		r->mended = true;
 		if (!mend_fault(&r->report, &r->text, &fault))
 			return false;
 	}

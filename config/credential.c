@@ -199,6 +199,12 @@ static void set_identity(struct material *m, const struct cert *leaf)
 
 /* --- the CAs ------------------------------------------------------------------------------- */
 
+/* A certificate or the path of one, if not a good one. Of other words enough is said once. */
+static bool may_be_ca(const char *text)
+{
+	return strstr(text, "-----") || strpbrk(text, "/.(");
+}
+
 static void not_a_list(struct material *m, const struct node *node)
 {
 	static const char mend[] = "ca_certificates:\n- |\n  -----BEGIN CERTIFICATE-----\n  ...\n"
@@ -206,7 +212,7 @@ static void not_a_list(struct material *m, const struct node *node)
 	char said[SHOWN_LEN];
 	char *path_mend = NULL;
 
-	if (!strstr(node->text, "-----") && strlen(node->text) < SHOWN_LEN)
+	if (may_be_ca(node->text) && !strstr(node->text, "-----") && strlen(node->text) < SHOWN_LEN)
 		path_mend = report_text(&m->r->report, "ca_certificates:\n- %s",
 					shown(node->text, said));
 	report_add(&m->r->report, PROBLEM_ERROR, node_place(node), path_mend ? path_mend : mend,
@@ -232,7 +238,8 @@ static void read_cas(struct material *m, const struct node *node)
 
 	if (one) {
 		not_a_list(m, node);
-		read_ca(m, node);
+		if (may_be_ca(node->text))
+			read_ca(m, node);
 	} else if (node->kind != NODE_LIST || !node->n) {
 		expected(m->r, row_of("ca_certificates"), node);
 	}
@@ -292,7 +299,12 @@ static void build_trust(struct material *m)
 
 /* --- together ------------------------------------------------------------------------------ */
 
-/* Would a peer with our CAs believe us? Dates were checked: a time is taken at which they hold. */
+/*
+ * Would a peer with our CAs believe us? The leaf's dates were checked: a time is taken at which
+ * they hold. What no time mends is an error, as in the add-on (1.6.15): loaded on all hosts of a
+ * fleet at once, such a file would have every one of them refuse every other. Dates of the others
+ * in the chain stay a warning.
+ */
 static void check_chain(struct material *m, const struct cert *leaf)
 {
 	const struct credential_spec *c = &m->r->out->spec.credential;
@@ -300,6 +312,7 @@ static void check_chain(struct material *m, const struct cert *leaf)
 	char text[VERDICT_TEXT_LEN];
 	time_t at = m->r->now;
 	enum verdict v;
+	bool dates;
 
 	if (at > leaf->info.not_after)
 		at = leaf->info.not_after;
@@ -308,8 +321,9 @@ static void check_chain(struct material *m, const struct cert *leaf)
 	for (size_t i = 0; i < c->n_certs; i++)
 		certs[i] = blob_view(&c->certs[i]);
 	v = trust_check_chain(m->r->out->trust, certs, c->n_certs, at, text);
+	dates = v == VERDICT_EXPIRED || v == VERDICT_NOT_YET_VALID;
 	if (v != VERDICT_GOOD)
-		report_add(&m->r->report, PROBLEM_WARNING, leaf->at, NULL,
+		report_add(&m->r->report, dates ? PROBLEM_WARNING : PROBLEM_ERROR, leaf->at, NULL,
 			   "instance_certificate does not verify under ca_certificates, and peers "
 			   "with "
 			   "the same CAs will refuse it: %s: %s",
@@ -319,6 +333,7 @@ static void check_chain(struct material *m, const struct cert *leaf)
 static void fit_together(struct material *m)
 {
 	struct cert *leaf = find_leaf(m);
+	size_t errors;
 
 	if (!m->own.n)
 		return;
@@ -326,10 +341,12 @@ static void fit_together(struct material *m)
 		say_mismatch(m);
 	if (!leaf)
 		leaf = &m->own.p[0]; /* there is an error: only to find more of them */
+	errors = m->r->report.ps->errors;
 	cert_check(m->r, leaf, "instance_certificate");
 	build_chain(m, leaf);
 	set_identity(m, leaf);
-	if (m->r->out->trust && m->r->out->spec.n_cas)
+	/* A key that nobody takes was told. */
+	if (m->r->out->trust && m->r->out->spec.n_cas && errors == m->r->report.ps->errors)
 		check_chain(m, leaf);
 }
 

@@ -25,7 +25,7 @@ static ssize_t read_up_to(int fd, uint8_t *p, size_t room)
 	return (ssize_t)n;
 }
 
-/* A file may grow, and a pipe has no size: the room is doubled until the end is seen. */
+/* A file may grow, and those of /proc have no size: the room is doubled until the end is seen. */
 static int read_all(int fd, size_t expected, struct secret *out)
 {
 	size_t room = expected + 1, n = 0;
@@ -61,7 +61,7 @@ static int kind_check(const struct stat *st)
 {
 	if (S_ISDIR(st->st_mode))
 		return -EISDIR;
-	if (!S_ISREG(st->st_mode) && !S_ISFIFO(st->st_mode))
+	if (!S_ISREG(st->st_mode))
 		return -EINVAL;
 	if (st->st_size > FILE_SIZE_MAX)
 		return -EFBIG;
@@ -74,7 +74,8 @@ int file_read(const char *path, struct secret *out, mode_t *mode)
 	int fd, r;
 
 	*out = (struct secret){ 0 };
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Whoever reads must not be kept waiting: a FIFO would, already in open(). */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	r = fstat(fd, &st) ? -errno : kind_check(&st);
@@ -99,6 +100,7 @@ const char *file_error(int error)
 	case -EFBIG:
 		return "is larger than 4 MiB";
 	case -EINVAL:
+	case -ENXIO: /* a socket, or a device that is not there */
 		return "is not a regular file";
 	case -ELOOP:
 		return "has too many symbolic links on its way";

@@ -10,7 +10,8 @@
 
 /*
  * 0: the caller owns *out (empty for an empty file), *mode has the permission bits. -EISDIR,
- * -EFBIG beyond FILE_SIZE_MAX, -EINVAL a device or socket, or what the system says.
+ * -EFBIG beyond FILE_SIZE_MAX, -EINVAL a FIFO, device or socket, or what the system says. Nobody
+ * is waited for.
  */
 int file_read(const char *path, struct secret *out, mode_t *mode);
 

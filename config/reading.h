@@ -15,6 +15,7 @@ struct reading {
 	struct text written; /* the file without its keys */
 	struct text text;    /* the same, mended: what the tree was read from */
 	struct yaml_doc doc;
+	bool mended; /* the tree is a guess: there were syntax errors */
 	mode_t mode; /* permission bits of the file; 0: it is none */
 	time_t now;
 	struct config *out; /* filled in; worth nothing once there are errors */

@@ -30,6 +30,12 @@ static const struct {
 };
 #define N_PROTOCOLS (sizeof(protocols) / sizeof(protocols[0]))
 
+/* An entry worth copying: one host for a list that takes traffic out of IPsec, not a subnet. */
+static const char *example(const struct list *l)
+{
+	return l->bypass ? "10.0.1.10/32" : "10.0.0.0/20";
+}
+
 /* --- one subnet ---------------------------------------------------------------------------- */
 
 static bool number_in(const char *text, unsigned long high, unsigned long *out)
@@ -61,7 +67,6 @@ static int prefix_of_mask(const char *text)
 /* Why text is no subnet, with the entry to write instead. */
 static void subnet_fault(struct list *l, const struct node *node, const char *lead)
 {
-	static const char example[] = "10.0.0.0/20";
 	char said[SHOWN_LEN], address[SHOWN_LEN];
 	struct report *report = &l->r->report;
 	const char *slash, *prefix;
@@ -74,7 +79,7 @@ static void subnet_fault(struct list *l, const struct node *node, const char *le
 	prefix = slash ? slash + 1 : "";
 	address[strcspn(address, "/")] = '\0';
 	if (!ip_parse(address, &ip)) {
-		mend = report_text(report, "%s%s", lead, example);
+		mend = report_text(report, "%s%s", lead, example(l));
 		report_add(report, PROBLEM_ERROR, node_place(node), mend,
 			   "'%s' is not an IPv4 or IPv6 subnet: '%s' is not an address", said,
 			   address);
@@ -97,9 +102,12 @@ static bool read_cidr(struct list *l, const struct node *node, const char *lead,
 	bool host_bits = false;
 
 	if (node->kind != NODE_SCALAR || node_is_null(node)) {
-		report_add(&l->r->report, PROBLEM_ERROR, node_place(node), "- 10.0.0.0/20",
-			   "a subnet such as 10.0.0.0/20 was expected, not %s",
+		char *mend = report_text(&l->r->report, "%s%s", lead, example(l));
+
+		report_add(&l->r->report, PROBLEM_ERROR, node_place(node), mend,
+			   "a subnet such as %s was expected, not %s", example(l),
 			   node_kind_name(node));
+		free(mend);
 		return false;
 	}
 	if (!subnet_parse(node->text, out, &host_bits)) {
@@ -222,8 +230,11 @@ static bool read_entry(struct list *l, const struct node *map, struct subnet_spe
 		report_add(&l->r->report, PROBLEM_ERROR, node_place(port), "protocol: udp",
 			   "port needs a protocol that has ports: protocol: tcp or udp");
 	if (!subnet) {
-		report_add(&l->r->report, PROBLEM_ERROR, node_place(map), "- {subnet: 10.0.0.0/20}",
+		char *mend = report_text(&l->r->report, "- {subnet: %s}", example(l));
+
+		report_add(&l->r->report, PROBLEM_ERROR, node_place(map), mend,
 			   "subnet is missing in this entry");
+		free(mend);
 		return false;
 	}
 	return read_cidr(l, subnet, "subnet: ", &out->net);
@@ -269,25 +280,38 @@ static void read_item(struct list *l, const struct node *node)
 	l->out[l->n++] = entry;
 }
 
+/* The words as entries of a list; NULL if one of them is no subnet. text is cut up. */
+static char *as_list(struct list *l, char *text)
+{
+	struct report *report = &l->r->report;
+	char *mend = report_text(report, "%s:", l->row->name), *more;
+
+	for (char *word = strtok_r(text, ", ", &more); word && mend;
+	     word = strtok_r(NULL, ", ", &more)) {
+		struct subnet net;
+		bool host_bits, good = subnet_parse(word, &net, &host_bits);
+		char *longer = good ? report_text(report, "%s\n- %s", mend, word) : NULL;
+
+		free(mend);
+		mend = longer;
+	}
+	return mend;
+}
+
 /* ipsec_subnets: 10.0.0.0/20, or several with commas between them. */
 static void not_a_list(struct list *l, const struct node *node)
 {
 	struct report *report = &l->r->report;
-	char said[SHOWN_LEN], *mend, *more;
+	char said[SHOWN_LEN], *mend;
 
 	if (node->kind != NODE_SCALAR || node_is_null(node)) {
 		expected(l->r, l->row, node);
 		return;
 	}
 	shown(node->text, said);
-	mend = report_text(report, "%s:", l->row->name);
-	for (char *word = strtok_r(said, ", ", &more); word && mend;
-	     word = strtok_r(NULL, ", ", &more)) {
-		char *longer = report_text(report, "%s\n- %s", mend, word);
-
-		free(mend);
-		mend = longer;
-	}
+	mend = as_list(l, said);
+	if (!mend)
+		mend = report_text(report, "%s:\n- %s", l->row->name, example(l));
 	report_add(report, PROBLEM_ERROR, node_place(node), mend,
 		   "%s: a list was expected, each subnet on a line of its own behind a dash",
 		   l->row->name);

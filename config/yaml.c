@@ -314,8 +314,8 @@ bool node_is_null(const struct node *node)
 const char *node_kind_name(const struct node *node)
 {
 	if (node->kind == NODE_LIST)
-		return "a list";
+		return node->n > 0 ? "a list" : "an empty list";
 	if (node->kind == NODE_MAP)
-		return "a mapping";
+		return node->n > 0 ? "a mapping" : "an empty mapping";
 	return node_is_null(node) ? "nothing" : "a text";
 }

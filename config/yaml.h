@@ -60,7 +60,7 @@ struct node *node_get(const struct node *map, const char *key);
 /* `key:` with nothing behind it, ~, null. */
 bool node_is_null(const struct node *node);
 
-/* "a list", "a mapping", "a text", "nothing". */
+/* "a list", "an empty list", "a mapping", "a text", "nothing". */
 const char *node_kind_name(const struct node *node);
 
 #endif

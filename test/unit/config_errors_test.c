@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "config/check.h"
 #include "config_file.h"
 #include <errno.h>
 #include <time.h>
@@ -122,6 +123,14 @@ static void test_values(void **state)
 		  "unknown algorithm 'aes128gmc16'", "esp_proposals: aes128gcm16!", 1 },
 		{ NETS CREDENTIALS "ike_proposals: aes128-sha256-modp1024!\n", E, 7, 30,
 		  "'modp1024' is too weak", "ike_proposals: aes128-sha256-modp2048!", 1 },
+		{ NETS CREDENTIALS "ike_proposals: aes128-md5-modp768!\n", E, 7, 23,
+		  "'md5' is too weak", "ike_proposals: aes128-sha256-modp2048!", 1 },
+		{ NETS CREDENTIALS "ike_proposals: aes256-md5-modp3072, 3des-sha1-modp1024\n", E, 7,
+		  23, "'md5' is too weak",
+		  "ike_proposals: aes256-sha256-modp3072, aes128-sha256-modp2048", 1 },
+		/* every word is good then, and together they are not: the default */
+		{ NETS CREDENTIALS "esp_proposals: 3des, aes128gcm16\n", E, 7, 16,
+		  "'3des' is too weak", "esp_proposals: aes128gcm16!", 1 },
 		{ NETS CREDENTIALS "ike_proposals: aes128gcm16!\n", E, 7, 16,
 		  "belongs into esp_proposals", "ike_proposals: aes128-sha256-modp2048!", 1 },
 		{ NETS CREDENTIALS "esp_proposals: [aes128gcm16]\n", E, 7, 16, "not a list", NULL,
@@ -155,10 +164,27 @@ static void test_subnets(void **state)
 		  "a list was expected", "ipsec_subnets:\n- 10.0.0.0/20\n- 10.1.0.0/20", 1 },
 		{ "ipsec_subnets: []\n" CREDENTIALS, E, 1, 16, "a list of subnets", "- 10.0.0.0/20",
 		  1 },
+		{ "ipsec_subnets: []\n" CREDENTIALS, E, 1, 16, "was expected, not an empty list",
+		  NULL, 1 },
 		{ "ipsec_subnets:\n" CREDENTIALS, E, 1, 15, "not nothing", "- 10.0.0.0/20", 1 },
 		{ "ipsec_subnets: {a: b}\n" CREDENTIALS, E, 1, 16, "not a mapping", NULL, 1 },
 		{ "ipsec_subnets:\n- [10.0.0.0/20]\n" CREDENTIALS, E, 2, 3, "not a list", NULL, 1 },
 		{ "ipsec_subnets:\n-\n" CREDENTIALS, E, 2, 2, "not nothing", NULL, 1 },
+		/* copied as it is, it must not take a subnet out of IPsec */
+		{ NETS CREDENTIALS "no_ipsec_subnets:\n- hello\n", E, 8, 3, "is not an address",
+		  "- 10.0.1.10/32", 1 },
+		{ NETS CREDENTIALS "no_ipsec_subnets:\n- 10.0.1.300\n", E, 8, 3,
+		  "is not an address", "- 10.0.1.10/32", 1 },
+		{ NETS CREDENTIALS "no_ipsec_subnets:\n- [10.0.1.1]\n", E, 8, 3,
+		  "such as 10.0.1.10/32 was expected", "- 10.0.1.10/32", 1 },
+		{ NETS CREDENTIALS "no_ipsec_subnets:\n- {subnet: x}\n", E, 8, 12,
+		  "is not an address", "subnet: 10.0.1.10/32", 1 },
+		{ NETS CREDENTIALS "no_ipsec_subnets:\n- {protocol: udp}\n", E, 8, 3,
+		  "subnet is missing", "- {subnet: 10.0.1.10/32}", 1 },
+		{ NETS CREDENTIALS "no_ipsec_subnets: director.example\n", E, 7, 19,
+		  "a list was expected", "no_ipsec_subnets:\n- 10.0.1.10/32", 2 },
+		{ "ipsec_subnets: 10.0.0.0/20, x\n" CREDENTIALS, E, 1, 16, "a list was expected",
+		  "ipsec_subnets:\n- 10.0.0.0/20", 1 },
 		{ NETS "- 10.0.0.0/20\n" CREDENTIALS, W, 3, 3,
 		  "10.0.0.0/20 stands in ipsec_subnets twice", NULL, 0 },
 		{ NETS "- 10.0.1.1/20\n" CREDENTIALS, W, 3, 3, "twice", NULL, 0 },
@@ -229,6 +255,10 @@ static void test_syntax(void **state)
 		  "esp_proposals: \"*any\"", 2 },
 		{ NETS CREDENTIALS "esp_proposals: !aes128gcm16\n", E, 7, 16,
 		  "unless it has quotes", "\"!aes128gcm16\"", 2 },
+		/* what may only not have been seen is not called missing */
+		{ "ipsec_subnets:\n\t- 10.0.0.0/20\n", E, 2, 1, "a tab", NULL, 1 },
+		{ "ipsec_subnets: [10.0.0.0/20\nca_certificates: x\n", E, 1, 16,
+		  "'[' is opened and not closed", "ipsec_subnets: [10.0.0.0/20]", 2 },
 		{ NETS CREDENTIALS "---\n" NETS, E, 7, 1, "a second document begins", NULL, 1 },
 		{ NETS CREDENTIALS "log: \x01\n", E, 7, 6, "control characters", NULL, 1 },
 		{ NETS CREDENTIALS "log: \xff\n", E, 7, 6, "UTF-8", NULL, 1 },
@@ -310,6 +340,10 @@ static void test_pem_blocks(void **state)
 		{ NETS HOST_AND_KEY "ca_certificates: |\n@@CA\n", E, 6, 1, "not indented",
 		  "ca_certificates:\n- |\n  -----BEGIN CERTIFICATE-----", 2 },
 		{ NETS HOST_AND_KEY "ca_certificates: []\n", E, 5, 18, "a list of certificates",
+		  "ca_certificates:\n- |", 1 },
+		{ NETS HOST_AND_KEY "ca_certificates: []\n", E, 5, 18, "not an empty list", NULL,
+		  1 },
+		{ NETS HOST_AND_KEY "ca_certificates: x\n", E, 5, 18, "a list was expected",
 		  "ca_certificates:\n- |", 1 },
 		{ NETS HOST_AND_KEY "ca_certificates:\n- {pem: x}\n", E, 6, 3, "not a mapping",
 		  NULL, 1 },
@@ -397,8 +431,8 @@ static void test_credentials(void **state)
 		   "expired on 2029-12-31 00:00:00 UTC; peers will refuse it", 0);
 	check_file(WITH("FUTURE", "KEY"), W, "FUTURE.pem", 1,
 		   "is not valid before 2030-01-02 00:00:00 UTC", 0);
-	check_file(WITH("STRANGER", "KEY"), W, "STRANGER.pem", 1,
-		   "does not verify under ca_certificates", 0);
+	check_file(WITH("STRANGER", "KEY"), E, "STRANGER.pem", 1,
+		   "does not verify under ca_certificates", 1);
 	check_file(WITH("SHORT", "SHORT_KEY"), E, "SHORT.pem", 1,
 		   "RSA key of 1024 bits; 2048 to 8192 were expected", 1);
 	check_file(WITH("NAMELESS", "KEY"), E, "NAMELESS.pem", 1, "has no subject", 1);
@@ -453,9 +487,67 @@ static void test_paths(void **state)
 	check_file(NETS "instance_certificate: /dev/zero\ninstance_private_key: @KEY\n"
 			"ca_certificates: [@CA]\n",
 		   E, "test.yml", 3, "is not a regular file", 1);
+	check_file(WITH("FIFO", "KEY"), E, "test.yml", 3, "FIFO.pem: is not a regular file", 1);
+	check_file(WITH("HOST", "FIFO"), E, "test.yml", 4, "FIFO.pem: is not a regular file", 1);
+	check_file(NETS HOST_AND_KEY "ca_certificates: [@FIFO]\n", E, "test.yml", 5,
+		   "FIFO.pem: is not a regular file", 1);
 	check_file(WITH("HUGE", "KEY"), E, "test.yml", 3, "is larger than 4 MiB", 1);
 	if (geteuid() != 0)
 		check_file(WITH("HOST", "CLOSED"), E, "test.yml", 4, "permission denied", 1);
+}
+
+/* A FIFO that nobody writes to would never end, and a daemon that reloads has no time for it. */
+static void test_fifo_is_no_file(void **state)
+{
+	struct problems ps = { 0 };
+	struct config c;
+
+	(void)state;
+	assert_int_equal(config_load(pki_find(&pki, "FIFO")->path, TESTPKI_NOW, &c, &ps), -EINVAL);
+	assert_int_equal(ps.n, 1);
+	assert_string_equal(ps.p[0].message, "is not a regular file");
+	problems_free(&ps);
+}
+
+/* What both programs print. */
+static void assert_printed(const char *name, const char *text, bool good, const char *part)
+{
+	char *filled = pki_fill(&pki, text), *printed = NULL;
+	size_t n;
+	FILE *out = open_memstream(&printed, &n);
+
+	pki_text(&pki, name, filled);
+	assert_int_equal(config_check(pki_find(&pki, name)->path, TESTPKI_NOW, out), good);
+	assert_int_equal(fclose(out), 0);
+	if (!strstr(printed, part))
+		fail_msg("wanted %s in: %s", part, printed);
+	free(printed);
+	free(filled);
+}
+
+static void test_check(void **state)
+{
+	char *printed = NULL;
+	size_t n;
+	FILE *out = open_memstream(&printed, &n);
+
+	(void)state;
+	assert_printed("CHECK_GOOD", NETS CREDENTIALS, true,
+		       "/CHECK_GOOD.pem: good (1 ipsec_subnets, 0 no_ipsec_subnets, certificate "
+		       "\"O=Example, CN=host-a\")\n");
+	assert_printed("CHECK_REMARK", NETS CREDENTIALS "optional: no\n", true,
+		       "\"), 1 remark above\n");
+	assert_printed("CHECK_BAD", NETS CREDENTIALS "a: 1\nb: 2\n", false,
+		       ":8:1: error: unknown key b\n");
+	assert_printed("CHECK_COUNT", NETS CREDENTIALS "a: 1\nb: 2\n", false,
+		       "/CHECK_COUNT.pem: 2 errors\n");
+	assert_printed("CHECK_CA", NETS HOST_AND_KEY "ca_certificates: [@OTHER_CA]\n", false,
+		       "/CHECK_CA.pem: 1 error\n");
+	assert_false(config_check("/nonexistent/a.yml", TESTPKI_NOW, out));
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(printed, "/nonexistent/a.yml: error: there is no such file\n"
+				     "/nonexistent/a.yml: 1 error\n");
+	free(printed);
 }
 
 static void test_cas(void **state)
@@ -469,8 +561,14 @@ static void test_cas(void **state)
 		   "CA certificate \"CN=Old\" expired on", 0);
 	check_file(NETS HOST_AND_KEY "ca_certificates: [@CA, @CA]\n", N, "CA.pem", 1,
 		   "stands in ca_certificates twice", 0);
-	check_file(NETS HOST_AND_KEY "ca_certificates: [@OTHER_CA]\n", W, "HOST.pem", 1,
-		   "does not verify under ca_certificates", 0);
+	check_file(NETS HOST_AND_KEY "ca_certificates: [@OTHER_CA]\n", E, "HOST.pem", 1,
+		   "does not verify under ca_certificates, and peers with the same CAs will refuse "
+		   "it",
+		   1);
+	/* a date that somebody else has to mend does not keep a host from starting */
+	check_file(NETS "instance_certificate: @OF_OLD_CA\ninstance_private_key: @KEY\n"
+			"ca_certificates: [@OLD_CA]\n",
+		   W, "OF_OLD_CA.pem", 1, "does not verify under ca_certificates", 0);
 	check_file(NETS HOST_AND_KEY "ca_certificates: [@KEY]\n", E, "KEY.pem", 1,
 		   "a CERTIFICATE was expected, not PRIVATE KEY", 1);
 }
@@ -742,11 +840,14 @@ static void add_odd_files(void)
 	snprintf(broken, sizeof(broken), "%s\n%s", pki_find(&pki, "HOST")->content,
 		 pki_find(&pki, "OTHER")->content);
 	pki_text(&pki, "TWO", broken);
+	pki_text(&pki, "FIFO", "");
+	unlink(pki_find(&pki, "FIFO")->path);
+	mkfifo(pki_find(&pki, "FIFO")->path, 0600);
 }
 
 static int make_pki(void **state)
 {
-	struct testpki_cert ca, other_ca, host;
+	struct testpki_cert ca, other_ca, old_ca, host;
 
 	(void)state;
 	pki_usual(&pki);
@@ -779,6 +880,14 @@ static int make_pki(void **state)
 						   .slot = 4,
 						   .not_before = TESTPKI_NOW - 5 * TESTPKI_DAY,
 						   .not_after = TESTPKI_NOW - TESTPKI_DAY });
+	testpki_make(&old_ca, &(struct testpki_spec){ .subject = "CN=Old",
+						      .ca = true,
+						      .slot = 4,
+						      .not_before = TESTPKI_NOW - 5 * TESTPKI_DAY,
+						      .not_after = TESTPKI_NOW - TESTPKI_DAY });
+	add_cert("OF_OLD_CA",
+		 &(struct testpki_spec){ .subject = "CN=a", .issuer = &old_ca, .slot = 1 });
+	testpki_free(&old_ca);
 	add_key("OTHER_KEY", TESTPKI_RSA_2048, 3, NULL, 0600);
 	add_key("OPEN_KEY", TESTPKI_RSA_2048, 1, NULL, 0644);
 	add_key("GROUP_KEY", TESTPKI_RSA_2048, 1, NULL, 0640);
@@ -812,6 +921,8 @@ int main(void)
 		cmocka_unit_test(test_line_ends),
 		cmocka_unit_test(test_inline_mode),
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_fifo_is_no_file),
+		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_cas),
 		cmocka_unit_test(test_template),
 		cmocka_unit_test(test_everything_at_once),
