@@ -2,7 +2,8 @@
 #include "cmd/ikectl/client.h"
 #include "cmd/ikectl/disable.h"
 #include "cmd/ikectl/show.h"
-#include "config/config.h"
+#include "config/check.h"
+#include "crypto/secret.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -122,25 +123,9 @@ static enum status run_disable(const struct invocation *in)
 static enum status run_check(const struct invocation *in)
 {
 	const char *path = in->argument != NULL ? in->argument : CONFIG_PATH;
-	struct config c = { 0 };
-	struct problems ps = { 0 };
-	int err = config_load(path, time(NULL), &c, &ps);
 
-	for (size_t i = 0; i < ps.n; i++) {
-		char *text = problem_text(&ps.p[i]);
-
-		if (text != NULL)
-			puts(text);
-		free(text);
-	}
-	if (err == 0)
-		config_free(&c);
-	if (ps.errors > 0)
-		printf("%s: %zu error%s\n", path, ps.errors, ps.errors == 1 ? "" : "s");
-	else
-		printf("%s: %s\n", path, err == 0 ? "good" : strerror(-err));
-	problems_free(&ps);
-	return err == 0 ? STATUS_GOOD : STATUS_BAD_CONFIG;
+	secret_guard_process();
+	return config_check(path, time(NULL), stdout) ? STATUS_GOOD : STATUS_BAD_CONFIG;
 }
 
 enum argument {

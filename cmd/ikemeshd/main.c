@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/ikemeshd/check.h"
 #include "cmd/ikemeshd/daemon.h"
+#include "config/check.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #define CONFIG_PATH "/etc/ikemesh/ikemesh.yml"
 #define RUN_DIR "/run/ikemesh"
 
+#define EXIT_BAD_CONFIG 2
 #define EXIT_USAGE 64 /* sysexits.h */
 
 static const char usage[] =
@@ -68,5 +69,8 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc)
 		return misuse("no arguments are taken");
-	return only_check ? (int)check_config(o.config_path) : daemon_run(&o);
+	secret_guard_process();
+	if (only_check)
+		return config_check(o.config_path, time(NULL), stdout) ? 0 : EXIT_BAD_CONFIG;
+	return daemon_run(&o);
 }
