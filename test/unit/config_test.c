@@ -290,12 +290,15 @@ static void test_chain(void **state)
 
 	(void)state;
 	testpki_ca(&root, "CN=Root");
-	testpki_make(&middle,
-		     &(struct testpki_spec){
-			     .subject = "CN=Middle", .issuer = &root, .ca = true, .slot = 2 });
-	testpki_make(&lower,
-		     &(struct testpki_spec){
-			     .subject = "CN=Lower", .issuer = &middle, .ca = true, .slot = 3 });
+	testpki_make(&middle, &(struct testpki_spec){ .subject = "CN=Middle",
+						      .issuer = &root,
+						      .ca = true,
+						      .kind = TESTPKI_ECDSA_P256 });
+	testpki_make(&lower, &(struct testpki_spec){ .subject = "CN=Lower",
+						     .issuer = &middle,
+						     .ca = true,
+						     .kind = TESTPKI_ECDSA_P256,
+						     .slot = 1 });
 	testpki_leaf(&host, &lower, "CN=host-c");
 	pki_add(&pki, "ROOT", blob_view(&root.pem), 0600);
 	pki_add(&pki, "MIDDLE", blob_view(&middle.pem), 0600);
@@ -572,19 +575,34 @@ static void try_config(void *arg, uint8_t *p, size_t n, const char *what)
 	config_free(&c);
 }
 
-/* One bit of each octet, another one each time. */
-static size_t flip_octets(struct bytes good, struct secrecy *s)
+/* One bit of each octet from `from` on, another one each time. */
+static size_t flip_octets(struct bytes good, size_t from, struct secrecy *s)
 {
 	uint8_t *p = malloc(good.n);
 
 	assert_non_null(p);
-	for (size_t i = 0; i < good.n; i++) {
+	for (size_t i = from; i < good.n; i++) {
 		memcpy(p, good.p, good.n);
 		p[i] = (uint8_t)(p[i] ^ 1u << i % 8);
 		try_config(s, p, good.n, "octet");
 	}
 	free(p);
-	return good.n;
+	return good.n - from;
+}
+
+/* Every bit of the first n octets. */
+static size_t flip_head(struct bytes good, size_t n, struct secrecy *s)
+{
+	uint8_t *p = malloc(good.n);
+
+	assert_non_null(p);
+	for (size_t i = 0; i < n * 8; i++) {
+		memcpy(p, good.p, good.n);
+		p[i / 8] = (uint8_t)(p[i / 8] ^ 1u << i % 8);
+		try_config(s, p, good.n, "bit");
+	}
+	free(p);
+	return n * 8;
 }
 
 static struct bytes fill(const char *text)
@@ -599,6 +617,7 @@ static void test_flip(void **state)
 	struct testpki_cert ca, host;
 	struct secrecy s = { 0 };
 	struct bytes inside, paths;
+	size_t head;
 
 	(void)state;
 	/* the shortest there are */
@@ -619,14 +638,18 @@ static void test_flip(void **state)
 		      "  ca_certificates:\n  - |\n    @@A\n");
 	paths = fill("ipsec_subnets:\n- 10.0.0.0/20\n- {subnet: '10.1.0.0/16', optional: no}\n"
 		     "ike_lifetime: 4h\nesp_proposals: aes128gcm16!\n"
-		     "instance_certificate: @H\ninstance_private_key: @K\n"
-		     "ca_certificates: [@A]\n");
+		     "instance_certificate: @HOST\ninstance_private_key: @KEY\n"
+		     "ca_certificates: [@CA]\n"); /* RSA: read ten times as fast */
 	flip_none(inside, try_config, &s);
 	flip_none(paths, try_config, &s);
 	assert_int_equal(s.good, 2);
 	assert_true(flip_prefixes(inside, try_config, &s) > 1000);
-	assert_true(flip_octets(inside, &s) > 1000);
-	assert_true(flip_bits(paths, try_config, &s) > 1000);
+	assert_true(flip_octets(inside, 0, &s) > 1000);
+	/* The library takes a millisecond for the same three files again: the paths get one bit. */
+	head = (size_t)(strstr((const char *)paths.p, "instance_certificate") -
+			(const char *)paths.p);
+	assert_true(flip_head(paths, head, &s) > 800);
+	assert_true(flip_octets(paths, head, &s) > 100);
 	assert_true(s.bad > s.good);
 	free((void *)inside.p);
 	free((void *)paths.p);
