@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
@@ -183,6 +184,26 @@ static void write_sum(void *arg, const struct fold_slot *slot)
 	write_report(arg, &sum);
 }
 
+/* A log that is read by nobody (a FIFO, a terminal that stands still) must not stop the daemon. */
+static int open_file(const char *path)
+{
+	int fd =
+		open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENXIO ? -EINVAL : -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -EINVAL;
+}
+
+const char *log_path_error(int err)
+{
+	return err == -EINVAL ? "is not a regular file" : strerror(-err);
+}
+
 int log_retarget(struct log *l, enum log_target target, const char *path)
 {
 	int fd = STDERR_FILENO;
@@ -190,9 +211,9 @@ int log_retarget(struct log *l, enum log_target target, const char *path)
 	if (target == LOG_TO_JOURNAL && access(JOURNAL_SOCKET, W_OK) != 0)
 		target = LOG_TO_STDERR;
 	if (target == LOG_TO_FILE)
-		fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+		fd = open_file(path);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (l->target == LOG_TO_FILE)
 		close(l->fd);
 	if (target == LOG_TO_SYSLOG)

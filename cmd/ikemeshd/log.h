@@ -13,9 +13,15 @@
 
 struct log;
 
-/* path for LOG_TO_FILE only. Without a journal on this host LOG_TO_JOURNAL means stderr. */
+/*
+ * path for LOG_TO_FILE only: a regular file, -EINVAL for anything else. Without a journal on this
+ * host LOG_TO_JOURNAL means stderr.
+ */
 int log_open(enum log_target target, const char *path, enum report_level level, struct log **out);
 void log_close(struct log *l); /* tells what was held back; NULL is fine */
+
+/* An error of log_open() and log_retarget() in words: "is not a regular file". */
+const char *log_path_error(int err);
 
 /* Another target, or the same file opened anew. On failure the old one stays. */
 int log_retarget(struct log *l, enum log_target target, const char *path);

@@ -4,6 +4,7 @@
 #include "cmd/ikemeshd/fold.h"
 #include "cmd/ikemeshd/log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -221,6 +222,30 @@ static void test_a_file_is_written_and_opened_anew(void **state)
 	rmdir(dir);
 }
 
+/* Neither opening nor writing may wait for a reader. */
+static void test_only_a_file_is_a_file(void **state)
+{
+	char dir[] = "/tmp/ikemesh-log-XXXXXX", fifo[64];
+	struct log *l;
+	int reader;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(log_open(LOG_TO_FILE, fifo, REPORT_DEBUG, &l), -EINVAL);
+	reader = open(fifo, O_RDONLY | O_NONBLOCK);
+	assert_true(reader >= 0);
+	assert_int_equal(log_open(LOG_TO_FILE, fifo, REPORT_DEBUG, &l), -EINVAL);
+	assert_null(l);
+	close(reader);
+	assert_int_equal(log_open(LOG_TO_FILE, "/dev/full", REPORT_DEBUG, &l), -EINVAL);
+	assert_string_equal(log_path_error(-EINVAL), "is not a regular file");
+	assert_string_equal(log_path_error(-ENOENT), strerror(ENOENT));
+	unlink(fifo);
+	rmdir(dir);
+}
+
 static void test_a_long_line_is_cut_and_stays_a_line(void **state)
 {
 	char dir[] = "/tmp/ikemesh-log-XXXXXX", path[64], *text = malloc(5000);
@@ -262,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_another_peer_is_another_message),
 		cmocka_unit_test(test_the_memory_is_bounded_and_loses_no_count),
 		cmocka_unit_test(test_a_file_is_written_and_opened_anew),
+		cmocka_unit_test(test_only_a_file_is_a_file),
 		cmocka_unit_test(test_a_long_line_is_cut_and_stays_a_line),
 		cmocka_unit_test(test_levels_have_names),
 	};
