@@ -15,6 +15,11 @@
 #include <unistd.h>
 
 #define EVENTS_A_TURN 16
+#define NOT_YET ".new" /* behind the name until the socket is published */
+
+_Static_assert(CONTROL_PATH_LEN + sizeof(NOT_YET) - 1 ==
+		       sizeof(((struct sockaddr_un *)0)->sun_path),
+	       "both names fit a socket address");
 
 enum client_state {
 	CLIENT_FREE,
@@ -36,7 +41,8 @@ struct control {
 	int epoll, listener, timer;
 	bool listening; /* false while every place is taken */
 	struct mono armed;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	/* Where it is bound (or "", before), and the name that it is to have. */
+	char bound[CONTROL_PATH_LEN + sizeof(NOT_YET) - 1], path[CONTROL_PATH_LEN];
 	json_t *(*answer)(void *arg, const json_t *request);
 	void *arg;
 	size_t n_answers; /* octets */
@@ -262,33 +268,35 @@ int control_fd(const struct control *c)
 	return c->epoll;
 }
 
-/* Bound under another name and renamed when it listens: nobody finds half a socket. */
 static int bind_and_listen(struct control *c)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int n = snprintf(a.sun_path, sizeof(a.sun_path), "%.*s.new", (int)sizeof(c->path), c->path);
 
-	if (n < 0 || (size_t)n >= sizeof(a.sun_path))
-		return -ENAMETOOLONG;
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s" NOT_YET, c->path);
 	unlink(a.sun_path);
 	/* Linux keeps the mode of the socket itself for the name that it is bound to. */
 	if (fchmod(c->listener, 0600) != 0)
 		return -errno;
 	if (bind(c->listener, (const struct sockaddr *)&a, sizeof(a)) != 0)
 		return -errno;
-	if (listen(c->listener, CONTROL_CLIENTS) != 0 || rename(a.sun_path, c->path) != 0) {
-		int err = -errno;
+	memcpy(c->bound, a.sun_path, sizeof(c->bound));
+	return listen(c->listener, CONTROL_CLIENTS) == 0 ? 0 : -errno;
+}
 
-		unlink(a.sun_path);
-		return err;
-	}
-	return 0;
+/* What rename() would not replace is better known before anything depends on it. */
+static int name_is_free(const struct control *c)
+{
+	struct stat st;
+
+	return lstat(c->path, &st) == 0 && S_ISDIR(st.st_mode) ? -EISDIR : 0;
 }
 
 static int open_all(struct control *c)
 {
-	int err;
+	int err = name_is_free(c);
 
+	if (err != 0)
+		return err;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -321,11 +329,18 @@ int control_open(const struct control_options *options, struct control **out)
 		err = -ENAMETOOLONG;
 	}
 	if (err != 0) {
-		c->path[0] = '\0'; /* whoever has that name now, it is not us */
 		control_close(c);
 		return err;
 	}
 	*out = c;
+	return 0;
+}
+
+int control_publish(struct control *c)
+{
+	if (rename(c->bound, c->path) != 0)
+		return -errno;
+	memcpy(c->bound, c->path, sizeof(c->path));
 	return 0;
 }
 
@@ -335,8 +350,8 @@ void control_close(struct control *c)
 		return;
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		client_close(c, &c->clients[i]);
-	if (c->path[0] != '\0')
-		unlink(c->path);
+	if (c->bound[0] != '\0') /* whoever has the other name, it is not us */
+		unlink(c->bound);
 	if (c->listener >= 0)
 		close(c->listener);
 	if (c->timer >= 0)

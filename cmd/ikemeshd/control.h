@@ -5,8 +5,8 @@
  * bounded, and whoever makes no progress for CONTROL_PATIENCE_S, or stays for CONTROL_VISIT_S, is
  * shown the door.
  *
- * The socket appears under its name only when it is opened, complete and with mode 0600: its
- * existence tells that the daemon is ready.
+ * Opening takes everything that may fail; the socket appears under its name, complete and with
+ * mode 0600, when it is published: its existence tells that the daemon is ready.
  */
 #ifndef IKEMESH_CMD_CONTROL_H
 #define IKEMESH_CMD_CONTROL_H
@@ -20,17 +20,20 @@
 #define CONTROL_PATIENCE_S 2
 #define CONTROL_VISIT_S 30
 
+#define CONTROL_PATH_LEN 104 /* octets of a path with its NUL (Linux's 108 less 4 of our own) */
+
 struct control;
 
 struct control_options {
-	const char *path;
+	const char *path; /* -ENAMETOOLONG beyond CONTROL_PATH_LEN */
 	/* Answers one request; the result is taken over. NULL: out of memory. */
 	json_t *(*answer)(void *arg, const json_t *request);
 	void *arg;
 };
 
 int control_open(const struct control_options *options, struct control **out);
-void control_close(struct control *c); /* removes the socket's name; NULL is fine */
+int control_publish(struct control *c); /* once; 0 or negative errno */
+void control_close(struct control *c);	/* removes the socket's name; NULL is fine */
 
 int control_fd(const struct control *c);
 void control_turn(struct control *c); /* a bounded amount of work, without blocking */

@@ -244,21 +244,36 @@ static int start_log(struct daemon *d)
 	int err = log_open(c->log, c->log_path, d->options.log_level, &d->log);
 
 	if (err != 0)
-		return refuse(d, err, c->log_path != NULL ? c->log_path : "log");
-	return 0;
+		fprintf(stderr, "ikemeshd: cannot write the log %s: %s\n",
+			c->log_path != NULL ? c->log_path : "", log_path_error(err));
+	return err;
+}
+
+static int refuse_run_dir(struct daemon *d, int err)
+{
+	log_text(d->log, REPORT_ERROR, "cannot use %s as the run directory (--run-dir): %s",
+		 d->options.run_dir, strerror(-err));
+	return err;
 }
 
 static int start_run_dir(struct daemon *d)
 {
-	char path[4096];
+	const size_t most = CONTROL_PATH_LEN - sizeof("/control.sock");
+	char path[CONTROL_PATH_LEN];
 
-	if (snprintf(path, sizeof(path), "%s/lock", d->options.run_dir) >= (int)sizeof(path))
-		return refuse(d, -ENAMETOOLONG, d->options.run_dir);
+	if (strlen(d->options.run_dir) > most) {
+		log_text(d->log, REPORT_ERROR,
+			 "--run-dir is too long for the control socket's address: %zu characters, "
+			 "of at most %zu",
+			 strlen(d->options.run_dir), most);
+		return -ENAMETOOLONG;
+	}
+	snprintf(path, sizeof(path), "%s/lock", d->options.run_dir);
 	if (mkdir(d->options.run_dir, 0700) != 0 && errno != EEXIST)
-		return refuse(d, -errno, d->options.run_dir);
+		return refuse_run_dir(d, -errno);
 	d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (d->lock < 0)
-		return refuse(d, -errno, path);
+		return refuse_run_dir(d, -errno);
 	if (flock(d->lock, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	log_text(d->log, REPORT_ERROR,
@@ -426,20 +441,29 @@ static int start_loop(struct daemon *d)
 	return 0;
 }
 
-/* Last of all: the socket's existence tells that everything else is there. */
+/*
+ * Before the policies: a daemon that cannot be reached does not start, and what never started must
+ * not leave a host cut off from its peers.
+ */
 static int start_control(struct daemon *d)
 {
-	char path[4096];
+	char path[CONTROL_PATH_LEN];
 	const struct control_options options = { .path = path, .answer = daemon_answer, .arg = d };
 	int err;
 
-	if (snprintf(path, sizeof(path), "%s/control.sock", d->options.run_dir) >=
-	    (int)sizeof(path))
-		return refuse(d, -ENAMETOOLONG, d->options.run_dir);
+	snprintf(path, sizeof(path), "%s/control.sock", d->options.run_dir);
 	err = control_open(&options, &d->control);
 	if (err == 0)
 		err = loop_add(d->loop, control_fd(d->control), on_control, d);
 	return err == 0 ? 0 : refuse(d, err, path);
+}
+
+/* Last of all: the socket's existence tells that everything else is there. */
+static int start_publish(struct daemon *d)
+{
+	int err = control_publish(d->control);
+
+	return err == 0 ? 0 : refuse_run_dir(d, err);
 }
 
 static int start_ready(struct daemon *d)
@@ -453,8 +477,9 @@ static int start_ready(struct daemon *d)
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	start_config, start_log,    start_run_dir, start_signals,  start_kernel,  start_sockets,
-	start_pool,   start_engine, start_loop,	   start_policies, start_control, start_ready,
+	start_config,	start_log,     start_run_dir, start_signals, start_kernel,
+	start_sockets,	start_pool,    start_engine,  start_loop,    start_control,
+	start_policies, start_publish, start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */

@@ -55,7 +55,7 @@ static int setup(void **state)
 	memset(f->big, 'x', BIG);
 	f->big[BIG] = '\0';
 	*state = f;
-	return control_open(&o, &f->control);
+	return control_open(&o, &f->control) != 0 || control_publish(f->control) != 0 ? -1 : 0;
 }
 
 static int teardown(void **state)
@@ -346,6 +346,68 @@ static void test_ikectl_says_what_to_do_without_a_daemon(void **state)
 	(void)f;
 }
 
+/* ---- its name ---- */
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static void test_the_name_comes_last_and_goes_with_it(void **state)
+{
+	char dir[] = "/tmp/ikemesh-ctl-XXXXXX", path[80];
+	struct control_options o = { .path = path, .answer = answer };
+	struct control *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/control.sock", dir);
+	assert_int_equal(control_open(&o, &c), 0);
+	assert_false(is_there(path));
+	assert_int_equal(control_publish(c), 0);
+	assert_true(is_there(path));
+	control_close(c);
+	assert_int_equal(rmdir(dir), 0); /* nothing stayed behind */
+
+	/* Opened and never published: another's socket under that name stays. */
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
+	assert_int_equal(control_open(&o, &c), 0);
+	control_close(c);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* Told when it is opened, not when everything else stands. */
+static void test_a_name_that_cannot_be_is_told_at_once(void **state)
+{
+	char dir[] = "/tmp/ikemesh-ctl-XXXXXX", path[CONTROL_PATH_LEN + 1];
+	struct control_options o = { .path = path, .answer = answer };
+	struct control *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	memset(path, 'x', CONTROL_PATH_LEN);
+	path[CONTROL_PATH_LEN] = '\0';
+	memcpy(path, dir, strlen(dir));
+	path[strlen(dir)] = '/';
+	assert_int_equal(control_open(&o, &c), -ENAMETOOLONG);
+	path[CONTROL_PATH_LEN - 1] = '\0'; /* the longest there is */
+	assert_int_equal(control_open(&o, &c), 0);
+	assert_int_equal(control_publish(c), 0);
+	assert_true(is_there(path));
+	control_close(c);
+
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(control_open(&o, &c), -EISDIR);
+	assert_null(c);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(control_open(&o, &c), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +424,8 @@ int main(void)
 		TEST(test_no_memory_for_an_answer_closes),
 		TEST(test_ikectl_asks_and_understands),
 		TEST(test_ikectl_says_what_to_do_without_a_daemon),
+		cmocka_unit_test(test_the_name_comes_last_and_goes_with_it),
+		cmocka_unit_test(test_a_name_that_cannot_be_is_told_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
