@@ -109,6 +109,18 @@ static bool has_sas(const struct daemon *d, const struct ip *remote)
 	return c.n_ike > 0;
 }
 
+static bool is_own(const struct daemon *d, const struct ip *address)
+{
+	size_t n;
+	const struct ip *locals = addresses_list(d->addresses, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (ip_equal(&locals[i], address))
+			return true;
+	}
+	return false;
+}
+
 /* NULL: remote is filled in. */
 static json_t *read_peer(const json_t *request, struct ip *remote, const char **text)
 {
@@ -126,6 +138,8 @@ static json_t *answer_up(struct daemon *d, const json_t *request)
 	json_t *no = read_peer(request, remote, &text);
 	int err;
 
+	if (no == NULL && is_own(d, remote))
+		no = control_error("%s is an address of this host itself", text);
 	if (no == NULL)
 		no = not_ours(d, text, remote);
 	if (no != NULL)
@@ -135,6 +149,9 @@ static json_t *answer_up(struct daemon *d, const json_t *request)
 	err = udp_local_for(d->udp, remote, &e.command.local);
 	if (err != 0)
 		return control_error("no route to %s: %s", text, strerror(-err));
+	/* One that is not on the list: loopback, or come just now. */
+	if (ip_equal(&e.command.local, remote))
+		return control_error("%s is an address of this host itself", text);
 	daemon_feed(d, &e);
 	return answer_ok("negotiating: see statusall for how it ends");
 }

@@ -71,7 +71,20 @@ static int read_config(struct daemon *d, struct config *c, size_t *errors)
 	return err;
 }
 
-/* The core borrows the new spec before the old one goes. */
+static int new_log(struct daemon *d, const struct config *c)
+{
+	int err = log_retarget(d->log, c->log, c->log_path);
+
+	if (err != 0)
+		log_text(d->log, REPORT_ERROR, "cannot write the log %s: %s",
+			 c->log_path != NULL ? c->log_path : "", log_path_error(err));
+	return err;
+}
+
+/*
+ * What may fail comes first, and the keyholder last of it: from there on peers are judged by the
+ * new CAs. The core borrows the new spec before the old one goes.
+ */
 static int take_over(struct daemon *d, struct config *c)
 {
 	const struct credential_spec *old = &d->config->spec.credential;
@@ -79,9 +92,9 @@ static int take_over(struct daemon *d, struct config *c)
 	int err;
 
 	new->generation = old->generation + (same_credential(old, new) ? 0 : 1);
-	err = hand_over_key(d, c);
+	err = new_log(d, c);
 	if (err == 0)
-		err = log_retarget(d->log, c->log, c->log_path);
+		err = hand_over_key(d, c);
 	if (err != 0)
 		return err;
 	daemon_feed(d, &(struct event){ .kind = EVENT_SPEC, .spec = { &c->spec } });
@@ -133,8 +146,9 @@ int daemon_reload(struct daemon *d, char text[static DAEMON_TEXT_LEN])
 			 "names them",
 			 path, errors, errors == 1 ? "" : "s");
 	else
-		snprintf(text, DAEMON_TEXT_LEN, "%s: %s; the old configuration stays", path,
-			 strerror(-err));
+		snprintf(text, DAEMON_TEXT_LEN,
+			 "%s was not loaded (%s), and the old configuration stays: see the log",
+			 path, strerror(-err));
 	log_text(d->log, err == 0 ? REPORT_NOTICE : REPORT_ERROR, "%s", text);
 	return err;
 }

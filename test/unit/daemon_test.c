@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon without a kernel: what a bad configuration, run directory or command meets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/daemon.h"
+#include "config_file.h"
+
+#define LOGGED "log: @LOG\n"
+
+static struct pki pki;
+
+struct fixture {
+	struct daemon d;
+	char config[80], log[80];
+};
+
+static void write_config(const struct fixture *f, const char *text)
+{
+	char *filled = pki_fill(&pki, text);
+	FILE *out = fopen(f->config, "w");
+
+	assert_non_null(out);
+	fputs(filled, out);
+	assert_int_equal(fclose(out), 0);
+	free(filled);
+}
+
+/* All that the daemon has said; for the last one who asks. */
+static bool log_says(const struct fixture *f, const char *part)
+{
+	static char text[16384];
+	FILE *in = fopen(f->log, "r");
+	size_t n;
+
+	assert_non_null(in);
+	n = fread(text, 1, sizeof(text) - 1, in);
+	fclose(in);
+	text[n] = '\0';
+	if (!strstr(text, part))
+		fprintf(stderr, "not in the log: %s\n%s", part, text);
+	return strstr(text, part) != NULL;
+}
+
+/* A daemon that has loaded a good file. */
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	size_t errors;
+
+	assert_non_null(f);
+	snprintf(f->config, sizeof(f->config), "%s/ikemesh.yml", pki.dir);
+	snprintf(f->log, sizeof(f->log), "%s", pki_find(&pki, "LOG")->path);
+	assert_int_equal(truncate(f->log, 0), 0);
+	write_config(f, NETS CREDENTIALS LOGGED);
+	f->d.options.config_path = f->config;
+	f->d.keyholder = keyholder_new();
+	assert_non_null(f->d.keyholder);
+	assert_int_equal(log_open(LOG_TO_FILE, f->log, REPORT_INFO, &f->d.log), 0);
+	assert_int_equal(daemon_load(&f->d, &errors), 0);
+	assert_non_null(f->d.config);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	config_free(f->d.config);
+	free(f->d.config);
+	keyholder_free(f->d.keyholder);
+	log_close(f->d.log);
+	unlink(f->config);
+	free(f);
+	return 0;
+}
+
+/* By whose CAs a peer would be judged just now. */
+static const struct keyring *judging(struct fixture *f)
+{
+	const struct job job = { .kind = JOB_VERIFY };
+	struct keyring *ring = keyholder_ring(f->d.keyholder, &job);
+
+	keyring_drop(ring);
+	return ring;
+}
+
+static void assert_refused(struct fixture *f, const char *text, const char *said)
+{
+	const struct config *config = f->d.config;
+	const struct keyring *ring = judging(f);
+	char answer[DAEMON_TEXT_LEN];
+
+	write_config(f, text);
+	assert_int_not_equal(daemon_reload(&f->d, answer), 0);
+	assert_non_null(strstr(answer, "the old configuration stays"));
+	assert_ptr_equal(f->d.config, config);
+	assert_ptr_equal(judging(f), ring);
+	assert_true(log_says(f, said));
+}
+
+static void test_a_reload_whose_log_is_bad_changes_nothing(void **state)
+{
+	assert_refused(*state, NETS CREDENTIALS "- @OTHER_CA\nlog: /nonexistent/log\n",
+		       "cannot write the log /nonexistent/log: No such file or directory");
+	assert_refused(*state, NETS CREDENTIALS "- @OTHER_CA\nlog: /dev/full\n",
+		       "cannot write the log /dev/full: is not a regular file");
+}
+
+static void test_a_reload_that_peers_would_refuse_changes_nothing(void **state)
+{
+	assert_refused(*state,
+		       NETS "instance_certificate: @HOST\ninstance_private_key: @KEY\n"
+			    "ca_certificates: [@OTHER_CA]\n" LOGGED,
+		       "does not verify under ca_certificates");
+}
+
+static void test_a_reload_of_a_fifo_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char answer[DAEMON_TEXT_LEN];
+
+	unlink(f->config);
+	assert_int_equal(mkfifo(f->config, 0600), 0);
+	assert_int_not_equal(daemon_reload(&f->d, answer), 0);
+	assert_true(log_says(f, "is not a regular file"));
+}
+
+/* Before there is anything in the kernel that would outlive it. */
+static void test_a_run_dir_that_cannot_be_is_told_in_words(void **state)
+{
+	struct fixture *f = *state;
+	char dir[151];
+	struct daemon_options o = { .config_path = f->config,
+				    .run_dir = dir,
+				    .log_level = REPORT_INFO };
+
+	memset(dir, 'x', sizeof(dir) - 1);
+	memcpy(dir, "/tmp/", 5);
+	dir[sizeof(dir) - 1] = '\0';
+	assert_int_equal(daemon_run(&o), 1);
+	assert_true(log_says(f, "--run-dir is too long for the control socket's address: 150 "
+				"characters, of at most 90"));
+	o.run_dir = "/nonexistent/run";
+	assert_int_equal(daemon_run(&o), 1);
+	assert_true(log_says(f, "cannot use /nonexistent/run as the run directory (--run-dir): No "
+				"such file or directory"));
+	o.run_dir = f->log;
+	assert_int_equal(daemon_run(&o), 1);
+	assert_true(log_says(f, "as the run directory (--run-dir): Not a directory"));
+}
+
+static int no_random(void *arg, uint8_t *out, size_t n)
+{
+	(void)arg;
+	memset(out, 1, n);
+	return 0;
+}
+
+/* The daemon's answer to `up ADDRESS`, which begins nothing, says so. */
+static void assert_up_refused(struct daemon *d, const char *address, const char *why)
+{
+	json_t *request = json_pack("{s:s, s:s}", "command", "up", "peer", address);
+	json_t *answer = daemon_answer(d, request);
+	const char *error = json_string_value(json_object_get(answer, "error"));
+
+	assert_false(json_is_true(json_object_get(answer, "ok")));
+	if (!error || !strstr(error, why))
+		fail_msg("up %s: %s", address, error ? error : "accepted");
+	json_decref(answer);
+	json_decref(request);
+}
+
+static void test_nobody_negotiates_with_himself(void **state)
+{
+	const struct engine_options options = { .random = no_random };
+	struct fixture *f = *state;
+	struct subnet_spec *all = f->d.config->spec.protect;
+	char error[UDP_ERROR_LEN], text[IP_TEXT_LEN];
+	struct udp_options ports = { 0 };
+	const struct ip *locals;
+	bool host_bits;
+	size_t n;
+
+	assert_true(subnet_parse("0.0.0.0/0", &all->net, &host_bits));
+	f->d.engine = engine_new(&options);
+	assert_int_equal(addresses_open(&f->d.addresses), 0);
+	for (unsigned i = 0; i < 50 && !f->d.udp; i++) {
+		ports.port = (uint16_t)(40000 + ((unsigned)getpid() + i) * 2 % 20000);
+		ports.port_natt = (uint16_t)(ports.port + 1);
+		udp_open(&ports, &f->d.udp, error);
+	}
+	assert_non_null(f->d.udp);
+	locals = addresses_list(f->d.addresses, &n);
+	for (size_t i = 0; i < n; i++)
+		assert_up_refused(&f->d, ip_text(&locals[i], text), "of this host itself");
+	assert_up_refused(&f->d, "127.0.0.1", "of this host itself"); /* not on that list */
+	udp_close(f->d.udp);
+	addresses_close(f->d.addresses);
+	engine_free(f->d.engine);
+}
+
+static int make_pki(void **state)
+{
+	struct testpki_cert other;
+
+	(void)state;
+	pki_usual(&pki);
+	testpki_make(&other,
+		     &(struct testpki_spec){ .subject = "CN=Other", .ca = true, .slot = 2 });
+	pki_add(&pki, "OTHER_CA", blob_view(&other.pem), 0600);
+	pki_text(&pki, "LOG", "");
+	testpki_free(&other);
+	return 0;
+}
+
+static int drop_pki(void **state)
+{
+	(void)state;
+	pki_end(&pki);
+	return 0;
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_reload_whose_log_is_bad_changes_nothing),
+		TEST(test_a_reload_that_peers_would_refuse_changes_nothing),
+		TEST(test_a_reload_of_a_fifo_changes_nothing),
+		TEST(test_a_run_dir_that_cannot_be_is_told_in_words),
+		TEST(test_nobody_negotiates_with_himself),
+	};
+
+	return cmocka_run_group_tests(tests, make_pki, drop_pki);
+}
