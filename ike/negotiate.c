@@ -208,7 +208,13 @@ uint16_t child_accept(const struct engine *e, struct child *c, const struct payl
 		substitute(&p.tsr, &c->sa->remote.ip, &seen);
 	*why = "peer's traffic selectors are not the two addresses of the pair";
 	if (!ts_accept(&p.tsi, &c->sa->local.ip, &local) ||
-	    !ts_accept(&p.tsr, &c->sa->remote.ip, &remote) || local.protocol != remote.protocol)
+	    !ts_accept(&p.tsr, &c->sa->remote.ip, &remote))
+		return NOTIFY_TS_UNACCEPTABLE;
+	/* A side that leaves the protocol open has what the other one names (RFC 7296 2.9). */
+	*why = "peer's two traffic selectors name different protocols";
+	if (local.protocol == 0)
+		local.protocol = remote.protocol;
+	else if (remote.protocol != 0 && remote.protocol != local.protocol)
 		return NOTIFY_TS_UNACCEPTABLE;
 	child_set_selectors(c, &local, &remote);
 	return 0;
