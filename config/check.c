@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/check.h"
 #include "config/config.h"
+#include "config/suites.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,32 @@ static void print_good(const char *file, const struct spec *s, size_t remarks, F
 	fputc('\n', out);
 }
 
+static void print_proposals(const char *what, uint8_t protocol, const struct proposal_spec *p,
+			    size_t n, FILE *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		char text[256];
+
+		suites_text(&p[i], protocol, text, sizeof(text));
+		fprintf(out, "%s%s", i ? "," : what, text);
+	}
+	fputc('\n', out);
+}
+
+/* What crypto_properties leave of the proposals, and of all that there is. */
+static void print_suites(const struct config *c, FILE *out)
+{
+	char words[512];
+
+	if (!c->crypto_properties)
+		return;
+	fprintf(out, "crypto_properties \"%s\" leave:\n", c->crypto_properties);
+	print_proposals("  ike_proposals: ", PROTO_IKE, c->spec.ike, c->spec.n_ike, out);
+	print_proposals("  esp_proposals: ", PROTO_ESP, c->spec.esp, c->spec.n_esp, out);
+	fprintf(out, "  of all algorithms: %s\n",
+		suites_left(c->crypto_properties, words, sizeof(words)));
+}
+
 bool config_check(const char *file, time_t now, FILE *out)
 {
 	struct config c = { 0 };
@@ -30,12 +57,14 @@ bool config_check(const char *file, time_t now, FILE *out)
 
 	for (size_t i = 0; i < ps.n; i++)
 		print_problem(&ps.p[i], out);
-	if (!e)
+	if (!e) {
 		print_good(file, &c.spec, ps.n, out);
-	else if (ps.errors)
+		print_suites(&c, out);
+	} else if (ps.errors) {
 		fprintf(out, "%s: %zu error%s\n", file, ps.errors, ps.errors == 1 ? "" : "s");
-	else
+	} else {
 		fprintf(out, "%s: %s\n", file, strerror(-e));
+	}
 	config_free(&c);
 	problems_free(&ps);
 	return !e;

@@ -287,6 +287,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 	read_credentials(r, node_get(settings, "instance_certificate"),
 			 node_get(settings, "instance_private_key"),
 			 node_get(settings, "ca_certificates"));
+	read_properties(r, settings);
 	read_ppk(r, node_get(settings, "ppk"), node_get(settings, "ppk_id"), settings);
 }
 
@@ -440,6 +441,7 @@ void config_free(struct config *c)
 	sign_key_free(c->key);
 	trust_free(c->trust);
 	ppk_free(&c->ppk);
+	free(c->crypto_properties);
 	free(c->log_path);
 	*c = (struct config){ 0 };
 }

@@ -52,6 +52,7 @@ struct config {
 	struct sign_key *key; /* leaves this struct for the keyholder */
 	struct ppk ppk;	      /* this too; its key is empty if there is none */
 	struct trust *trust;  /* built from ca_certificates */
+	char *crypto_properties; /* for provider_use(); NULL: none */
 };
 
 /*

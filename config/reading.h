@@ -47,6 +47,9 @@ void check_subnets(struct reading *r, const struct node *protect, const struct n
 void read_credentials(struct reading *r, const struct node *certificate, const struct node *key,
 		      const struct node *cas);
 
+/* crypto_properties: proposals that they leave nothing of go. After proposals and credentials. */
+void read_properties(struct reading *r, const struct node *settings);
+
 /* PPK and its identity, and whether both are there. Each may be NULL. */
 void read_ppk(struct reading *r, const struct node *key, const struct node *id,
 	      const struct node *settings);

@@ -199,6 +199,12 @@ static const struct key_row rows[] = {
 		.text = "ESP inside UDP: where there is NAT, always, or never.",
 	},
 	{
+		.name = "crypto_properties",
+		.type = VALUE_TEXT,
+		.example = "fips=yes",
+		.text = "A property query of OpenSSL that every algorithm must satisfy.",
+	},
+	{
 		.name = "ppk",
 		.type = VALUE_SECRET,
 		.example = "/etc/ikemesh/ppk",

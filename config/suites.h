@@ -23,6 +23,9 @@ struct suites_fault {
 int suites_read(const char *text, uint8_t protocol, struct proposal_spec *out, size_t room,
 		size_t *n, struct suites_fault *fault);
 
+/* The keywords of all algorithms that a property query of OpenSSL leaves: "aes128 sha256 ..." */
+const char *suites_left(const char *properties, char *out, size_t size);
+
 /* The proposal as text in the same syntax. */
 void suites_text(const struct proposal_spec *p, uint8_t protocol, char *out, size_t size);
 

@@ -83,6 +83,25 @@ static void groups_load(void)
 	ERR_clear_error();
 }
 
+void lib_groups_renew(void)
+{
+	(void)CRYPTO_THREAD_run_once(&groups_once, groups_load);
+	for (size_t i = 0; i < N_ELEMENTS(group_names); i++) {
+		EVP_PKEY_free(groups[i].params);
+		BN_free(groups[i].p_minus_1);
+		groups[i] = (struct group){ 0 };
+	}
+	groups_load();
+}
+
+const char *lib_group_type(const char *group)
+{
+	for (size_t i = 0; i < N_ELEMENTS(group_names); i++)
+		if (strcmp(group_names[i].name, group) == 0)
+			return group_names[i].type;
+	return NULL;
+}
+
 static const struct group *group_find(const char *name)
 {
 	if (!CRYPTO_THREAD_run_once(&groups_once, groups_load))

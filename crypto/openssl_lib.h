@@ -2,8 +2,9 @@
 /*
  * What the OpenSSL files share: handles fetched once, keys judged in one place.
  *
- * The handles live as long as the process. They are filled in by CRYPTO_THREAD_run_once() and
- * read-only from then on, so any thread may use them.
+ * The handles live as long as the process. They are filled in by CRYPTO_THREAD_run_once(), perhaps
+ * once more by provider_use() while there is one thread only, and read-only from then on, so any
+ * thread may use them.
  */
 #ifndef IKEMESH_CRYPTO_OPENSSL_LIB_H
 #define IKEMESH_CRYPTO_OPENSSL_LIB_H
@@ -18,6 +19,18 @@ const EVP_MD *lib_digest(const char *name);
 const EVP_CIPHER *lib_cipher(const char *name);
 /* A context of HMAC with that digest and a dummy key, to be duplicated. */
 const EVP_MAC_CTX *lib_hmac(const char *digest);
+
+/* "DH", "EC", "X25519": how the library calls the kind of a group; NULL: none of ours. */
+const char *lib_group_type(const char *group);
+
+/*
+ * The default properties have changed: all handles are fetched once more. Certificates are no
+ * longer read by way of a context of their own, which has properties of its own. Before there is a
+ * second thread.
+ */
+void lib_handles_renew(void);
+void lib_groups_renew(void);
+void lib_parse_restrict(void);
 
 /* KEY_NONE: of a type or curve that is not supported. */
 enum key_type lib_key_type(const EVP_PKEY *key);

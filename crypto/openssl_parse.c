@@ -22,6 +22,7 @@ static struct {
 	OSSL_LIB_CTX *base; /* with the default provider, for its sake alone */
 	OSSL_PROVIDER *provider;
 	OSSL_LIB_CTX *slim; /* NULL: could not be set up, everything goes the ordinary way */
+	bool restricted;    /* it has other properties than the process: no longer used */
 } context;
 static CRYPTO_ONCE context_once = CRYPTO_ONCE_STATIC_INIT;
 
@@ -100,6 +101,12 @@ static bool encodes_to(const X509 *cert, struct bytes der)
 	return same;
 }
 
+void lib_parse_restrict(void)
+{
+	(void)CRYPTO_THREAD_run_once(&context_once, context_make);
+	context.restricted = true;
+}
+
 /* NULL: this way does not do, and *hopeless if no way does. */
 static X509 *parse_fast(struct bytes der, bool *hopeless)
 {
@@ -107,7 +114,8 @@ static X509 *parse_fast(struct bytes der, bool *hopeless)
 	X509 *cert;
 
 	*hopeless = false;
-	if (!CRYPTO_THREAD_run_once(&context_once, context_make) || context.slim == NULL)
+	if (!CRYPTO_THREAD_run_once(&context_once, context_make) || context.slim == NULL ||
+	    context.restricted)
 		return NULL;
 	cert = X509_new_ex(context.slim, NULL);
 	if (cert == NULL)

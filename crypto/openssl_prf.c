@@ -58,6 +58,19 @@ static void handles_fetch(void)
 	ERR_clear_error();
 }
 
+void lib_handles_renew(void)
+{
+	(void)CRYPTO_THREAD_run_once(&handles_once, handles_fetch);
+	for (size_t i = 0; i < N_ELEMENTS(digest_names); i++) {
+		EVP_MAC_CTX_free(handles.hmac[i]);
+		EVP_MD_free(handles.digest[i]);
+		handles.hmac[i] = NULL;
+	}
+	for (size_t i = 0; i < N_ELEMENTS(cipher_names); i++)
+		EVP_CIPHER_free(handles.cipher[i]);
+	handles_fetch();
+}
+
 /* Index of a name, or -1. */
 static int handle_index(const char *const *names, size_t n, const char *name)
 {

@@ -358,7 +358,8 @@ static int start_engine(struct daemon *d)
 	};
 	const char *missing = NULL;
 
-	if (suite_self_check(&missing) != 0) {
+	/* With crypto_properties the proposals were cut to what there is. */
+	if (d->config->crypto_properties == NULL && suite_self_check(&missing) != 0) {
 		log_text(d->log, REPORT_ERROR,
 			 "the crypto library has no %s: is a restricting provider configured?",
 			 missing != NULL ? missing : "randomness");

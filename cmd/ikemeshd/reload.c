@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/daemon.h"
 
+#include "crypto/provider.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +61,24 @@ static int hand_over_key(struct daemon *d, struct config *c)
 	return keyholder_load(d->keyholder, key, trust, &c->ppk, c->spec.credential.generation);
 }
 
+/* There is one thread still: the crypto library may be told what it is to use. */
+static int use_properties(const struct config *c)
+{
+	return c->crypto_properties == NULL ? 0 : provider_use(c->crypto_properties);
+}
+
+/* Now there may be several, and keys that are in use. */
+static int same_properties(struct daemon *d, const struct config *c)
+{
+	const char *old = d->config->crypto_properties, *new = c->crypto_properties;
+
+	if (strcmp(old != NULL ? old : "", new != NULL ? new : "") == 0)
+		return 0;
+	log_text(d->log, REPORT_ERROR,
+		 "crypto_properties cannot change while ikemeshd runs: start it anew");
+	return -EBUSY;
+}
+
 static int read_config(struct daemon *d, struct config *c, size_t *errors)
 {
 	struct problems ps = { 0 };
@@ -92,7 +112,9 @@ static int take_over(struct daemon *d, struct config *c)
 	int err;
 
 	new->generation = old->generation + (same_credential(old, new) ? 0 : 1);
-	err = new_log(d, c);
+	err = same_properties(d, c);
+	if (err == 0)
+		err = new_log(d, c);
 	if (err == 0)
 		err = hand_over_key(d, c);
 	if (err != 0)
@@ -116,7 +138,9 @@ int daemon_load(struct daemon *d, size_t *errors)
 	err = read_config(d, c, errors);
 	if (err == 0 && d->config == NULL) {
 		c->spec.credential.generation = 1;
-		err = hand_over_key(d, c);
+		err = use_properties(c);
+		if (err == 0)
+			err = hand_over_key(d, c);
 		if (err == 0)
 			d->config = c;
 	} else if (err == 0) {
