@@ -295,6 +295,8 @@ static int hand_send(void *arg, const struct endpoint *local, const struct endpo
 	if (to == NULL)
 		return -EHOSTUNREACH;
 	n = wire_carry(&s->wire, &s->rng, h->index, to->index, datagram.n + UDP_OVERHEAD, after);
+	if (s->lose != NULL && s->lose(s, h->index, datagram))
+		n = 0;
 	s->datagrams++;
 	s->datagram_octets += datagram.n;
 	if (!s->trace.off)
@@ -647,6 +649,12 @@ void sim_command(struct sim *s, unsigned host, unsigned peer, enum command_kind 
 
 	if (h->running)
 		feed(h, &e);
+}
+
+void sim_feed(struct sim *s, unsigned host, const struct event *event)
+{
+	if (s->hosts[host].running)
+		feed(&s->hosts[host], event);
 }
 
 /* --- traffic --- */

@@ -109,6 +109,9 @@ struct sim {
 	uint64_t datagrams, datagram_octets, jobs, reports;
 	/* sim_watch_overlap(): seconds in a row that a host held more than one SA from another. */
 	unsigned *overlap, overlap_limit_s;
+	/* Set by a test: asked for each IKE datagram that leaves a host; true: it is lost. */
+	bool (*lose)(struct sim *s, unsigned from, struct bytes datagram);
+	void *lose_arg;
 };
 
 struct sim *sim_new(const struct sim_options *options);
@@ -124,6 +127,8 @@ void sim_crash(struct sim *s, unsigned host); /* the machine: kernel state is go
 /* Another configuration by EVENT_SPEC. */
 void sim_reload(struct sim *s, unsigned host, const struct fleet_options *fleet);
 void sim_command(struct sim *s, unsigned host, unsigned peer, enum command_kind kind);
+/* Any event, now. */
+void sim_feed(struct sim *s, unsigned host, const struct event *event);
 
 /* --- traffic */
 /* One packet now; its number. */
