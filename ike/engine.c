@@ -5,6 +5,7 @@
 #include "ike/core.h"
 #include "ike/exchange/exchange.h"
 #include "ike/pair.h"
+#include "ike/ppk.h"
 #include "ike/receive.h"
 #include "ike/sa.h"
 #include "ike/task.h"
@@ -399,6 +400,7 @@ static void take_spec(struct engine *e, const struct spec *spec)
 	e->spec = spec;
 	HASH_ITER(hh, e->pairs, p, next)
 	{
+		ppk_enforce(e, p);
 		/* What was refused yesterday may be fine under another configuration. */
 		if (p->failures == 0)
 			continue;

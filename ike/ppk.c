@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/ppk.h"
 
+#include "ike/sa.h"
+
 #include <string.h>
 
+#define ENFORCE_WITHIN_US INT64_C(30000000)
 #define PPK_ID_FIXED 2 /* RFC 8784 5.1 */
 #define PPK_ID_TEXT 64
 
@@ -131,6 +134,24 @@ uint16_t ppk_accept(struct engine *e, struct ike_sa *sa, const struct payloads *
 	*why = "peer does not have our PPK (ppk_id), and ppk_required is set here";
 	return e->spec->ppk_required || sa->hs->no_ppk_auth.n == 0 ? NOTIFY_AUTHENTICATION_FAILED
 								   : 0;
+}
+
+void ppk_enforce(struct engine *e, struct pair *p)
+{
+	if (!ppk_is_configured(e) || !e->spec->ppk_required)
+		return;
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		uint16_t fuzz = 0;
+
+		if (!sa_is_up(sa) || sa->ppk)
+			continue;
+		/* Not all of a mesh at once. */
+		if (engine_random(e, (uint8_t *)&fuzz, sizeof(fuzz)) != 0)
+			fuzz = 0;
+		sa->reauth_at = mono_first(sa->reauth_at,
+					   mono_after(e->now, ENFORCE_WITHIN_US * fuzz / 65536));
+		sa_arm(e, sa);
+	}
 }
 
 void ppk_audit(struct engine *e, const struct ike_sa *sa)

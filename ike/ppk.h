@@ -31,6 +31,9 @@ uint16_t ppk_accept(struct engine *e, struct ike_sa *sa, const struct payloads *
 /* What we say of it in IKE_AUTH, either role. */
 void ppk_encode(const struct ike_sa *sa, struct builder *b);
 
+/* Under a new configuration: IKE SAs without the PPK that is required now are made anew. */
+void ppk_enforce(struct engine *e, struct pair *p);
+
 /* RFC 8784 6: a PPK that is there and not used should be audited. To be called once it is up. */
 void ppk_audit(struct engine *e, const struct ike_sa *sa);
 

@@ -154,22 +154,54 @@ static void test_responder(void **state)
 		/* RFC 8784 3, table 1, by its rows */
 		{ { 0 }, WITHOUT, false, true, false, NULL },
 		{ { .ours = true }, WITHOUT, false, true, false, "without our PPK" },
-		{ { .ours = true, .required = true }, WITHOUT, false, false, false,
+		{ { .ours = true, .required = true },
+		  WITHOUT,
+		  false,
+		  false,
+		  false,
 		  "peer does not use a PPK, and ppk_required is set here" },
-		{ { .ours = true, .theirs = true }, OTHER_FORCE, true, false, false,
+		{ { .ours = true, .theirs = true },
+		  OTHER_FORCE,
+		  true,
+		  false,
+		  false,
 		  "peer insists on a PPK that is not ours" },
-		{ { .ours = true, .theirs = true, .required = true }, OTHER, true, false, false,
+		{ { .ours = true, .theirs = true, .required = true },
+		  OTHER,
+		  true,
+		  false,
+		  false,
 		  "peer's PPK is not ours (ppk_id differs), and ppk_required is set here" },
-		{ { .ours = true, .theirs = true }, OTHER, true, true, false,
+		{ { .ours = true, .theirs = true },
+		  OTHER,
+		  true,
+		  true,
+		  false,
 		  "without our PPK: the peer has another" },
-		{ { .ours = true, .theirs = true }, RIGHT, true, true, true,
+		{ { .ours = true, .theirs = true },
+		  RIGHT,
+		  true,
+		  true,
+		  true,
 		  "has the PPK in its keys" },
-		{ { .ours = true, .theirs = true, .required = true }, RIGHT, true, true, true,
+		{ { .ours = true, .theirs = true, .required = true },
+		  RIGHT,
+		  true,
+		  true,
+		  true,
 		  "has the PPK" },
-		{ { .ours = true, .theirs = true, .required = true }, RIGHT_FORCE, true, true,
-		  true, "has the PPK" },
+		{ { .ours = true, .theirs = true, .required = true },
+		  RIGHT_FORCE,
+		  true,
+		  true,
+		  true,
+		  "has the PPK" },
 		/* "the responder MUST send back an AUTHENTICATION_FAILED" */
-		{ { .ours = true, .theirs = true }, WITHOUT, true, false, false,
+		{ { .ours = true, .theirs = true },
+		  WITHOUT,
+		  true,
+		  false,
+		  false,
 		  "peer agreed to use a PPK, and names none" },
 		{ { .ours = true, .theirs = true }, FORGED, true, false, false, "signature" },
 		/* The peer speaks of it, the core has none: ignored. */
@@ -272,8 +304,9 @@ static void initiate(bool required, bool peer_has_it, bool real)
 	duet_say(&d, &said);
 	if (peer_has_it || !required) {
 		duet_assert_child(&d);
-		assert_true(duet_reported(&d, peer_has_it ? "has the PPK in its keys"
-							  : "without our PPK: the peer has another"));
+		assert_true(duet_reported(&d, peer_has_it
+						      ? "has the PPK in its keys"
+						      : "without our PPK: the peer has another"));
 	} else {
 		/* RFC 8784 3: told in an INFORMATIONAL of its own */
 		duet_hear(&d, EXCHANGE_INFORMATIONAL, false, &heard);
@@ -355,6 +388,30 @@ static void test_required_gives_up(void **state)
 	duet_end(&d);
 }
 
+/* A reload brings a PPK and insists on it: what is up without it is made anew, before it goes. */
+static void test_required_from_now_on(void **state)
+{
+	const struct say s = { 0 };
+	struct event e = { .kind = EVENT_SPEC };
+	struct draft heard;
+	struct duet d;
+
+	(void)state;
+	start(&d, s, false);
+	duet_core_up(&d);
+	assert_int_equal(blob_copy(&d.spec.ppk_id, VIEW(ID)), 0);
+	d.spec.ppk_required = true;
+	d.doer.ppk = &ppk;
+	e.spec.spec = &d.spec;
+	duet_event(&d, &e);
+	duet_wait(&d, 31 * SECOND);
+	duet_hear(&d, EXCHANGE_IKE_SA_INIT, false, &heard);
+	assert_true(draft_has_notify(&heard, NOTIFY_USE_PPK));
+	draft_free(&heard);
+	assert_int_equal(d.kernel.n_sas, 2);
+	duet_end(&d);
+}
+
 /* The keyholder has another PPK than the core was told: nothing is signed. */
 static void test_keyholder_without_it(void **state)
 {
@@ -422,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_required_waits_for_better),
 		cmocka_unit_test(test_required_gives_up),
 		cmocka_unit_test(test_keyholder_without_it),
+		cmocka_unit_test(test_required_from_now_on),
 		cmocka_unit_test(test_job),
 	};
 
