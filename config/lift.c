@@ -110,7 +110,8 @@ static size_t value_end(struct bytes text, size_t key, size_t from)
 	return find_one_of(text, from, ",}\r\n");
 }
 
-/* The next value of the key `ppk` from `at` on: `ppk: 0x…`, "ppk": "0x…", or in lines of its own. */
+/* The next value of the key `ppk` from `at` on: `ppk: 0x…`, "ppk": "0x…", or in lines of its own.
+ */
 static bool next_ppk(struct bytes text, size_t at, struct body *out)
 {
 	for (size_t key; (key = bytes_find(text, at, "ppk")) < text.n; at = key + 1) {

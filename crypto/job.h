@@ -28,7 +28,7 @@ struct ppk {
 	struct blob id;	   /* PPK_ID without its type octet */
 	struct secret key; /* empty: there is none */
 };
-void ppk_free(struct ppk *p); /* wipes what it owns and empties it */
+void ppk_free(struct ppk *p);			 /* wipes what it owns and empties it */
 void ppk_move(struct ppk *to, struct ppk *from); /* what `to` held is wiped; from is empty then */
 
 #define JOB_SK 3 /* SK_d, SK_pi, SK_pr */

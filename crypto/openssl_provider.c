@@ -222,7 +222,8 @@ int provider_use(const char *properties)
 		return r;
 	provider_view_free(v);
 	load_named(NULL, properties);
-	/* Too late if randomness was drawn already: then it stays with the generator that it has. */
+	/* Too late if randomness was drawn already: then it stays with the generator that it has.
+	 */
 	(void)RAND_set_DRBG_type(NULL, "CTR-DRBG", properties, "AES-256-CTR", NULL);
 	ERR_clear_error();
 	if (EVP_set_default_properties(NULL, properties) != 1)

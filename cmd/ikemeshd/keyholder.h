@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Holds the private key, the PPK and the trusted CAs. A keyring is an immutable snapshot of them with a
- * count of its users: a reload makes another one, and a job that is under way keeps its own. The
- * ring before the last is kept as well: an exchange that has shown the old certificate to its peer
- * must also be signed with the old key.
+ * Holds the private key, the PPK and the trusted CAs. A keyring is an immutable snapshot of them
+ * with a count of its users: a reload makes another one, and a job that is under way keeps its own.
+ * The ring before the last is kept as well: an exchange that has shown the old certificate to its
+ * peer must also be signed with the old key.
  */
 #ifndef IKEMESH_CMD_KEYHOLDER_H
 #define IKEMESH_CMD_KEYHOLDER_H

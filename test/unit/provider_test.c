@@ -108,10 +108,9 @@ static void test_default_provider(void **state)
 	char words[512];
 
 	(void)state;
-	assert_int_equal(pki_parse(&pki,
-				   NETS CREDENTIALS "crypto_properties: provider=default\n", &c,
-				   &ps),
-			 0);
+	assert_int_equal(
+		pki_parse(&pki, NETS CREDENTIALS "crypto_properties: provider=default\n", &c, &ps),
+		0);
 	assert_int_equal(ps.n, 0);
 	assert_string_equal(c.crypto_properties, "provider=default");
 	assert_int_equal(c.spec.n_ike, 1);
