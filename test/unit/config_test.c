@@ -575,19 +575,37 @@ static void try_config(void *arg, uint8_t *p, size_t n, const char *what)
 	config_free(&c);
 }
 
-/* One bit of each octet from `from` on, another one each time. */
+/* In a certificate, but not in a key. What damage does to certificates is trust_test's matter. */
+static bool in_certificate(struct bytes text, size_t at)
+{
+	const char *p = (const char *)text.p;
+	const char *begin = strstr(p, "-----BEGIN CERTIFICATE-----"), *end;
+
+	for (; begin && begin < p + at; begin = strstr(end, "-----BEGIN CERTIFICATE-----")) {
+		end = strstr(begin, "-----END");
+		if (p + at < end)
+			return true;
+	}
+	return false;
+}
+
+/* One bit of each octet from `from` on, another one each time; of each third in certificates. */
 static size_t flip_octets(struct bytes good, size_t from, struct secrecy *s)
 {
 	uint8_t *p = malloc(good.n);
+	size_t n = 0;
 
 	assert_non_null(p);
 	for (size_t i = from; i < good.n; i++) {
+		if (i % 3 && in_certificate(good, i))
+			continue;
 		memcpy(p, good.p, good.n);
 		p[i] = (uint8_t)(p[i] ^ 1u << i % 8);
 		try_config(s, p, good.n, "octet");
+		n++;
 	}
 	free(p);
-	return good.n - from;
+	return n;
 }
 
 /* Every bit of the first n octets. */
@@ -644,7 +662,7 @@ static void test_flip(void **state)
 	flip_none(paths, try_config, &s);
 	assert_int_equal(s.good, 2);
 	assert_true(flip_prefixes(inside, try_config, &s) > 1000);
-	assert_true(flip_octets(inside, 0, &s) > 1000);
+	assert_true(flip_octets(inside, 0, &s) > 500);
 	/* The library takes a millisecond for the same three files again: the paths get one bit. */
 	head = (size_t)(strstr((const char *)paths.p, "instance_certificate") -
 			(const char *)paths.p);
