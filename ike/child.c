@@ -360,11 +360,18 @@ void child_move(struct child *c, struct ike_sa *to)
 	to->children = c;
 }
 
-static bool can_send_on_another(const struct child *c)
+bool child_same_selectors(const struct child *a, const struct child *b)
+{
+	return a->protocol == b->protocol && a->local_port == b->local_port &&
+	       a->remote_port == b->remote_port;
+}
+
+bool child_can_send_on_another(const struct child *c)
 {
 	for (const struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next)
 		for (const struct child *other = sa->children; other; other = other->next)
-			if (other != c && other->out_added && other->state != CHILD_DELETING)
+			if (other != c && other->out_added && other->state != CHILD_DELETING &&
+			    child_same_selectors(other, c))
 				return true;
 	return false;
 }
@@ -384,7 +391,7 @@ static bool is_successor(const struct child *c)
  */
 static void wait_is_over(struct engine *e, struct child *c)
 {
-	if (!can_send_on_another(c) || (c->waited && is_successor(c))) {
+	if (!child_can_send_on_another(c) || (c->waited && is_successor(c))) {
 		child_install_outbound(e, c);
 	} else if (!c->waited) {
 		c->waited = true;

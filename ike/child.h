@@ -32,6 +32,9 @@ void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_
 void child_timer(struct engine *e, struct child *c);
 void child_retry_rekey(struct engine *e, struct child *c, struct mono at);
 void child_expired(struct engine *e, struct child *c, bool hard, bool inbound);
+bool child_same_selectors(const struct child *a, const struct child *b);
+/* Another for the same traffic has its outbound SA in the kernel. */
+bool child_can_send_on_another(const struct child *c);
 /* As the initiator of an exchange that a rival's beat: to be deleted, so never sent on. */
 void child_install_loser(struct engine *e, struct child *c);
 /* A successor is there: no more sending on it. The inbound SA stays till DELETE (child_linger). */

@@ -22,7 +22,7 @@ bool collide_ours_loses(struct nonces ours, struct nonces theirs);
 enum doing {
 	DOING_NOTHING,
 	DOING_REKEY_THIS,  /* our rekey of this very SA is under way */
-	DOING_DELETE_THIS, /* our DELETE of it is */
+	DOING_DELETE_THIS, /* our DELETE of it is, or of a CHILD_SA where the IKE SA is meant */
 	DOING_OTHER,	   /* another CREATE_CHILD_SA of ours on this IKE SA is */
 	DOING_REKEY_IKE,   /* our rekey of the IKE SA itself is */
 	DOING_DELETE_IKE,  /* our DELETE of the IKE SA is */

@@ -178,18 +178,12 @@ static bool is_live(const struct child *c)
 	return c->state == CHILD_INSTALLED && c->in_added && c->out_added && sa_is_up(c->sa);
 }
 
-static bool same_selectors(const struct child *a, const struct child *b)
-{
-	return a->protocol == b->protocol && a->local_port == b->local_port &&
-	       a->remote_port == b->remote_port;
-}
-
 /* Another of the same selectors on which packets came in later, by SILENT_US at least. */
 static const struct child *better_than(const struct pair *p, const struct child *c)
 {
 	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
 		for (const struct child *o = sa->children; o; o = o->next)
-			if (o != c && is_live(o) && same_selectors(o, c) &&
+			if (o != c && is_live(o) && child_same_selectors(o, c) &&
 			    o->came_at.us - c->came_at.us >= SILENT_US)
 				return o;
 	return NULL;

@@ -360,14 +360,14 @@ static enum doing doing_now(const struct ike_sa *sa, const struct child *old)
 static void finish_theirs(struct engine *e, struct ike_sa *sa, struct bytes shared)
 {
 	struct task *t = sa->theirs;
-	const bool first = t->old == NULL && pair_live_child(sa->pair) == NULL;
 	struct chain c;
 
 	if (t->fresh == NULL || derive(t, t->fresh, shared) != 0 || !chain_open(&c)) {
 		refuse(e, sa, NOTIFY_TEMPORARY_FAILURE, BYTES_NONE, "key derivation failed");
 		return;
 	}
-	child_install_inbound(e, t->fresh, first ? SECOND / 5 : OUT_WAIT_US);
+	child_install_inbound(e, t->fresh,
+			      child_can_send_on_another(t->fresh) ? OUT_WAIT_US : SECOND / 5);
 	child_answer_encode(&t->answer, &c.b);
 	nonce_encode(&c.b, blob_view(&t->nr));
 	if (t->ke != NULL)

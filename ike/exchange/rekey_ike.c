@@ -77,7 +77,8 @@ static void inherit(struct ike_sa *from, struct ike_sa *to)
 
 	for (struct child *c = from->children; c; c = next) {
 		next = c->next;
-		child_move(c, to);
+		if (c->state != CHILD_DELETING) /* its answer comes on the old one */
+			child_move(c, to);
 	}
 }
 
@@ -300,6 +301,9 @@ static enum doing doing_now(const struct ike_sa *sa)
 {
 	if (sa->state != SA_UP)
 		return DOING_DELETE_IKE;
+	for (const struct child *c = sa->children; c; c = c->next)
+		if (c->state == CHILD_DELETING)
+			return DOING_DELETE_THIS;
 	if (sa->ours == NULL)
 		return DOING_NOTHING;
 	return sa->ours->kind == TASK_REKEY_IKE ? DOING_REKEY_THIS : DOING_OTHER;
