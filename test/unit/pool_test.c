@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -235,6 +236,47 @@ static void test_an_exchange_signs_with_the_key_that_it_showed(void **state)
 	job_free(old);
 	job_free(now);
 	job_free(verify);
+}
+
+static struct job *ppk_job_of(const char *id)
+{
+	struct job *job = job_new(JOB_PPK);
+
+	job->prf = prf_by_id(PRF_HMAC_SHA2_256);
+	assert_int_equal(blob_copy(&job->id, BYTES((const uint8_t *)id, strlen(id))), 0);
+	for (size_t i = 0; i < JOB_SK; i++)
+		assert_int_equal(secret_new(&job->sk[i], 32), 0);
+	return job;
+}
+
+/* The PPK moves in, is used by whoever knows its name, and goes with a reload that has none. */
+static void test_the_ppk_is_the_keyholders(void **state)
+{
+	struct keyholder *h = keyholder_new();
+	struct job *ours = ppk_job_of("mesh"), *other = ppk_job_of("another");
+	struct ppk ppk = { 0 };
+	struct keyring *ring;
+
+	(void)state;
+	assert_int_equal(blob_copy(&ppk.id, BYTES((const uint8_t *)"mesh", 4)), 0);
+	assert_int_equal(secret_new(&ppk.key, 32), 0);
+	assert_int_equal(keyholder_load(h, NULL, trust_new(), &ppk, 1), 0);
+	assert_null(ppk.key.p);
+	assert_null(ppk.id.p);
+	ring = keyholder_ring(h, ours);
+	keyring_run(other, ring);
+	assert_int_equal(other->result, -ENOKEY);
+	assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, 1), 0);
+	keyring_run(ours, ring); /* under way: it keeps its own */
+	assert_int_equal(ours->result, 0);
+	keyring_drop(ring);
+	ring = keyholder_ring(h, ours);
+	keyring_run(ours, ring);
+	assert_int_equal(ours->result, -ENOKEY);
+	keyring_drop(ring);
+	keyholder_free(h);
+	job_free(ours);
+	job_free(other);
 }
 
 static void test_no_key_of_that_generation(void **state)
