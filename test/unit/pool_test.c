@@ -313,6 +313,7 @@ int main(void)
 		TEST(test_closing_frees_what_is_inside),
 		TEST(test_an_exchange_signs_with_the_key_that_it_showed),
 		TEST(test_no_key_of_that_generation),
+		TEST(test_the_ppk_is_the_keyholders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
