@@ -164,6 +164,14 @@ static bool carries(const struct child *c)
 	return c->state == CHILD_INSTALLED && c->out_added && c->protocol == 0 && sa_is_up(c->sa);
 }
 
+static bool has_carrier(const struct ike_sa *sa)
+{
+	for (const struct child *c = sa->children; c; c = c->next)
+		if (carries(c))
+			return true;
+	return false;
+}
+
 static const struct child *made_by_peer(const struct pair *p)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
@@ -230,8 +238,7 @@ void pair_one_survivor(struct engine *e, struct pair *p)
 		return;
 	for (struct ike_sa *sa = p->sas; sa; sa = next) {
 		next = sa->next;
-		if (!sa->initiator || !sa_is_up(sa) || ours_survives(p, sa) ||
-		    sa->children == NULL || !carries(sa->children))
+		if (!sa->initiator || !sa_is_up(sa) || ours_survives(p, sa) || !has_carrier(sa))
 			continue;
 		report(e, REPORT_INFO, p, sa, 0,
 		       "both sides began at once: IKE SA [%u], the peer's, carries on",

@@ -44,6 +44,7 @@ static struct ike_sa *successor(struct engine *e, struct ike_sa *old, struct tas
 	sa->nat_remote = old->nat_remote;
 	sa->encap = old->encap;
 	sa->behind = old->behind;
+	sa->retiring = old->retiring;
 	sa->reauth_at = old->reauth_at; /* rekeying proves nothing anew (RFC 7296 2.8.3) */
 	sa->rtt_us = old->rtt_us;
 	sa->peer_fragments = old->peer_fragments;
@@ -304,6 +305,8 @@ static enum doing doing_now(const struct ike_sa *sa)
 	for (const struct child *c = sa->children; c; c = c->next)
 		if (c->state == CHILD_DELETING)
 			return DOING_DELETE_THIS;
+	if (sa->retiring)
+		return DOING_OTHER; /* a new one is on its way to replace it */
 	if (sa->ours == NULL)
 		return DOING_NOTHING;
 	return sa->ours->kind == TASK_REKEY_IKE ? DOING_REKEY_THIS : DOING_OTHER;
