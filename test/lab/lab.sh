@@ -251,7 +251,7 @@ _start_strongswan() {
 	mkdir -p "$d/run" "$d"/ipsec.d/{cacerts,aacerts,ocspcerts,acerts,crls}
 	for ca in $(option "$1" ca); do cp "$CERTS/$ca.pem" "$d/ipsec.d/cacerts/"; done
 	ipsec_conf "$1" >"$d/ipsec.conf"
-	echo ": RSA $CERTS/$(option "$1" certificate).key" >"$d/ipsec.secrets"
+	echo ": PKCS8 $CERTS/$(option "$1" certificate).key" >"$d/ipsec.secrets"
 	# Without bypass-lan, which would exempt the local network; otherwise Debian's own plug-ins.
 	echo "charon {
     load = aes sha1 sha2 md5 hmac kdf mgf1 gmp nonce random drbg fips-prf xcbc pem pkcs1 pkcs8 x509 pubkey revocation constraints kernel-netlink socket-default stroke updown counters

@@ -48,10 +48,12 @@ stream b a $((ROUNDS * 4)) 0.01
 for round in $(seq $ROUNDS); do
 	child=$(swan_id '{[0-9]*}' INSTALLED) ike=$(swan_id '\[[0-9]*\]' ESTABLISHED)
 	say "round $round: we begin $ours, strongSwan $theirs, on $child of $ike"
-	begin_ours >/dev/null &
-	first=$!
-	begin_theirs >/dev/null
-	wait $first
+	# The slow one first: its request is on its way when the other begins.
+	if [ "$slow" = ours ]; then
+		begin_ours && begin_theirs
+	else
+		begin_theirs && begin_ours
+	fi >/dev/null
 	nap 2.5
 done
 crossed=$(collisions)
