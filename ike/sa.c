@@ -91,6 +91,8 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	sa->number = ++e->next_sa;
 	sa->next = p->sas;
 	p->sas = sa;
+	/* Not idle: else its timer could free the pair in the very step in which this SA ends. */
+	p->forget_at = MONO_NEVER;
 	e->n_objects++;
 	if (!initiator)
 		e->half_open++;
