@@ -38,12 +38,17 @@ void create_child_over(struct engine *e, struct ike_sa *sa)
 	sa_work(e, sa);
 }
 
+static void retry_later(struct engine *e, struct ike_sa *sa, struct task *t, bool temporary);
+
+/* Ours came to nothing without a refusal that would say for how long: again in a while. */
 static void fail(struct engine *e, struct ike_sa *sa, const char *why)
 {
 	struct task *t = sa->ours;
 
 	report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA, "%s: %s",
 	       t->old ? "cannot rekey a CHILD_SA" : "cannot make a CHILD_SA", why);
+	if (t->kind != TASK_REKEY_IKE)
+		retry_later(e, sa, t, true);
 	if (t->fresh != NULL)
 		child_remove(e, t->fresh);
 	create_child_over(e, sa);
