@@ -883,6 +883,48 @@ static void test_changed_requests(void **state)
 	}
 }
 
+/* As answers: the old one serves on, and is rekeyed another time, since its life is over. */
+static void test_failed_rekey_is_tried_again(void **state)
+{
+	static const struct duet_options standin;
+
+	(void)state;
+	for (size_t i = 0; i < CHANGES; i++) {
+		struct peer_exchange x = { 0 };
+		struct draft heard, said;
+		struct duet d;
+		int waited;
+
+		duet_start(&d, &standin);
+		d.spec.dpd_delay_s = 0;
+		d.spec.esp_lifetime_s = 100;
+		duet_core_up(&d);
+		add_group(&d.spec, KE_MODP_2048);
+		for (waited = 0; waited < 1000 && duet_waiting(&d) == 0; waited++)
+			duet_wait(&d, SECOND / 10);
+		duet_hear(&d, EXCHANGE_CREATE_CHILD_SA, false, &heard);
+		peer_answer_child(&d.peer, &x, &heard, &said);
+		draft_free(&heard);
+		changes[i].change(&said);
+		print_message("%s\n", changes[i].name);
+		duet_say(&d, &said);
+		peer_exchange_free(&x);
+		if (duet_counters(&d).ike_sas == 0) {
+			/* Against the rules of messages: the IKE SA ended, and all begins anew. */
+			assert_int_equal(d.kernel.n_sas, 0);
+			assert_true(duet_reported(&d, "malformed"));
+			duet_end(&d);
+			continue;
+		}
+		if (changes[i].change != others_address) /* TSi is what we said, or worse */
+			duet_assert_child(&d);
+		for (waited = 0; waited < 120 && duet_waiting(&d) == 0; waited++)
+			duet_wait(&d, SECOND);
+		assert_in_range(waited, 0, 119);
+		duet_end(&d);
+	}
+}
+
 /* --- both rekey the same CHILD_SA --- */
 
 /* RFC 7296 2.8.1, written anew: octet by octet, a prefix is lower. */
@@ -970,10 +1012,14 @@ static void both_rekey(enum nonce_choice choice, uint16_t group, uint64_t seed, 
 		d.hold_jobs = true;
 		duet_say(&d, &said);
 		duet_say(&d, &answer);
+		if (d.n_jobs == 2) { /* ours is done before theirs */
+			struct job *derive = duet_take_job(&d, 1);
+
+			duet_do_job(&d, derive);
+			duet_job_home(&d, derive);
+		}
 		d.hold_jobs = false;
-		while (d.n_jobs > 0)
-			duet_run_jobs(&d);
-		/* The answer may stand behind a DELETE already. */
+		duet_run_jobs(&d);
 		duet_hear(&d, EXCHANGE_CREATE_CHILD_SA, true, &heard);
 	}
 	assert_int_equal(draft_error(&heard), 0);
@@ -983,6 +1029,9 @@ static void both_rekey(enum nonce_choice choice, uint16_t group, uint64_t seed, 
 					blob_view(&peers.nonce), blob_view(&peers.other));
 	v->core_loses += core_loses;
 	v->peer_loses += !core_loses;
+	/* What was answered is settled with whatever happens next. */
+	for (int i = 0; i < 60 && duet_waiting(&d) == 0; i++)
+		duet_wait(&d, SECOND / 10);
 	if (core_loses) {
 		/* The core made the redundant one and deletes it; the peer deletes the old one. */
 		core_deletes(&d, cores.esp_out, cores.esp_in);
@@ -1602,6 +1651,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_invalid_ke_received),
 		cmocka_unit_test(test_invalid_ke_sent),
 		cmocka_unit_test(test_changed_requests),
+		cmocka_unit_test(test_failed_rekey_is_tried_again),
 		cmocka_unit_test(test_both_rekey_the_same_child),
 		cmocka_unit_test(test_peer_never_deletes_its_loser),
 		cmocka_unit_test(test_rekey_of_what_is_being_deleted),
