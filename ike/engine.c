@@ -555,6 +555,9 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 	sa_free_dead(e);
 	const struct deadline *first = deadlines_first(&e->deadlines);
 	out->deadline = first ? first->at : MONO_NEVER;
+	/* The peer's CREATE_CHILD_SA is answered: what follows from it must not wait for chance. */
+	if (e->settling != NULL && e->settling->theirs != NULL)
+		out->deadline = e->now;
 	e->out = NULL;
 	return out->out_of_room ? -ENOMEM : 0;
 }

@@ -22,7 +22,11 @@ void informational_delete_sa(struct engine *e, struct ike_sa *sa)
 
 	/* RFC 7296 1.4.1: deleting the IKE SA takes its children along. */
 	child_abandon_all(e, sa);
-	if (sa->window.request_out) {
+	/* A rekeying that the peer has answered already: its successor must go as well, see there.
+	 */
+	const bool rekeyed =
+		sa->ours != NULL && sa->ours->kind == TASK_REKEY_IKE && sa->ours->nr.n > 0;
+	if (sa->window.request_out || rekeyed) {
 		sa->want_delete = true;
 		return;
 	}

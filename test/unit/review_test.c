@@ -458,17 +458,20 @@ static void test_down_during_ike_rekey_leaves_nothing(void **state)
 {
 	(void)state;
 	for (unsigned who = 0; who < 2; who++) {
-		for (int64_t after = 0; after <= 6; after++) {
+		for (int64_t after = 0; after <= 6000; after += 200) {
 			struct sim *s = two_up(30 + who);
 
 			sim_command(s, 0, 1, COMMAND_REKEY_IKE);
-			sim_run_for(s, after * SIM_MS);
+			sim_run_for(s, after);
 			sim_command(s, who, 1 - who, COMMAND_DOWN);
 			sim_run_for(s, 60 * SIM_SECOND);
-			for (unsigned h = 0; h < 2; h++) {
-				assert_int_equal(s->hosts[h].kernel.n_sas, 0);
-				assert_int_equal(sim_ike_sas(s, h, 1 - h), 0);
-			}
+			for (unsigned h = 0; h < 2; h++)
+				if (s->hosts[h].kernel.n_sas != 0 || sim_ike_sas(s, h, 1 - h) != 0)
+					sim_breach(s,
+						   "host %u: %zu SAs, %zu IKE SAs; h%u said down "
+						   "%lld us after the rekey",
+						   h, s->hosts[h].kernel.n_sas,
+						   sim_ike_sas(s, h, 1 - h), who, (long long)after);
 			sim_free(s);
 		}
 	}
