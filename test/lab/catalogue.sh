@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which lab tests there are. A script t/NN-story.sh is the test `story`, or with a line
 # `# cases: a b` the tests `story-a` and `story-b`, the case being its first argument. Other header
-# lines: `# timeout: SECONDS` (120 if none), `# alone` (measures: nothing else may run beside it).
+# lines: `# timeout: SECONDS` (120 if none), `# alone` (measures: nothing else may run beside it), and
+# `# long: c d`, further cases that run by name, or all of them with LAB_ALL=1.
 T=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/t
 
 header() { # SCRIPT KEY DEFAULT
@@ -16,6 +17,7 @@ catalogue() { # every test by name, in order
 	local script cases c
 	for script in "$T"/*.sh; do
 		cases=$(header "$script" cases '')
+		[ -z "${LAB_ALL-}" ] || cases=$(echo $cases $(header "$script" long ''))
 		[ -n "$cases" ] || story_of "$script"
 		for c in $cases; do echo "$(story_of "$script")-$c"; done
 	done

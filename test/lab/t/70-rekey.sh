@@ -4,7 +4,8 @@
 # the short lifetimes. strongswan-reauth is its default, which breaks before it makes: what that costs is
 # reported as it is.
 # LAB_REKEY_SECONDS=60 is the long run.
-# cases: ikemesh strongswan-ours strongswan-theirs strongswan-both strongswan-reauth
+# cases: ikemesh strongswan-both
+# long: strongswan-ours strongswan-theirs strongswan-reauth
 # timeout: 240
 SECONDS_OF_TRAFFIC=${LAB_REKEY_SECONDS:-25}
 IFS=- read -r peer who <<<"$1"

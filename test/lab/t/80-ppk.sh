@@ -7,13 +7,12 @@
 # none_req   the peer has none, and ikemesh insists: refused, with the reason
 # peer_req   ikemesh has none, and the peer insists: refused
 # forged     PPKs of one name that differ: refused
-# cases: ikemesh-strongswan-both strongswan-ikemesh-both ikemesh-ikemesh-both
-# cases: ikemesh-strongswan-required strongswan-ikemesh-required
-# cases: ikemesh-strongswan-other strongswan-ikemesh-other
-# cases: ikemesh-strongswan-other_req strongswan-ikemesh-other_req
-# cases: ikemesh-strongswan-none_req strongswan-ikemesh-none_req
-# cases: ikemesh-strongswan-peer_req strongswan-ikemesh-peer_req
-# cases: ikemesh-strongswan-forged strongswan-ikemesh-forged
+# cases: ikemesh-strongswan-both strongswan-ikemesh-both ikemesh-strongswan-required strongswan-ikemesh-other
+# long: ikemesh-ikemesh-both strongswan-ikemesh-required ikemesh-strongswan-other
+# long: ikemesh-strongswan-other_req strongswan-ikemesh-other_req
+# long: ikemesh-strongswan-none_req strongswan-ikemesh-none_req
+# long: ikemesh-strongswan-peer_req strongswan-ikemesh-peer_req
+# long: ikemesh-strongswan-forged strongswan-ikemesh-forged
 IFS=- read -r first second story <<<"$1"
 ours=0x0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20
 theirs=0xf102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2f
