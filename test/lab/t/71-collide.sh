@@ -5,7 +5,7 @@
 # cases: child-child-ours ike-ike-theirs child-delete-theirs
 # long: child-child-theirs ike-ike-ours child-ike-theirs ike-child-ours delete-child-ours
 # timeout: 180
-ROUNDS=3
+ROUNDS=2
 IFS=- read -r ours theirs slow <<<"$1"
 ca ca
 cert instance ca

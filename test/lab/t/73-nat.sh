@@ -56,7 +56,7 @@ done
 # The router forgets its mappings and makes others, while a sends.
 port() { captured "src host 10.1.0.9 and dst host 10.1.0.2 and $UDP_ESP" | tail -n 1 | sed 's/.*10\.1\.0\.9\.\([0-9]*\) >.*/\1/'; }
 before=$(port)
-stream a b 12 0.02
+stream a b 7 0.02
 nap 2
 on n iptables-legacy -t nat -I POSTROUTING -o eth0 -p udp -j MASQUERADE --to-ports 40000-40099
 ip -n n link set eth0 down # which is when masquerading forgets
@@ -72,8 +72,8 @@ changed="mapping changed from port $before to $after, $lost meanwhile"
 
 # Whoever is behind the router keeps the mapping alive: one octet, 20 s apart.
 keepalives() { tcpdump -n -r "$SCRATCH/inside.pcap" 'src host 10.2.0.1 and udp dst port 4500 and udp[4:2] = 9 and udp[8] = 0xff' 2>/dev/null | wc -l; }
-seen() { [ "$(keepalives)" -gt "$1" ]; }
-until_ok 25 seen "$(keepalives)" || fail "no keepalive in 25 s"
+seen() { [ "$(keepalives)" -gt 0 ]; }
+until_ok 25 seen || fail "no keepalive in 25 s"
 report "$changed; $(keepalives) keepalives"
 ping_all b n 5
 expect_alive a b

@@ -22,7 +22,7 @@ seen=$(captured "host 10.1.0.1 and host 10.1.0.2 and not $NEIGHBOURS")
 expect_established a
 
 # The times of the last answer and of the first one after the reset, from ping's own numbers.
-stream a b $((2 * TIMEOUT + 12)) 0.05
+stream a b $((TIMEOUT + 10)) 0.05
 nap 2
 crash b
 on b ip xfrm state flush
@@ -39,6 +39,6 @@ now
 back=$((NOW - started))
 streamed a b
 report "not one packet in $IDLE idle seconds; traffic is back $back ms after the start of the host that was reset, $LOST of $SENT pings at 50 ms lost"
-expect_no_clear a b
+expect_silent a b # b, while it has no policies, says that nobody listens on port 500
 ping_all b a 5
 expect_alive a b
