@@ -2,8 +2,8 @@
 # ikemesh and strongSwan begin something with the same SA at once, and what one of them says is 700 ms on
 # its way, so that the requests cross. OURS-THEIRS-SLOW: what each begins, and whose packets are slow.
 # Afterwards there is one live CHILD_SA, and rekeys have cost no packet; a DELETE may cost what was under way.
-# cases: child-child-ours ike-ike-theirs child-delete-theirs
-# long: child-child-theirs ike-ike-ours child-ike-theirs ike-child-ours delete-child-ours
+# cases: child-child-ours ike-ike-theirs
+# long: child-delete-theirs child-child-theirs ike-ike-ours child-ike-theirs ike-child-ours delete-child-ours
 # timeout: 180
 ROUNDS=2
 IFS=- read -r ours theirs slow <<<"$1"
