@@ -13,7 +13,7 @@ CAPTURE_PID=
 
 # --- telling the story -----------------------------------------------------------------------------------
 
-# A process costs some 25 ms in the guest, so these do without.
+# A process costs some 12 ms in the guest, so these do without.
 now() { NOW=$((${EPOCHREALTIME/./} / 1000)); } # ms
 nap() { read -rt "$1" _ <&"$NAP_FD" || true; }  # seconds
 say() {
