@@ -4,6 +4,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/pair.h"
 #include "ike/sa.h"
+#include "ike/survivor.h"
 #include "ike/task.h"
 #include "ike/ts.h"
 
@@ -157,7 +158,7 @@ static void plan_life(struct engine *e, struct child *c)
 
 	pair_no_retry(e, c->sa->pair);
 	c->number = ++e->next_child;
-	c->installed_at = c->came_at = e->now;
+	c->installed_at = c->came_at = c->looked_at = e->now;
 	e->counters.children++;
 	if (life == 0 || engine_random(e, (uint8_t *)&fuzz, sizeof(fuzz)) != 0)
 		return;
@@ -182,11 +183,28 @@ static void arm_settled(struct engine *e, struct child *c)
 
 static void plan_look(struct engine *e, struct child *c)
 {
-	uint32_t delay = e->spec->dpd_delay_s;
+	int64_t delay = SECOND * e->spec->dpd_delay_s;
 
-	if (delay == 0 || delay > LOOK_MAX_S)
-		delay = LOOK_MAX_S; /* the self-check wants to know as well */
-	c->look_at = mono_after(e->now, SECOND * delay);
+	if (delay == 0 || delay > SECOND * LOOK_MAX_S)
+		delay = SECOND * LOOK_MAX_S; /* the self-check wants to know as well */
+	if (delay > SURVIVOR_SILENT_US && survivor_has_twin(c))
+		delay = SURVIVOR_SILENT_US;
+	c->look_at = mono_after(e->now, delay);
+}
+
+/* c is live now. Those that were it before are looked at now and soon again: only one may stay. */
+static void watch_twins(struct engine *e, const struct child *c)
+{
+	if (!survivor_has_twin(c))
+		return;
+	for (struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next) {
+		for (struct child *o = sa->children; o; o = o->next) {
+			if (o == c || !survivor_is_live(o))
+				continue;
+			o->look_at = e->now;
+			arm_settled(e, o);
+		}
+	}
 }
 
 static void look(struct engine *e, struct child *c)
@@ -204,12 +222,13 @@ void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_
 
 	c->packets_in = packets_in;
 	c->packets_out = packets_out;
+	c->looked_at = e->now;
 	if (comes)
 		sa->heard_at = c->came_at = e->now;
 	else if (goes && e->spec->dpd_delay_s != 0 && c->state == CHILD_INSTALLED)
 		sa_probe(e, sa);
 	/* Idle both ways: nobody waits for the peer, nothing is asked of it. */
-	pair_self_check(e, sa->pair);
+	survivor_check(e, sa->pair);
 }
 
 static void drop_outbound(struct engine *e, struct child *c)
@@ -254,6 +273,16 @@ void child_follow_port(struct engine *e, struct child *c)
 		update(e, c, false);
 }
 
+/* Both of its SAs are there. */
+static void settled(struct engine *e, struct child *c)
+{
+	c->state = CHILD_INSTALLED;
+	plan_look(e, c);
+	arm_settled(e, c);
+	watch_twins(e, c);
+	tell_installed(e, c);
+}
+
 void child_install(struct engine *e, struct child *c)
 {
 	act_group(e);
@@ -261,10 +290,7 @@ void child_install(struct engine *e, struct child *c)
 	add(e, c, true);
 	add(e, c, false);
 	act_nudge(e, c->sa->pair);
-	c->state = CHILD_INSTALLED;
-	plan_look(e, c);
-	arm_settled(e, c);
-	tell_installed(e, c);
+	settled(e, c);
 }
 
 void child_install_inbound(struct engine *e, struct child *c, int64_t wait_us)
@@ -289,12 +315,9 @@ void child_install_outbound_too(struct engine *e, struct child *c)
 	c->out_waits = false;
 	add(e, c, false);
 	act_nudge(e, c->sa->pair);
-	c->state = CHILD_INSTALLED;
-	plan_look(e, c);
-	arm_settled(e, c);
-	tell_installed(e, c);
+	settled(e, c);
 	relieve_predecessors(e, c);
-	pair_one_survivor(e, c->sa->pair);
+	survivor_choose(e, c->sa->pair);
 }
 
 void child_install_loser(struct engine *e, struct child *c)

@@ -63,7 +63,7 @@ struct child {
 
 	/* Liveness: counters at the last look. */
 	uint64_t packets_in, packets_out;
-	struct mono look_at;
+	struct mono look_at, looked_at; /* the next, the last */
 	struct mono came_at; /* when we last saw that packets had come in; at first: installed */
 
 	/* Rekeying (RFC 7296 2.8). */

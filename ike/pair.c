@@ -11,7 +11,6 @@
 
 #define BACK_OFF_FIRST_S 1
 #define BACK_OFF_LAST_S 60
-#define SILENT_US INT64_C(10000000)
 #define FORGIVEN_S (3 * BACK_OFF_LAST_S)
 /* The kernel asks once per larval state (xfrm_acq_expires); what it asked for stays wanted so long.
  */
@@ -151,100 +150,6 @@ struct ike_sa *pair_heir(const struct pair *p, const struct ike_sa *of)
 		if (sa != of && sa_is_up(sa))
 			return sa;
 	return NULL;
-}
-
-/* Of two that crossed, whose survives? Others than ikemesh insist on their own. */
-static bool ours_survives(const struct pair *p, const struct ike_sa *sa)
-{
-	return sa->peer_ikemesh && ip_compare(&p->key.local, &p->key.remote) < 0;
-}
-
-static bool carries(const struct child *c)
-{
-	return c->state == CHILD_INSTALLED && c->out_added && c->protocol == 0 && sa_is_up(c->sa);
-}
-
-static bool has_carrier(const struct ike_sa *sa)
-{
-	for (const struct child *c = sa->children; c; c = c->next)
-		if (carries(c))
-			return true;
-	return false;
-}
-
-static const struct child *made_by_peer(const struct pair *p)
-{
-	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		for (struct child *c = sa->children; c; c = c->next)
-			if (!sa->initiator && carries(c))
-				return c;
-	return NULL;
-}
-
-static bool is_live(const struct child *c)
-{
-	return c->state == CHILD_INSTALLED && c->in_added && c->out_added && sa_is_up(c->sa);
-}
-
-/* Another of the same selectors on which packets came in later, by SILENT_US at least. */
-static const struct child *better_than(const struct pair *p, const struct child *c)
-{
-	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		for (const struct child *o = sa->children; o; o = o->next)
-			if (o != c && is_live(o) && child_same_selectors(o, c) &&
-			    o->came_at.us - c->came_at.us >= SILENT_US)
-				return o;
-	return NULL;
-}
-
-void pair_self_check(struct engine *e, struct pair *p)
-{
-	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
-		for (struct child *c = sa->children; c; c = c->next) {
-			const struct child *better = is_live(c) ? better_than(p, c) : NULL;
-			/* Of two ikemesh hosts one decides, lest each delete the other's choice. */
-			if (better == NULL ||
-			    (sa->peer_ikemesh && ip_compare(&p->key.local, &p->key.remote) > 0))
-				continue;
-			e->counters.breaches++;
-			report(e, REPORT_WARNING, p, sa, 0,
-			       "two CHILD_SAs live: {%u} is silent and goes, {%u} carries",
-			       c->number, better->number);
-			c->want_delete = true;
-			sa_work(e, sa);
-			return; /* the lists may have changed; the next look finds the rest */
-		}
-	}
-}
-
-void pair_confirm(struct engine *e, struct pair *p)
-{
-	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
-		if (!sa->initiator || !sa_is_up(sa) || sa->confirmed || !sa->peer_ikemesh ||
-		    !pair_has_other_sa(p, sa))
-			continue;
-		sa->confirmed = true;
-		sa->want_probe = true;
-		sa_work(e, sa);
-	}
-}
-
-void pair_one_survivor(struct engine *e, struct pair *p)
-{
-	const struct child *theirs = made_by_peer(p);
-	struct ike_sa *next;
-
-	if (theirs == NULL)
-		return;
-	for (struct ike_sa *sa = p->sas; sa; sa = next) {
-		next = sa->next;
-		if (!sa->initiator || !sa_is_up(sa) || ours_survives(p, sa) || !has_carrier(sa))
-			continue;
-		report(e, REPORT_INFO, p, sa, 0,
-		       "both sides began at once: IKE SA [%u], the peer's, carries on",
-		       theirs->sa->number);
-		informational_delete_sa(e, sa);
-	}
 }
 
 void pair_retire(struct engine *e, struct pair *p, const struct ike_sa *but)

@@ -52,22 +52,6 @@ void pair_bound_sas(struct engine *e, struct pair *p);
 size_t pair_children(const struct pair *p);
 /* Is an exchange under way that will bring a child? */
 bool pair_is_connecting(const struct pair *p);
-/*
- * Both sides began at once and both came up: one survives, by a rule that both compute alike (the
- * lower address's between ikemesh hosts, the peer's own with others). Each side deletes what it
- * made. To be called when an outbound SA came in.
- */
-void pair_one_survivor(struct engine *e, struct pair *p);
-/*
- * Two negotiations side by side: the peer must know which of its answers we got before it can rely
- * on one. An empty request on the IKE SA that we made tells it.
- */
-void pair_confirm(struct engine *e, struct pair *p);
-/*
- * One live CHILD_SA a pair: of several with the same selectors, one that has been silent inbound
- * while another carries is deleted, whoever made it. Counted.
- */
-void pair_self_check(struct engine *e, struct pair *p);
 /* The IKE SA that carries on when `of` goes; NULL: none. */
 struct ike_sa *pair_heir(const struct pair *p, const struct ike_sa *of);
 /* An IKE SA other than `but`, up or on its way. */

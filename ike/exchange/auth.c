@@ -8,6 +8,7 @@
 #include "ike/pair.h"
 #include "ike/ppk.h"
 #include "ike/sa.h"
+#include "ike/survivor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -221,8 +222,8 @@ static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	child_install(e, c);
 	settle(sa);
 	pair_retire(e, sa->pair, sa);
-	pair_one_survivor(e, sa->pair);
-	pair_confirm(e, sa->pair);
+	survivor_choose(e, sa->pair);
+	survivor_confirm(e, sa->pair);
 	if (sa->state == SA_UP)
 		sa_work(e, sa);
 }
@@ -317,7 +318,7 @@ static void establish_r(struct engine *e, struct ike_sa *sa)
 	 */
 	if (hs->answer.child != NULL && quiet)
 		child_install_outbound_too(e, hs->answer.child);
-	pair_confirm(e, sa->pair);
+	survivor_confirm(e, sa->pair);
 	e->settling = sa;
 }
 

@@ -625,7 +625,7 @@ void duet_peer_init(struct duet *d)
 	draft_free(&heard);
 }
 
-void duet_peer_up(struct duet *d)
+void duet_peer_up_beside(struct duet *d)
 {
 	struct draft heard, said;
 
@@ -642,6 +642,11 @@ void duet_peer_up(struct duet *d)
 	/* Its first ESP, or time, lets the outbound SA in. */
 	duet_esp_from_peer(d);
 	duet_esp_from_peer(d);
+}
+
+void duet_peer_up(struct duet *d)
+{
+	duet_peer_up_beside(d);
 	duet_assert_child(d);
 }
 

@@ -119,6 +119,7 @@ void duet_core_init(struct duet *d); /* the core initiates: up to IKE_SA_INIT an
 void duet_core_up(struct duet *d);   /* ... and a CHILD_SA */
 void duet_peer_init(struct duet *d); /* the peer initiates */
 void duet_peer_up(struct duet *d);
+void duet_peer_up_beside(struct duet *d); /* where an IKE SA is there already */
 /* Both directions are installed, with keys as the peer has them. */
 void duet_assert_child(struct duet *d);
 /* Nothing is left: no IKE SA, no CHILD_SA, no kernel SA, no job. */

@@ -109,10 +109,11 @@ static void test_the_silent_one_goes(void **state)
 	duet_end(&d);
 }
 
-/* Both idle: nothing to choose by, and nothing is done. */
-static void test_two_idle_ones_stay(void **state)
+/* Nothing comes in on either: the one that the peer made stays, since it insists on that. */
+static void test_of_two_idle_ones_the_peers_stays(void **state)
 {
 	struct duet d;
+	struct draft heard;
 	uint32_t first, second;
 
 	(void)state;
@@ -121,10 +122,77 @@ static void test_two_idle_ones_stay(void **state)
 	first = d.peer.esp_out;
 	second = second_child(&d);
 	first_packet(&d, second);
-	duet_wait(&d, 30 * SECOND);
 	usage(&d, first, 0, 0);
 	usage(&d, second, 0, 0);
+	duet_hear_nothing(&d);
+	duet_wait(&d, 10 * SECOND);
+	usage(&d, second, 0, 0);
+	usage(&d, first, 0, 0);
+	/* --> INFORMATIONAL { D(ESP, first) } */
+	duet_hear(&d, EXCHANGE_INFORMATIONAL, false, &heard);
+	assert_true(draft_has(&heard, PAYLOAD_DELETE));
+	draft_free(&heard);
+	assert_int_equal(duet_counters(&d).breaches, 1);
+	duet_end(&d);
+}
+
+/* As strongSwan's re-authentication may leave it: two IKE SAs of the peer's, a child on each. */
+static void test_an_ike_sa_goes_with_its_silent_child(void **state)
+{
+	struct duet d;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_peer_up(&d);
+	peer_wipe(&d.peer);
+	duet_peer_up_beside(&d);
+	assert_int_equal(duet_counters(&d).ike_sas, 2);
+	duet_wait(&d, 11 * SECOND);
+	assert_true(duet_reported(&d, "two CHILD_SAs live: {1} is silent and goes, {2} stays"));
+	duet_wait(&d, 20 * SECOND); /* the peer knows it no more: its DELETE goes unanswered */
+	assert_int_equal(duet_counters(&d).ike_sas, 1);
+	assert_int_equal(duet_counters(&d).child_sas, 1);
+	assert_int_equal(duet_counters(&d).breaches, 1);
+	duet_end(&d);
+}
+
+static void test_an_ike_sa_without_child_goes_beside_another(void **state)
+{
+	struct duet d;
+	struct draft said, heard;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_peer_up(&d);
+	peer_ask_delete_child(&d.peer, &said);
+	duet_say(&d, &said);
+	duet_hear(&d, EXCHANGE_INFORMATIONAL, true, &heard);
+	draft_free(&heard);
+	peer_wipe(&d.peer);
+	duet_peer_up(&d);
+	assert_int_equal(duet_counters(&d).ike_sas, 2);
+	duet_wait(&d, 90 * SECOND);
+	assert_int_equal(duet_counters(&d).ike_sas, 1);
+	assert_int_equal(duet_counters(&d).child_sas, 1);
 	assert_int_equal(duet_counters(&d).breaches, 0);
+	duet_end(&d);
+}
+
+/* Alone it stays, though it has no child: the next packet asks it for one. */
+static void test_the_only_ike_sa_stays_without_child(void **state)
+{
+	struct duet d;
+	struct draft said, heard;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_peer_up(&d);
+	peer_ask_delete_child(&d.peer, &said);
+	duet_say(&d, &said);
+	duet_hear(&d, EXCHANGE_INFORMATIONAL, true, &heard);
+	draft_free(&heard);
+	duet_wait(&d, 90 * SECOND);
+	assert_int_equal(duet_counters(&d).ike_sas, 1);
 	duet_end(&d);
 }
 
@@ -132,7 +200,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_silent_one_goes),
-		cmocka_unit_test(test_two_idle_ones_stay),
+		cmocka_unit_test(test_of_two_idle_ones_the_peers_stays),
+		cmocka_unit_test(test_an_ike_sa_goes_with_its_silent_child),
+		cmocka_unit_test(test_an_ike_sa_without_child_goes_beside_another),
+		cmocka_unit_test(test_the_only_ike_sa_stays_without_child),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

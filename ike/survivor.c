@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/survivor.h"
+
+#include "ike/child.h"
+#include "ike/exchange/exchange.h"
+#include "ike/pair.h"
+#include "ike/sa.h"
+
+/* ---- crossed starts --------------------------------------------------------------------- */
+
+/* Of two that crossed, whose survives? Others than ikemesh insist on their own. */
+static bool ours_survives(const struct pair *p, const struct ike_sa *sa)
+{
+	return sa->peer_ikemesh && ip_compare(&p->key.local, &p->key.remote) < 0;
+}
+
+static bool carries(const struct child *c)
+{
+	return c->state == CHILD_INSTALLED && c->out_added && c->protocol == 0 && sa_is_up(c->sa);
+}
+
+static bool has_carrier(const struct ike_sa *sa)
+{
+	for (const struct child *c = sa->children; c; c = c->next)
+		if (carries(c))
+			return true;
+	return false;
+}
+
+static const struct child *made_by_peer(const struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		for (struct child *c = sa->children; c; c = c->next)
+			if (!sa->initiator && carries(c))
+				return c;
+	return NULL;
+}
+
+void survivor_choose(struct engine *e, struct pair *p)
+{
+	const struct child *theirs = made_by_peer(p);
+	struct ike_sa *next;
+
+	if (theirs == NULL)
+		return;
+	for (struct ike_sa *sa = p->sas; sa; sa = next) {
+		next = sa->next;
+		if (!sa->initiator || !sa_is_up(sa) || ours_survives(p, sa) || !has_carrier(sa))
+			continue;
+		report(e, REPORT_INFO, p, sa, 0,
+		       "both sides began at once: IKE SA [%u], the peer's, carries on",
+		       theirs->sa->number);
+		informational_delete_sa(e, sa);
+	}
+}
+
+void survivor_confirm(struct engine *e, struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		if (!sa->initiator || !sa_is_up(sa) || sa->confirmed || !sa->peer_ikemesh ||
+		    !pair_has_other_sa(p, sa))
+			continue;
+		sa->confirmed = true;
+		sa->want_probe = true;
+		sa_work(e, sa);
+	}
+}
+
+/* ---- the self-check --------------------------------------------------------------------- */
+
+bool survivor_is_live(const struct child *c)
+{
+	return c->state == CHILD_INSTALLED && c->in_added && c->out_added && !c->want_delete &&
+	       sa_is_up(c->sa);
+}
+
+static bool are_twins(const struct child *a, const struct child *b)
+{
+	return a != b && survivor_is_live(a) && survivor_is_live(b) && child_same_selectors(a, b);
+}
+
+bool survivor_has_twin(const struct child *c)
+{
+	for (const struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next)
+		for (const struct child *o = sa->children; o; o = o->next)
+			if (are_twins(c, o))
+				return true;
+	return false;
+}
+
+static bool is_silent(const struct child *c)
+{
+	return c->looked_at.us - c->came_at.us >= SURVIVOR_SILENT_US;
+}
+
+/* Of two that nothing comes in on: others than ikemesh insist on what they made (design 6). */
+static bool preferred(const struct child *a, const struct child *b)
+{
+	if (!a->sa->peer_ikemesh && a->initiator != b->initiator)
+		return !a->initiator;
+	return a->number > b->number;
+}
+
+static const struct child *better_than(const struct child *c)
+{
+	for (const struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next) {
+		for (const struct child *o = sa->children; o; o = o->next) {
+			if (!are_twins(o, c))
+				continue;
+			if (o->came_at.us - c->came_at.us >= SURVIVOR_SILENT_US)
+				return o;
+			if (is_silent(o) && is_silent(c) && preferred(o, c))
+				return o;
+		}
+	}
+	return NULL;
+}
+
+/* Of two ikemesh hosts one decides, lest each delete the other's choice. */
+static bool we_decide(const struct pair *p, const struct ike_sa *sa)
+{
+	return !sa->peer_ikemesh || ip_compare(&p->key.local, &p->key.remote) < 0;
+}
+
+/* Everything on it is superfluous: so is the IKE SA, for the peer would keep it up for ever. */
+static bool is_needed_for_others(const struct ike_sa *sa, const struct child *but)
+{
+	for (const struct child *c = sa->children; c; c = c->next)
+		if (c != but && (survivor_is_live(c) || c->state == CHILD_INSTALLING))
+			return true;
+	return pair_heir(sa->pair, sa) == NULL;
+}
+
+static void retire_child(struct engine *e, struct child *c, const struct child *better)
+{
+	struct ike_sa *sa = c->sa;
+
+	e->counters.breaches++;
+	report(e, REPORT_WARNING, sa->pair, sa, 0,
+	       "two CHILD_SAs live: {%u} is silent and goes, {%u} stays", c->number,
+	       better->number);
+	if (sa != better->sa && !is_needed_for_others(sa, c)) {
+		informational_delete_sa(e, sa);
+		return;
+	}
+	c->want_delete = true;
+	sa_work(e, sa);
+}
+
+/* A peer that re-authenticates may leave IKE SAs behind that carry nothing. */
+static bool is_spare(const struct engine *e, const struct ike_sa *sa)
+{
+	return sa_is_up(sa) && sa->children == NULL && sa->ours == NULL && sa->theirs == NULL &&
+	       !sa->want_child && e->now.us - sa->established_at.us >= SURVIVOR_SILENT_US;
+}
+
+static bool another_carries(const struct pair *p, const struct ike_sa *but)
+{
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (sa != but && sa_is_up(sa) && has_carrier(sa))
+			return true;
+	return false;
+}
+
+void survivor_check(struct engine *e, struct pair *p)
+{
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		if (!we_decide(p, sa))
+			continue;
+		for (struct child *c = sa->children; c; c = c->next) {
+			const struct child *better = survivor_is_live(c) ? better_than(c) : NULL;
+			if (better != NULL) {
+				retire_child(e, c, better);
+				return; /* the lists may have changed: the next look finds the rest
+					 */
+			}
+		}
+		if (is_spare(e, sa) && another_carries(p, sa)) {
+			report(e, REPORT_INFO, p, sa, 0,
+			       "IKE SA [%u] carries nothing, another does: deleted", sa->number);
+			informational_delete_sa(e, sa);
+			return;
+		}
+	}
+}
