@@ -70,6 +70,7 @@ static void show_ike(const struct ike_sa *sa, const struct status_visitor *v)
 		.peer_id = blob_view(&sa->peer_id),
 		.peer_cert = sa->peer_cert,
 		.peer_is_ikemesh = sa->peer_ikemesh,
+		.ppk = sa->ppk,
 		.retransmits = sa->retransmits,
 	};
 	v->ike(v->arg, &s);

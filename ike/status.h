@@ -57,6 +57,7 @@ struct status_ike {
 	struct bytes peer_id;
 	const struct cert_info *peer_cert; /* NULL until authenticated */
 	bool peer_is_ikemesh;
+	bool ppk; /* mixed into the keys, or into those that they descend from (RFC 8784) */
 	unsigned retransmits;
 };
 

@@ -290,7 +290,8 @@ static void show_ike(const char *name, const json_t *s, const char *subject, FIL
 			text(suite, "encryption"));
 		if (json_is_string(get(suite, "integrity")))
 			fprintf(out, "/%s", text(suite, "integrity"));
-		fprintf(out, "/%s/%s\n", text(suite, "prf"), text(suite, "key_exchange"));
+		fprintf(out, "/%s/%s%s\n", text(suite, "prf"), text(suite, "key_exchange"),
+			json_is_true(get(s, "ppk")) ? ", PPK" : "");
 	}
 	EACH(get(s, "child_sas"), child)
 	{

@@ -276,6 +276,7 @@ static void visit_ike(void *arg, const struct status_ike *s)
 	json_object_set_new(ike, "peer_id", peer);
 	json_object_set_new(ike, "peer_certificate", cert);
 	json_object_set_new(ike, "peer_is_ikemesh", json_boolean(s->peer_is_ikemesh));
+	json_object_set_new(ike, "ppk", json_boolean(s->ppk));
 	json_object_set_new(ike, "retransmits", json_integer(s->retransmits));
 	json_object_set_new(ike, "child_sas", w->children);
 	json_array_append_new(w->ikes, ike);

@@ -102,6 +102,7 @@ both | required)
 	ikectl $us rekey "$(address $them)"
 	ikectl $us rekey-ike "$(address $them)"
 	expect_log $us 'IKE SA \[[0-9]*\] rekeyed' 10
+	expect_status $us 'IKE proposal: .*, PPK'
 	ping_all a b 50 0.02
 	ping_all b a 50 0.02
 	expect_esp a b
