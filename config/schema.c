@@ -168,6 +168,28 @@ static const struct key_row rows[] = {
 		.text = "How long probes go unanswered before the peer counts as dead.",
 	},
 	{
+		.name = "idle_timeout",
+		.type = VALUE_DURATION,
+		.fallback = "0",
+		.example = "1h",
+		.min = 10,
+		.max = 30 * DAY,
+		.zero = true,
+		FIELD(spec.idle_timeout_s),
+		.text = "How long a pair may go without traffic before its SAs are deleted; 0: "
+			"for ever.",
+	},
+	{
+		.name = "max_pairs",
+		.type = VALUE_COUNT,
+		.fallback = "10000",
+		.example = "10000",
+		.min = 16,
+		.max = 1000000,
+		FIELD(spec.max_pairs),
+		.text = "Pairs kept at most; beyond, the one idle longest leaves.",
+	},
+	{
 		.name = "replay_window",
 		.type = VALUE_COUNT,
 		.fallback = "64",

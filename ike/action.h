@@ -10,15 +10,15 @@
 #include "ike/event.h"
 
 enum action_kind {
-	ACTION_SEND,      /* one datagram (the performer adds the non-ESP marker on port 4500) */
-	ACTION_SA_ADD,    /* kernel SA */
+	ACTION_SEND,	  /* one datagram (the performer adds the non-ESP marker on port 4500) */
+	ACTION_SA_ADD,	  /* kernel SA */
 	ACTION_SA_UPDATE, /* the encapsulation ports of an SA that is there; its keys stay */
 	ACTION_SA_DELETE, /* an SA that is not there is no failure */
-	ACTION_NUDGE,     /* release the packets that the kernel holds for remote (kernel policies) */
+	ACTION_NUDGE, /* release the packets that the kernel holds for remote (kernel policies) */
 	ACTION_KEEPALIVE, /* NAT keepalive, RFC 3948 2.3: one octet 0xff, no marker */
 	ACTION_SA_USAGE,  /* read both SAs' packet counters, feed EVENT_USAGE */
-	ACTION_JOB,       /* run it, feed EVENT_JOB_DONE; the performer owns it meanwhile */
-	ACTION_REPORT,    /* something to tell people */
+	ACTION_JOB,	  /* run it, feed EVENT_JOB_DONE; the performer owns it meanwhile */
+	ACTION_REPORT,	  /* something to tell people */
 };
 
 enum report_level {
@@ -33,9 +33,9 @@ enum report_level {
 struct report {
 	enum report_level level;
 	struct ip local, remote; /* none if no pair is meant */
-	uint64_t spi_i, spi_r;   /* 0 if no IKE SA is meant */
-	uint8_t exchange;        /* 0: none */
-	char *text;              /* owned by the action */
+	uint64_t spi_i, spi_r;	 /* 0 if no IKE SA is meant */
+	uint8_t exchange;	 /* 0: none */
+	char *text;		 /* owned by the action */
 };
 
 struct action {
@@ -46,7 +46,7 @@ struct action {
 			struct endpoint local, remote;
 			struct blob datagram; /* owned by the action */
 		} send;
-		struct sa_spec sa_add; /* key wiped by actions_clear */
+		struct sa_spec sa_add;	  /* key wiped by actions_clear */
 		struct sa_spec sa_update; /* its key is all zero */
 		struct {
 			struct sa_ref ref;
@@ -69,8 +69,9 @@ struct action {
 struct actions {
 	struct action *a;
 	size_t n, room;
-	uint32_t group;   /* of what is added now */
-	bool out_of_room; /* an action was lost for want of memory: the engine cleans up by time-out */
+	uint32_t group;	  /* of what is added now */
+	bool out_of_room; /* an action was lost for want of memory: the engine cleans up by time-out
+			   */
 	struct mono deadline; /* when to feed EVENT_TIMER; MONO_NEVER: not at all */
 };
 

@@ -2,6 +2,7 @@
 #include "ike/child.h"
 
 #include "ike/exchange/exchange.h"
+#include "ike/idle.h"
 #include "ike/pair.h"
 #include "ike/sa.h"
 #include "ike/survivor.h"
@@ -189,6 +190,8 @@ static void plan_look(struct engine *e, struct child *c)
 		delay = SECOND * LOOK_MAX_S; /* the self-check wants to know as well */
 	if (delay > SURVIVOR_SILENT_US && survivor_has_twin(c))
 		delay = SURVIVOR_SILENT_US;
+	if (e->spec->idle_timeout_s != 0 && delay > idle_left(e, c->sa->pair))
+		delay = idle_left(e, c->sa->pair);
 	c->look_at = mono_after(e->now, delay);
 }
 
@@ -228,7 +231,10 @@ void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_
 	else if (goes && e->spec->dpd_delay_s != 0 && c->state == CHILD_INSTALLED)
 		sa_probe(e, sa);
 	/* Idle both ways: nobody waits for the peer, nothing is asked of it. */
+	if (comes || goes)
+		pair_used(e, sa->pair);
 	survivor_check(e, sa->pair);
+	idle_check(e, sa->pair);
 }
 
 static void drop_outbound(struct engine *e, struct child *c)
@@ -277,6 +283,7 @@ void child_follow_port(struct engine *e, struct child *c)
 static void settled(struct engine *e, struct child *c)
 {
 	c->state = CHILD_INSTALLED;
+	c->sa->ends = false; /* it was idle, and is no longer */
 	plan_look(e, c);
 	arm_settled(e, c);
 	watch_twins(e, c);

@@ -179,6 +179,7 @@ struct ike_sa {
 	bool authenticated;   /* the peer has proved its identity, here or in an IKE SA before */
 	bool confirmed; /* the peer was told, beside another negotiation, that we got its answer */
 	bool retiring;	/* a new IKE SA is being negotiated to replace it (re-authentication) */
+	bool ends;	/* idle: its children are being deleted, then it goes */
 	unsigned rekey_failures;    /* in a row */
 	struct task *ours, *theirs; /* CREATE_CHILD_SA exchanges under way */
 	unsigned retransmits;
@@ -188,6 +189,12 @@ struct ike_sa {
 
 struct pair_key {
 	struct ip local, remote;
+};
+
+enum turn {
+	TURN_NONE,
+	TURN_STRANGER, /* waits to begin a negotiation */
+	TURN_KNOWN,    /* the same, and its peer has answered before */
 };
 
 struct pair {
@@ -201,6 +208,11 @@ struct pair {
 	struct mono wanted_until; /* traffic asked for an SA lately */
 	struct mono forget_at;	  /* without an IKE SA by then, it is freed; MONO_NEVER: not idle */
 	bool solicited;		  /* we wanted it, or the peer proved its identity once */
+	bool answered;		  /* an IKE SA came up with it */
+	enum turn turn;		  /* which queue of the engine it is in; see admission.h */
+	struct pair *turn_prev, *turn_next;
+	struct pair *use_prev, *use_next; /* engine: by use */
+	struct mono used_at;		  /* traffic was seen, or wanted */
 	struct deadline deadline;
 };
 
@@ -224,12 +236,16 @@ struct engine {
 	struct mono now;     /* of the event under way */
 	struct actions *out; /* of the event under way */
 	struct pair *pairs;
+	struct pair *by_use; /* the same, the one longest unused first */
 	struct ike_sa *sas;
 	struct child *children;
 	struct job_ref *jobs;
 	struct deadlines deadlines;
-	size_t n_objects;	 /* with a deadline of their own */
-	struct ike_sa *dead;	 /* to be freed at the end of the step */
+	size_t n_objects; /* with a deadline of their own, the engine itself among them */
+	struct deadline admission;
+	struct bucket starts;		/* negotiations that we may begin */
+	struct pair *known, *strangers; /* wait for their turn, in order */
+	struct ike_sa *dead;		/* to be freed at the end of the step */
 	struct ike_sa *settling; /* answered IKE_AUTH: its handshake goes with the next event */
 	struct cookie_jar cookies;
 	struct bucket complaints[2]; /* by enum complaint */

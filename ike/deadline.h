@@ -12,6 +12,7 @@ enum deadline_owner {
 	DEADLINE_PAIR,
 	DEADLINE_SA,
 	DEADLINE_CHILD,
+	DEADLINE_ADMISSION,
 };
 
 /* Lives inside its owner. Zero-initialised: not armed. */

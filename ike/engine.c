@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/engine.h"
 
+#include "ike/admission.h"
 #include "ike/child.h"
 #include "ike/core.h"
 #include "ike/exchange/exchange.h"
@@ -26,6 +27,13 @@ struct engine *engine_new(const struct engine_options *options)
 
 	if (e == NULL)
 		return NULL;
+	if (deadlines_reserve(&e->deadlines, 1) != 0) {
+		free(e);
+		return NULL;
+	}
+	e->n_objects = 1;
+	e->admission.owner = DEADLINE_ADMISSION;
+	e->starts.tokens = ADMISSION_BURST;
 	e->options = *options;
 	for (size_t i = 0; i < sizeof(e->complaints) / sizeof(e->complaints[0]); i++)
 		e->complaints[i].tokens = COMPLAINTS_BURST;
@@ -275,6 +283,9 @@ static void timers(struct engine *e)
 		case DEADLINE_CHILD:
 			child_timer(e,
 				    (struct child *)((char *)d - offsetof(struct child, deadline)));
+			break;
+		case DEADLINE_ADMISSION:
+			admission_timer(e);
 			break;
 		}
 	}

@@ -16,7 +16,7 @@ struct engine_options {
 	/* Fills out with n random octets; 0 or negative errno. */
 	int (*random)(void *arg, uint8_t *out, size_t n);
 	void *random_arg;
-	uint16_t port;      /* 500 */
+	uint16_t port;	    /* 500 */
 	uint16_t port_natt; /* 4500 */
 };
 

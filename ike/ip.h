@@ -5,13 +5,13 @@
 
 #include "crypto/bytes.h"
 
-#define IP_TEXT_LEN 46       /* octets with NUL */
+#define IP_TEXT_LEN 46	     /* octets with NUL */
 #define SUBNET_TEXT_LEN 50   /* address/prefix */
 #define ENDPOINT_TEXT_LEN 56 /* address[port], as strongSwan writes it */
 
 struct ip {
 	uint8_t family; /* 4, 6, or 0 for none */
-	uint8_t b[16];  /* network order; 4 octets used for family 4, the rest zero */
+	uint8_t b[16];	/* network order; 4 octets used for family 4, the rest zero */
 };
 
 struct subnet {

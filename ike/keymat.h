@@ -26,7 +26,8 @@ void ike_keys_free(struct ike_keys *k);
 int keymat_init(const struct ike_suite *s, struct bytes ni, struct bytes nr, struct bytes shared,
 		uint64_t spi_i, uint64_t spi_r, struct ike_keys *k);
 
-/* Rekeyed IKE SA: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), with the old SA's prf (2.18). */
+/* Rekeyed IKE SA: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), with the old SA's prf (2.18).
+ */
 int keymat_rekey(const struct prf_alg *old_prf, struct bytes old_sk_d, const struct ike_suite *s,
 		 struct bytes ni, struct bytes nr, struct bytes shared, uint64_t spi_i,
 		 uint64_t spi_r, struct ike_keys *k);
@@ -34,7 +35,7 @@ int keymat_rekey(const struct prf_alg *old_prf, struct bytes old_sk_d, const str
 /*
  * KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr): out_len octets (2.17). shared is empty without PFS.
  */
-int keymat_child(const struct prf_alg *prf, struct bytes sk_d, struct bytes shared,
-		 struct bytes ni, struct bytes nr, uint8_t *out, size_t out_len);
+int keymat_child(const struct prf_alg *prf, struct bytes sk_d, struct bytes shared, struct bytes ni,
+		 struct bytes nr, uint8_t *out, size_t out_len);
 
 #endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/pair.h"
 
+#include "ike/admission.h"
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
+#include "ike/idle.h"
 #include "ike/sa.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #define BACK_OFF_FIRST_S 1
 #define BACK_OFF_LAST_S 60
@@ -40,12 +43,19 @@ struct pair *pair_find(const struct engine *e, const struct ip *local, const str
 	return p;
 }
 
+static bool is_full(const struct engine *e)
+{
+	return e->spec != NULL && HASH_COUNT(e->pairs) >= e->spec->max_pairs;
+}
+
 struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip *remote)
 {
 	struct pair *p = pair_find(e, local, remote);
 
 	if (p != NULL)
 		return p;
+	if (is_full(e))
+		idle_make_room(e, true); /* traffic is never refused for it */
 	if (deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
 		return NULL;
 	p = calloc(1, sizeof(*p));
@@ -61,21 +71,36 @@ struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip 
 		return NULL;
 	}
 	e->n_objects++;
+	p->used_at = e->now;
+	DL_APPEND2(e->by_use, p, use_prev, use_next);
 	return p;
+}
+
+void pair_used(struct engine *e, struct pair *p)
+{
+	p->used_at = e->now;
+	DL_DELETE2(e->by_use, p, use_prev, use_next);
+	DL_APPEND2(e->by_use, p, use_prev, use_next);
 }
 
 struct pair *pair_get_unsolicited(struct engine *e, const struct ip *local, const struct ip *remote)
 {
 	struct pair *p = pair_find(e, local, remote);
 
-	if (p != NULL || HASH_COUNT(e->pairs) < PAIRS_UNSOLICITED_MAX)
-		return p ? p : pair_get(e, local, remote);
-	return NULL;
+	if (p != NULL)
+		return p;
+	/* Whoever it is, it does not drive out a pair that has an SA. */
+	if (HASH_COUNT(e->pairs) >= PAIRS_UNSOLICITED_MAX ||
+	    (is_full(e) && !idle_make_room(e, false)))
+		return NULL;
+	return pair_get(e, local, remote);
 }
 
 void pair_free(struct engine *e, struct pair *p)
 {
 	deadline_disarm(&e->deadlines, &p->deadline);
+	admission_forget(e, p);
+	DL_DELETE2(e->by_use, p, use_prev, use_next);
 	e->n_objects--;
 	HASH_DELETE(hh, e->pairs, p);
 	for (size_t i = 0; i < PAIR_ATTEMPTS; i++)
@@ -97,7 +122,7 @@ static bool is_memorable(const struct engine *e, const struct pair *p)
 
 void pair_release(struct engine *e, struct pair *p)
 {
-	if (p->sas != NULL)
+	if (p->sas != NULL || p->turn != TURN_NONE)
 		return;
 	if (!is_memorable(e, p) && mono_is_never(p->retry_at)) {
 		pair_free(e, p);
@@ -250,6 +275,7 @@ void pair_initiate(struct engine *e, struct pair *p)
 
 	if (e->spec == NULL || e->shutting_down)
 		return;
+	admission_forget(e, p);
 	p->retry_at = p->forget_at = MONO_NEVER;
 	p->solicited = true;
 	arm(e, p);
@@ -272,13 +298,13 @@ bool pair_is_wanted(const struct engine *e, const struct pair *p)
 static void make_child(struct engine *e, struct pair *p)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
-		if (!sa_is_up(sa) || sa->retiring || sa->want_delete)
+		if (!sa_is_up(sa) || sa->retiring || sa->want_delete || sa->ends)
 			continue;
 		sa->want_child = pair_children(p) < PAIR_CHILDREN_ASKED;
 		sa_work(e, sa);
 		return;
 	}
-	pair_initiate(e, p);
+	admission_ask(e, p);
 }
 
 void pair_acquire(struct engine *e, struct pair *p)
@@ -286,6 +312,7 @@ void pair_acquire(struct engine *e, struct pair *p)
 	struct child *c = pair_live_child(p);
 
 	p->wanted_until = mono_after(e->now, INT64_C(1000000) * WANTED_S);
+	pair_used(e, p);
 	if (pair_is_connecting(p))
 		return; /* ours or the peer's: it will serve */
 	if (c != NULL && (c->out_waits || e->now.us - c->installed_at.us < 1000000))

@@ -12,6 +12,8 @@ struct pair *pair_find(const struct engine *e, const struct ip *local, const str
 /* Finds or makes; NULL on no memory. */
 struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip *remote);
 void pair_free(struct engine *e, struct pair *p);
+/* Traffic was seen or wanted: the pair is the last to leave. */
+void pair_used(struct engine *e, struct pair *p);
 /* Frees a pair that has no SA and nothing worth remembering. */
 void pair_release(struct engine *e, struct pair *p);
 

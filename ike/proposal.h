@@ -14,8 +14,8 @@ struct esp_suite {
 };
 
 struct chosen {
-	uint8_t number; /* of the peer's proposal */
-	struct bytes spi; /* the peer's; view into its payload */
+	uint8_t number;	       /* of the peer's proposal */
+	struct bytes spi;      /* the peer's; view into its payload */
 	struct transform t[5]; /* as the answer carries them */
 	size_t n;
 };

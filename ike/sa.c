@@ -344,7 +344,8 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 
 	sa->established_at = e->now;
 	sa->authenticated = true;
-	sa->pair->solicited = true;
+	sa->pair->solicited = sa->pair->answered = true;
+	pair_used(e, sa->pair);
 	plan_keepalive(e, sa);
 	sa_set_state(e, sa, SA_UP);
 	if (a != NULL) {
@@ -513,6 +514,15 @@ void sa_limit_by_peer(struct engine *e, struct ike_sa *sa, const struct payloads
 	sa_arm(e, sa);
 }
 
+/* Is there a child, but for those that are only received on for what is still on its way? */
+static bool has_use(const struct ike_sa *sa)
+{
+	for (const struct child *c = sa->children; c; c = c->next)
+		if (!c->lingers)
+			return true;
+	return false;
+}
+
 /* The most urgent first: what must go, then the IKE SA, then its children. */
 void sa_work(struct engine *e, struct ike_sa *sa)
 {
@@ -536,6 +546,10 @@ void sa_work(struct engine *e, struct ike_sa *sa)
 	}
 	if (sa->state != SA_UP || sa->theirs != NULL)
 		return;
+	if (sa->ends && !has_use(sa)) {
+		informational_delete_sa(e, sa);
+		return;
+	}
 	if (sa->want_rekey) {
 		rekey_ike_ask(e, sa);
 		return;

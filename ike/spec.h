@@ -41,14 +41,14 @@ struct proposal_spec {
 /* An entry of ipsec_subnets or no_ipsec_subnets. */
 struct subnet_spec {
 	struct subnet net;
-	bool optional;    /* ipsec_subnets: cleartext until an SA exists (template flag) */
+	bool optional;	  /* ipsec_subnets: cleartext until an SA exists (template flag) */
 	uint8_t protocol; /* 0: any; else IPPROTO_* */
-	uint16_t port;    /* 0: any; the remote port */
+	uint16_t port;	  /* 0: any; the remote port */
 };
 
 /* Our certificate as peers see it. */
 struct credential_spec {
-	uint32_t generation;             /* counts up with each reload that changed it */
+	uint32_t generation;		   /* counts up with each reload that changed it */
 	struct blob certs[CERT_CHAIN_MAX]; /* DER, leaf first */
 	size_t n_certs;
 	uint8_t id_type; /* ID_DER_ASN1_DN: the subject */
@@ -90,12 +90,15 @@ struct spec {
 	uint32_t esp_lifetime_s; /* seconds until a CHILD_SA is rekeyed; 0: never */
 	uint64_t esp_byte_limit; /* octets; 0: none */
 	uint64_t esp_packet_limit;
-	uint32_t dpd_delay_s;   /* seconds; 0: no liveness probes */
+	uint32_t dpd_delay_s;	/* seconds; 0: no liveness probes */
 	uint32_t dpd_timeout_s; /* seconds */
 	uint32_t replay_window; /* packets */
 	uint16_t fragment_size; /* octets of an IP datagram; 0: by family, RFC 7383 2.5.1 */
 	enum encap_mode encapsulation;
 	uint32_t prestart_timeout_s;
+	uint32_t idle_timeout_s; /* seconds without traffic until a pair's SAs are deleted; 0: never
+				  */
+	uint32_t max_pairs;	 /* beyond, the pair idle longest leaves */
 
 	struct blob ppk_id; /* of our PPK (RFC 8784), without the type octet; empty: we have none */
 	bool ppk_required;  /* no IKE SA without it */
@@ -105,8 +108,8 @@ void spec_free(struct spec *s); /* frees what it owns and zeroes it; NULL is fin
 
 /* How the subnets decide on an address: the answer of one look-up, used by core and statusall. */
 enum ruling {
-	RULING_NONE,     /* in no list: cleartext, not ours */
-	RULING_BYPASS,   /* no_ipsec_subnets, which always win (design) */
+	RULING_NONE,	 /* in no list: cleartext, not ours */
+	RULING_BYPASS,	 /* no_ipsec_subnets, which always win (design) */
 	RULING_OPTIONAL, /* protected when an SA exists */
 	RULING_ENFORCED,
 };
@@ -115,7 +118,7 @@ enum ruling spec_ruling(const struct spec *s, const struct ip *peer,
 			const struct subnet_spec **which);
 
 /* The one reqid of all our SAs and templates, and the marks of policies without a template. */
-#define IKEMESH_REQID 0x494b4d00u       /* "IKM\0" */
+#define IKEMESH_REQID 0x494b4d00u	 /* "IKM\0" */
 #define IKEMESH_POLICY_INDEX 0x494b0000u /* base of bypass and block policies */
 
 /* Keying material of one direction of a CHILD_SA: encryption key and salt, then integrity key. */
@@ -132,10 +135,10 @@ struct sa_spec {
 	size_t key_len;
 	bool esn;
 	uint32_t replay_window;
-	bool encap;          /* ESP in UDP */
+	bool encap;		 /* ESP in UDP */
 	uint16_t encap_src_port; /* host order */
 	uint16_t encap_dst_port;
-	uint8_t sel_protocol; /* 0: any */
+	uint8_t sel_protocol;  /* 0: any */
 	uint16_t sel_src_port; /* 0: any; host order */
 	uint16_t sel_dst_port;
 	uint64_t soft_packets; /* 0: none. 1: report the first packet by a soft expire */

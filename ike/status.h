@@ -11,9 +11,9 @@
 struct engine;
 
 enum child_state {
-	CHILD_INSTALLING,  /* inbound SA in, outbound to come */
+	CHILD_INSTALLING, /* inbound SA in, outbound to come */
 	CHILD_INSTALLED,
-	CHILD_REKEYED,     /* replaced, inbound kept for stragglers */
+	CHILD_REKEYED, /* replaced, inbound kept for stragglers */
 	CHILD_DELETING,
 };
 
@@ -34,7 +34,7 @@ struct status_child {
 };
 
 enum ike_state {
-	IKE_CONNECTING,  /* IKE_SA_INIT under way */
+	IKE_CONNECTING, /* IKE_SA_INIT under way */
 	IKE_AUTHENTICATING,
 	IKE_ESTABLISHED,
 	IKE_REKEYED, /* replaced, lives on for stragglers */
@@ -77,7 +77,7 @@ struct status_attempt {
 	bool initiator;
 	bool failed;
 	enum stage stage;
-	uint16_t notify; /* the error notify that ended it, 0: none */
+	uint16_t notify;  /* the error notify that ended it, 0: none */
 	bool notify_ours; /* we sent it */
 	unsigned retransmits;
 	char reason[ATTEMPT_TEXT_LEN]; /* printable; empty while all is well */
@@ -96,10 +96,11 @@ struct status_pair {
 struct status_counters {
 	uint64_t packets_in, packets_out, drops, retransmits_in, retransmits_out;
 	uint64_t ike_initiated, ike_responded, ike_failed, children, acquires;
-	uint64_t refused_by_kernel; /* SAs */
-	uint64_t breaches; /* of "one live CHILD_SA a pair", repaired */
+	uint64_t refused_by_kernel;   /* SAs */
+	uint64_t breaches;	      /* of "one live CHILD_SA a pair", repaired */
+	uint64_t idle_ended, evicted; /* pairs: by idle_timeout, by max_pairs */
 	uint64_t cookies_sent, decode_errors, integrity_errors, invalid_spi;
-	size_t half_open, pairs, ike_sas, child_sas, jobs;
+	size_t half_open, waiting, pairs, ike_sas, child_sas, jobs;
 };
 
 struct status_visitor {
@@ -115,7 +116,7 @@ void engine_counters(const struct engine *e, struct status_counters *out);
 bool engine_knows_sa(const struct engine *e, const struct sa_ref *ref);
 
 const char *stage_name(enum stage s);
-const char *ike_state_name(enum ike_state s);     /* CONNECTING, ESTABLISHED ... */
+const char *ike_state_name(enum ike_state s);	  /* CONNECTING, ESTABLISHED ... */
 const char *child_state_name(enum child_state s); /* INSTALLED ... */
 
 #endif

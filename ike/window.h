@@ -17,15 +17,15 @@ struct datagrams {
 void datagrams_free(struct datagrams *ds);
 
 struct window {
-	uint32_t send_id;     /* of our next request */
-	bool request_out;     /* our request `send_id` waits for its answer */
+	uint32_t send_id; /* of our next request */
+	bool request_out; /* our request `send_id` waits for its answer */
 	uint8_t request_exchange;
 	struct datagrams request;
 	unsigned tries; /* times it was sent */
 
-	uint32_t recv_id;   /* the peer's next request */
-	bool answering;     /* request recv_id - 1 is being worked on */
-	struct datagrams reply; /* to request recv_id - 1 */
+	uint32_t recv_id;			 /* the peer's next request */
+	bool answering;				 /* request recv_id - 1 is being worked on */
+	struct datagrams reply;			 /* to request recv_id - 1 */
 	struct endpoint from_local, from_remote; /* where it came in, and from (RFC 7296 2.11) */
 
 	struct fragments *in_requests, *in_responses;
@@ -37,9 +37,9 @@ void window_free(struct window *w);
 
 /* What a request with this id is. */
 enum window_verdict {
-	WINDOW_NEW,     /* process */
-	WINDOW_REPEAT,  /* send the reply again */
-	WINDOW_BUSY,    /* repeated while being worked on: nothing */
+	WINDOW_NEW,	/* process */
+	WINDOW_REPEAT,	/* send the reply again */
+	WINDOW_BUSY,	/* repeated while being worked on: nothing */
 	WINDOW_OUTSIDE, /* drop */
 };
 enum window_verdict window_judge_request(const struct window *w, uint32_t id);

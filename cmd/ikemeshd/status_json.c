@@ -386,11 +386,16 @@ static json_t *counters_json(const struct status_sources *s)
 	put(o, "ike_failed", c.ike_failed);
 	put(o, "children", c.children);
 	put(o, "acquires", c.acquires);
+	put(o, "refused_by_kernel", c.refused_by_kernel);
+	put(o, "breaches", c.breaches);
+	put(o, "idle_ended", c.idle_ended);
+	put(o, "evicted", c.evicted);
 	put(o, "cookies_sent", c.cookies_sent);
 	put(o, "decode_errors", c.decode_errors);
 	put(o, "integrity_errors", c.integrity_errors);
 	put(o, "invalid_spi", c.invalid_spi);
 	put(o, "half_open", c.half_open);
+	put(o, "waiting", c.waiting);
 	put(o, "pairs", c.pairs);
 	put(o, "ike_sas", c.ike_sas);
 	put(o, "child_sas", c.child_sas);

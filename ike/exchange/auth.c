@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_AUTH with one transport-mode CHILD_SA, RFC 7296 1.2, 2.15, 2.21.2. */
+#include "ike/admission.h"
 #include "ike/auth.h"
 
 #include "ike/child.h"
@@ -226,6 +227,7 @@ static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	survivor_confirm(e, sa->pair);
 	if (sa->state == SA_UP)
 		sa_work(e, sa);
+	admission_succeeded(e);
 }
 
 static void auth_take(struct engine *e, struct ike_sa *sa, const struct inbound *m)

@@ -93,6 +93,7 @@ static void spec_common(struct spec *s, const struct fleet_options *o)
 		.ike_lifetime_s = o->ike_lifetime_s,
 		.esp_lifetime_s = o->esp_lifetime_s,
 		.dpd_delay_s = 30,
+		.max_pairs = 10000,
 		.dpd_timeout_s = 150,
 		.replay_window = 64,
 		.encapsulation = ENCAP_AUTO,

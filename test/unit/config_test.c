@@ -63,6 +63,8 @@ static void test_defaults(void **state)
 	assert_true(c.spec.esp_packet_limit > 0 && c.spec.esp_packet_limit < UINT32_MAX);
 	assert_int_equal(c.spec.dpd_delay_s, 30);
 	assert_int_equal(c.spec.dpd_timeout_s, 120);
+	assert_int_equal(c.spec.idle_timeout_s, 0);
+	assert_int_equal(c.spec.max_pairs, 10000);
 	assert_int_equal(c.spec.replay_window, 64);
 	assert_int_equal(c.spec.fragment_size, 0);
 	assert_int_equal(c.spec.encapsulation, ENCAP_AUTO);
@@ -89,6 +91,8 @@ static void test_all_keys(void **state)
 				    "esp_packet_limit: 1000000\n"
 				    "dpd_delay: 15\n"
 				    "dpd_timeout: \"90s\"\n"
+				    "idle_timeout: 1h\n"
+				    "max_pairs: 500\n"
 				    "replay_window: 4096\n"
 				    "fragment_size: 1280\n"
 				    "encapsulation: always\n" CREDENTIALS,
@@ -117,6 +121,8 @@ static void test_all_keys(void **state)
 	assert_int_equal(c.spec.esp_packet_limit, 1000000);
 	assert_int_equal(c.spec.dpd_delay_s, 15);
 	assert_int_equal(c.spec.dpd_timeout_s, 90);
+	assert_int_equal(c.spec.idle_timeout_s, 3600);
+	assert_int_equal(c.spec.max_pairs, 500);
 	assert_int_equal(c.spec.replay_window, 4096);
 	assert_int_equal(c.spec.fragment_size, 1280);
 	assert_int_equal(c.spec.encapsulation, ENCAP_ALWAYS);
