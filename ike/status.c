@@ -112,6 +112,7 @@ void engine_status(const struct engine *e, const struct status_visitor *v)
 			.n_attempts = attempts_of(p, attempts),
 			.retry_at = p->retry_at,
 			.failures = p->failures,
+			.waiting = p->turn != TURN_NONE,
 		};
 		count(p, &s.n_ike, &s.n_children);
 		v->pair(v->arg, &s);

@@ -90,6 +90,7 @@ struct status_pair {
 	size_t n_attempts;
 	struct mono retry_at; /* back-off: no new attempt by us before; MONO_NEVER: none pending */
 	unsigned failures;    /* in a row */
+	bool waiting;	      /* for its turn to negotiate */
 	size_t n_ike, n_children;
 };
 

@@ -88,9 +88,18 @@ bool survivor_has_twin(const struct child *c)
 	return false;
 }
 
-static bool is_silent(const struct child *c)
+/* Nothing came in on it while the other was there, too, for long enough. */
+static bool is_silent_beside(const struct child *c, const struct child *other)
 {
-	return c->looked_at.us - c->came_at.us >= SURVIVOR_SILENT_US;
+	const struct mono since =
+		c->came_at.us > other->installed_at.us ? c->came_at : other->installed_at;
+
+	return c->looked_at.us - since.us >= SURVIVOR_SILENT_US;
+}
+
+static bool carries_beside(const struct child *c, const struct child *other)
+{
+	return c->packets_in > 0 && c->came_at.us - other->came_at.us >= SURVIVOR_SILENT_US;
 }
 
 /* Of two that nothing comes in on: others than ikemesh insist on what they made (design 6). */
@@ -105,11 +114,9 @@ static const struct child *better_than(const struct child *c)
 {
 	for (const struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next) {
 		for (const struct child *o = sa->children; o; o = o->next) {
-			if (!are_twins(o, c))
+			if (!are_twins(o, c) || !is_silent_beside(c, o))
 				continue;
-			if (o->came_at.us - c->came_at.us >= SURVIVOR_SILENT_US)
-				return o;
-			if (is_silent(o) && is_silent(c) && preferred(o, c))
+			if (carries_beside(o, c) || (is_silent_beside(o, c) && preferred(o, c)))
 				return o;
 		}
 	}

@@ -23,8 +23,8 @@ struct walk {
 	size_t n_counted, room;
 	json_t *pairs, *ikes, *children;
 	json_t *pair;
-	struct mono retry_at; /* of the pair */
-	bool up, connecting;  /* the pair */
+	struct mono retry_at;	      /* of the pair */
+	bool up, connecting, waiting; /* the pair */
 	size_t n_up, n_connecting;
 };
 
@@ -198,6 +198,8 @@ static const char *pair_state(const struct walk *w)
 		return "up";
 	if (w->connecting)
 		return "connecting";
+	if (w->waiting)
+		return "waiting";
 	return w->retry_at.us != MONO_NEVER.us ? "backing off" : "down";
 }
 
@@ -228,6 +230,7 @@ static void visit_pair(void *arg, const struct status_pair *p)
 	end_pair(w);
 	w->up = w->connecting = false;
 	w->retry_at = p->retry_at;
+	w->waiting = p->waiting;
 	w->children = NULL;
 	w->ikes = json_array();
 	for (size_t i = 0; i < p->n_attempts; i++)
