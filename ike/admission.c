@@ -3,8 +3,6 @@
 
 #include "ike/pair.h"
 
-#include <utlist.h>
-
 #define TOKEN_US (INT64_C(1000000) / ADMISSION_PER_S)
 
 static struct pair **queue_of(struct engine *e, const struct pair *p)

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #define BACK_OFF_FIRST_S 1
 #define BACK_OFF_LAST_S 60
