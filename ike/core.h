@@ -22,9 +22,13 @@
 #define uthash_nonfatal_oom(obj) ((void)(obj))
 #include <uthash.h>
 /* Its assertions would end the process and write to a file: nothing of the kind in ike/. */
+#ifdef NDEBUG
+#include <utlist.h>
+#else
 #define NDEBUG
 #include <utlist.h>
 #undef NDEBUG
+#endif
 
 struct ike_sa;
 struct child;
