@@ -23,8 +23,10 @@ const char *loss_name(enum loss why)
 		[LOSS_KEYS] = "keys differ",
 		[LOSS_REPLAY] = "replay",
 		[LOSS_SELECTOR] = "selector",
+		[LOSS_ENCAP] = "encapsulation",
 		[LOSS_CLEAR_REFUSED] = "cleartext refused",
 		[LOSS_WIRE] = "lost on the wire",
+		[LOSS_NO_ROUTE] = "no way there",
 		[LOSS_DOWN] = "host down",
 	};
 	return why < LOSS_KINDS && names[why] != NULL ? names[why] : "unknown";
@@ -42,11 +44,10 @@ static void *grab(size_t n, size_t size)
 
 static size_t ip_hash(const struct ip *ip, uint64_t salt)
 {
-	uint64_t h = salt ^ ip->family;
+	uint64_t word[2];
 
-	for (size_t i = 0; i < 16; i++)
-		h = rng_mix(h + ip->b[i] + 1);
-	return (size_t)h;
+	memcpy(word, ip->b, sizeof word);
+	return (size_t)rng_mix(rng_mix(salt ^ ip->family ^ word[0]) ^ word[1]);
 }
 
 static size_t spi_bucket(const struct ip *dst, uint32_t spi)
@@ -305,6 +306,19 @@ int fake_kernel_sa_add(struct fake_kernel *k, struct mono now, const struct sa_s
 	return 0;
 }
 
+int fake_kernel_sa_update(struct fake_kernel *k, const struct sa_spec *sa)
+{
+	struct fake_sa *s = sa_find(k, &sa->dst, sa->spi);
+
+	if (s == NULL)
+		return -ESRCH;
+	if (s->spec.encap != sa->encap)
+		return -EINVAL;
+	s->spec.encap_src_port = sa->encap_src_port;
+	s->spec.encap_dst_port = sa->encap_dst_port;
+	return 0;
+}
+
 int fake_kernel_sa_delete(struct fake_kernel *k, const struct sa_ref *ref)
 {
 	struct fake_sa *s = sa_find(k, &ref->dst, ref->spi);
@@ -445,6 +459,8 @@ static void esp_send(struct fake_kernel *k, struct fake_sa *s, const struct app_
 	esp.key_len = s->spec.key_len;
 	esp.esn = s->spec.esn;
 	esp.encap = s->spec.encap;
+	esp.src_port = s->spec.encap_src_port;
+	esp.dst_port = s->spec.encap_dst_port;
 	sa_count(k, s, p);
 	k->hooks.send_esp(k->hooks.arg, &esp);
 }
@@ -591,6 +607,16 @@ static bool keys_equal(const struct sa_spec *sa, const struct esp_packet *p)
 	       sa->key_len == p->key_len && memcmp(sa->key, p->key, p->key_len) == 0;
 }
 
+/* Only what is authentic speaks for the peer's NAT. */
+static void mapping_look(struct fake_kernel *k, const struct fake_sa *s, const struct esp_packet *p)
+{
+	const struct sa_ref ref = sa_ref_of(s);
+	const struct endpoint remote = { .ip = p->inner.src, .port = p->src_port };
+
+	if (p->encap && p->src_port != s->spec.encap_src_port && k->hooks.mapping != NULL)
+		k->hooks.mapping(k->hooks.arg, &ref, &remote);
+}
+
 void fake_kernel_input_esp(struct fake_kernel *k, struct mono now, const struct esp_packet *p)
 {
 	struct fake_sa *s = sa_find(k, &p->inner.dst, p->spi);
@@ -599,6 +625,8 @@ void fake_kernel_input_esp(struct fake_kernel *k, struct mono now, const struct 
 	if (s == NULL) {
 		k->no_states++;
 		k->hooks.lost(k->hooks.arg, &p->inner, LOSS_NO_STATE);
+	} else if (s->spec.encap != p->encap) {
+		k->hooks.lost(k->hooks.arg, &p->inner, LOSS_ENCAP);
 	} else if (replay_seen(s, p->seq)) {
 		k->hooks.lost(k->hooks.arg, &p->inner, LOSS_REPLAY);
 	} else if (!sa_limits(k, s)) {
@@ -610,6 +638,7 @@ void fake_kernel_input_esp(struct fake_kernel *k, struct mono now, const struct 
 		bool selected = sa_selects(&s->spec, &p->inner);
 
 		replay_advance(s, p->seq);
+		mapping_look(k, s, p);
 		sa_count(k, s, &p->inner);
 		if (selected)
 			k->hooks.deliver(k->hooks.arg, &p->inner, true);

@@ -40,6 +40,7 @@ struct esp_packet {
 	size_t key_len;
 	bool esn;
 	bool encap;
+	uint16_t src_port, dst_port; /* of the UDP around it; host order */
 };
 
 enum loss {
@@ -52,9 +53,11 @@ enum loss {
 	LOSS_KEYS,	    /* input: the SA has other keys (XfrmInStateProtoError) */
 	LOSS_REPLAY,	    /* input */
 	LOSS_SELECTOR,	    /* input: not a packet of that SA's selector */
+	LOSS_ENCAP,	    /* input: in UDP, and the SA wants it without, or the other way */
 	LOSS_CLEAR_REFUSED, /* input: cleartext where ESP is demanded (XfrmInTmplMismatch) */
 	LOSS_WIRE,	    /* the network */
-	LOSS_DOWN,	    /* the host is off */
+	LOSS_NO_ROUTE,	    /* nobody has that address, or a NAT lets it not in */
+	LOSS_DOWN,	    /* the host is off, or asleep */
 	LOSS_KINDS,
 };
 const char *loss_name(enum loss why);
@@ -70,6 +73,8 @@ struct fake_kernel_hooks {
 	void (*lost)(void *arg, const struct app_packet *p, enum loss why);
 	void (*acquire)(void *arg, const struct app_packet *p);
 	void (*expire)(void *arg, const struct sa_ref *ref, bool hard);
+	/* ESP in UDP from another port than the SA has; NULL: nobody cares. */
+	void (*mapping)(void *arg, const struct sa_ref *ref, const struct endpoint *remote);
 	void *arg;
 };
 
@@ -139,6 +144,8 @@ const struct fake_policy *fake_kernel_policy(const struct fake_kernel *k, const 
 					     uint8_t protocol, uint16_t remote_port);
 
 int fake_kernel_sa_add(struct fake_kernel *k, struct mono now, const struct sa_spec *sa);
+/* The ports of its encapsulation; keys and counters stay. -ESRCH. */
+int fake_kernel_sa_update(struct fake_kernel *k, const struct sa_spec *sa);
 int fake_kernel_sa_delete(struct fake_kernel *k, const struct sa_ref *ref); /* -ESRCH */
 int fake_kernel_sa_packets(const struct fake_kernel *k, const struct sa_ref *ref,
 			   uint64_t *packets); /* -ESRCH: 0 packets */

@@ -21,6 +21,13 @@ struct ip fleet_address(unsigned host, bool ipv6)
 	return ip_from(6, b);
 }
 
+unsigned fleet_number(const struct ip *ip)
+{
+	unsigned first = ip->family == 4 ? 0 : 12;
+
+	return ((unsigned)ip->b[first + 2] << 8 | ip->b[first + 3]) % FLEET_HOSTS;
+}
+
 struct blob fleet_name(const char *text)
 {
 	/* SEQUENCE { SET { SEQUENCE { OID 2.5.4.3, UTF8String text } } } */
@@ -92,9 +99,9 @@ static void spec_common(struct spec *s, const struct fleet_options *o)
 		.optional = o->optional,
 		.ike_lifetime_s = o->ike_lifetime_s,
 		.esp_lifetime_s = o->esp_lifetime_s,
-		.dpd_delay_s = 30,
+		.dpd_delay_s = o->dpd_delay_s == 0 ? 30 : o->dpd_delay_s,
 		.max_pairs = 10000,
-		.dpd_timeout_s = 150,
+		.dpd_timeout_s = o->dpd_timeout_s == 0 ? 150 : o->dpd_timeout_s,
 		.replay_window = 64,
 		.encapsulation = ENCAP_AUTO,
 		.prestart_timeout_s = 30,
@@ -119,6 +126,7 @@ void fleet_spec(struct spec *s, unsigned host, const struct fleet_options *o)
 	snprintf(name, sizeof name, "host-%u", o->shared_certificate ? 0 : host);
 	c->id = fleet_name(name);
 	c->certs[0] = standin_cert(o->ca, blob_view(&c->id), STANDIN_CERT_LEN);
+	standin_cert_limits(&c->certs[0], o->serial, o->valid_from, o->valid_until);
 	c->n_certs = 1;
 	snprintf(c->leaf.subject, sizeof c->leaf.subject, "CN=%s", name);
 	copy(&s->cas[0].der, BYTES((const uint8_t *)"CA", 2));

@@ -8,6 +8,11 @@
 
 #include "ike/spec.h"
 
+/*
+ * Host number n has the addresses n, n + FLEET_HOSTS, n + 2 * FLEET_HOSTS ... one after the other.
+ */
+#define FLEET_HOSTS 4096
+
 struct fleet_options {
 	bool shared_certificate; /* one for all, as the add-on's users have it */
 	bool optional;
@@ -16,9 +21,15 @@ struct fleet_options {
 	uint16_t group;		 /* key exchange; 0: modp2048 */
 	uint32_t esp_lifetime_s; /* 0: never */
 	uint32_t ike_lifetime_s;
+	uint32_t dpd_delay_s;		 /* 0: 30 s */
+	uint32_t dpd_timeout_s;		 /* 0: 150 s */
+	uint32_t serial;		 /* of the stand-in certificate */
+	int64_t valid_from, valid_until; /* of it, seconds; 0: without end */
 };
 
 struct ip fleet_address(unsigned host, bool ipv6);
+/* The host's number, whichever of its addresses it is. */
+unsigned fleet_number(const struct ip *ip);
 
 /* A DER Name { CN=text }. Owned by the caller. */
 struct blob fleet_name(const char *text);

@@ -52,6 +52,38 @@ struct blob standin_cert(uint8_t ca, struct bytes der_name, size_t n)
 	return b;
 }
 
+static uint8_t *limits_of(const struct blob *cert)
+{
+	size_t at = STANDIN_HEAD + (size_t)cert->p[3];
+
+	return cert->n >= at + 20 ? cert->p + at : NULL;
+}
+
+void standin_cert_limits(struct blob *cert, uint32_t serial, int64_t from, int64_t until)
+{
+	uint8_t *at = limits_of(cert);
+
+	if (at == NULL)
+		abort();
+	memcpy(at, &serial, 4);
+	memcpy(at + 4, &from, 8);
+	memcpy(at + 12, &until, 8);
+}
+
+static enum verdict verify_dates(const struct job_doer *d, const struct blob *cert)
+{
+	const uint8_t *at = limits_of(cert);
+	int64_t from = 0, until = 0;
+
+	if (at != NULL) {
+		memcpy(&from, at + 4, 8);
+		memcpy(&until, at + 12, 8);
+	}
+	if (from != 0 && d->wall < from)
+		return VERDICT_NOT_YET_VALID;
+	return until != 0 && d->wall > until ? VERDICT_EXPIRED : VERDICT_GOOD;
+}
+
 /* The public value's first octet stays below 0x7f and above 1, as in every group that we have. */
 static int public_make(const struct job_doer *d, struct job *j)
 {
@@ -105,7 +137,7 @@ static enum verdict verify_cert(const struct job_doer *d, const struct job *j)
 	if (j->id_type != ID_DER_ASN1_DN ||
 	    !bytes_equal(blob_view(&j->id), BYTES(leaf->p + STANDIN_HEAD, name_len)))
 		return VERDICT_ID_MISMATCH;
-	return VERDICT_GOOD;
+	return verify_dates(d, leaf);
 }
 
 static void verify(const struct job_doer *d, struct job *j)
@@ -169,7 +201,7 @@ int64_t job_cost_us(const struct job *j)
 {
 	static const int64_t cost[] = {
 		[JOB_KE_GENERATE] = 290, [JOB_KE_DERIVE] = 280, [JOB_KE_RESPOND] = 570,
-		[JOB_SIGN] = 1800,	 [JOB_VERIFY] = 80,	 [JOB_PPK] = 10,
+		[JOB_SIGN] = 1800,	 [JOB_VERIFY] = 80,	[JOB_PPK] = 10,
 	};
 
 	return cost[j->kind];

@@ -19,7 +19,7 @@ struct job_doer {
 	/* Real. */
 	const struct sign_key *key;
 	const struct trust *trust;
-	time_t wall;
+	time_t wall;	       /* the stand-in's, too */
 	const struct ppk *ppk; /* in either case; NULL: none */
 	/* Stand-in. */
 	struct rng *rng;
@@ -35,5 +35,7 @@ int64_t job_cost_us(const struct job *j);
 
 /* A stand-in certificate of n octets (at least what the name needs). Owned by the caller. */
 struct blob standin_cert(uint8_t ca, struct bytes der_name, size_t n);
+/* Which one of that name it is, and from when until when it is good (seconds; 0: no limit). */
+void standin_cert_limits(struct blob *cert, uint32_t serial, int64_t from, int64_t until);
 
 #endif

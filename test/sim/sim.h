@@ -19,9 +19,11 @@
 
 #include "cmd/ikemeshd/perform.h"
 #include "ike/engine.h"
+#include "sim/event_queue.h"
 #include "sim/fake_kernel.h"
 #include "sim/fleet.h"
 #include "sim/jobs.h"
+#include "sim/nat.h"
 #include "sim/trace.h"
 #include "sim/wire.h"
 
@@ -29,9 +31,12 @@
 #define SIM_MS INT64_C(1000)
 #define SIM_CORES_MAX 16
 
+struct sim;
+
 struct sim_options {
 	uint64_t seed;
-	unsigned hosts;
+	unsigned hosts; /* with the NATs at most FLEET_HOSTS - 1 */
+	unsigned nats;	/* translators with an address of their own: sim_behind() */
 	struct fleet_options fleet;
 	struct wire_manners wire;
 	unsigned cores;		    /* for jobs; 0: 2 */
@@ -40,6 +45,13 @@ struct sim_options {
 	bool soft_late;		    /* see fake_kernel.h */
 	int64_t acquire_expires_us; /* 0: 6 s, as the daemon sets it */
 	bool quiet;		    /* no trace: large runs */
+	/* The trace is of one host, or of two and what is between them; the second may be -1. */
+	bool focused;
+	int focus[2];
+	size_t packets_kept; /* a long run remembers the last ones alone; 0: all */
+	/* Told of a breach and of the hosts that are concerned (or -1); NULL: the test fails. */
+	void (*breach)(const struct sim *s, int a, int b, const char *text);
+	void *arg; /* whatever a breach() needs */
 };
 
 enum fate {
@@ -58,13 +70,22 @@ struct sim_packet {
 	bool left; /* the host: it is no longer held */
 };
 
+struct sim_tally {
+	size_t sent, underway, held, was_protected, clear, lost;
+	size_t by_reason[LOSS_KINDS];
+};
+
 struct sim_host {
 	struct sim *sim;
 	unsigned index;
 	struct ip ip;
-	bool up;       /* the machine */
-	bool running;  /* the daemon; engine is NULL without */
-	uint64_t life; /* counts up when the daemon ends: what was under way for it is void */
+	unsigned moves;		  /* addresses it has had before */
+	int nat;		  /* the one that it is behind, or -1 */
+	bool up;		  /* the machine */
+	bool running;		  /* the daemon; engine is NULL without */
+	struct mono asleep_until; /* suspended: it hears nothing and does nothing; 0: it is not */
+	uint64_t life;	  /* counts up when the daemon ends: what was under way for it is void */
+	int64_t clock_us; /* its clock is so much ahead of the world's */
 	struct spec spec;
 	struct rng rng; /* the core's */
 	struct engine *engine;
@@ -73,7 +94,7 @@ struct sim_host {
 	struct job_doer doer;
 	struct fake_kernel kernel;
 	struct mono core_free[SIM_CORES_MAX];
-	struct mono timer_at, tick_at; /* scheduled */
+	struct mono timer_at, tick_at; /* scheduled, by its own clock */
 	uint64_t timer_token, tick_token;
 	unsigned idle_timers; /* timer events in a row that changed nothing */
 	uint64_t steps;
@@ -85,6 +106,17 @@ struct sim_host {
 	size_t n_plan, plan_room, plan_at;
 	bool group_failed;
 	uint32_t failed_group;
+	bool usage_half; /* the first of the two SAs of an ACTION_SA_USAGE was read */
+};
+
+/* A pair of hosts that shall come up: sim_pair_want(). All times are the world's. */
+struct sim_pair {
+	unsigned a, b;		   /* a < b */
+	bool up;		   /* packets pass both ways */
+	bool single;		   /* up, and one SA in each direction in each kernel */
+	struct mono up_first;	   /* MONO_NEVER: never yet */
+	struct mono changed_at;	   /* `single` or `up` did */
+	struct mono excused_until; /* what befell it is over by then, and a while later it is up */
 };
 
 struct sim_event;
@@ -96,17 +128,23 @@ struct sim {
 	struct wire wire;
 	struct sim_host *hosts;
 	unsigned n_hosts;
-	struct sim_event **heap;
-	size_t n_heap, heap_room;
+	struct nat *nats;
+	struct event_queue queue;
+	struct sim_event *reserve; /* events to be used again */
 	struct sim_event *current;
-	uint64_t order;
-	struct sim_packet *packets;
+	struct sim_packet *packets; /* by id, or by id modulo options.packets_kept */
 	size_t n_packets, packet_room;
+	struct sim_tally retired; /* packets no longer kept */
 	struct trace trace;
 	bool sas_changed; /* since the last look of sim_run_until() */
 	uint64_t events;
+	uint64_t digest; /* of all events: two runs were the same if theirs are equal */
 	/* Message counts. */
 	uint64_t datagrams, datagram_octets, jobs, reports;
+	/* sim_pair_want() */
+	struct sim_pair *pairs;
+	unsigned *pair_of; /* a * n_hosts + b, a < b: its place in pairs, from 1 */
+	size_t n_pairs, pair_room, pairs_up, pairs_single;
 	/* sim_watch_overlap(): seconds in a row that a host held more than one SA from another. */
 	unsigned *overlap, overlap_limit_s;
 	/* Set by a test: asked for each IKE datagram that leaves a host; true: it is lost. */
@@ -117,7 +155,7 @@ struct sim {
 struct sim *sim_new(const struct sim_options *options);
 void sim_free(struct sim *s);
 
-/* --- hosts */
+/* --- hosts, sim_host.c */
 void sim_start(struct sim *s, unsigned host); /* machine and daemon */
 void sim_start_all(struct sim *s);
 void sim_stop_daemon(struct sim *s, unsigned host); /* kill -9: the kernel's state stays */
@@ -129,18 +167,24 @@ void sim_reload(struct sim *s, unsigned host, const struct fleet_options *fleet)
 void sim_command(struct sim *s, unsigned host, unsigned peer, enum command_kind kind);
 /* Any event, now. */
 void sim_feed(struct sim *s, unsigned host, const struct event *event);
+/* Another address from now on; nobody is told. Not for a host behind a NAT. */
+void sim_move(struct sim *s, unsigned host);
+/* From now on, the host's address is known within the NAT only. */
+void sim_behind(struct sim *s, unsigned host, unsigned nat);
+/* Its clock jumps, forth or back. */
+void sim_clock_jump(struct sim *s, unsigned host, int64_t us);
+/* Suspended for so long: its clock (CLOCK_BOOTTIME) goes on, and it misses what happens. */
+void sim_sleep(struct sim *s, unsigned host, int64_t us);
+/* The address that `to` has for `from`. */
+struct ip sim_address(const struct sim *s, unsigned from, unsigned to);
 
-/* --- traffic */
+/* --- traffic, sim_traffic.c */
 /* One packet now; its number. */
 size_t sim_send(struct sim *s, unsigned from, unsigned to);
 /* count packets from start_us from now on, one each interval_us. */
 void sim_stream(struct sim *s, unsigned from, unsigned to, int64_t start_us, int64_t interval_us,
 		unsigned count);
-struct sim_tally {
-	size_t sent, underway, held, was_protected, clear, lost;
-	size_t by_reason[LOSS_KINDS];
-};
-/* Of all packets, or of those of a pair; from or to -1: any. */
+/* Of all packets, or of those of a pair that are kept; from or to -1: any. */
 struct sim_tally sim_tally(const struct sim *s, int from, int to);
 void sim_tally_print(const struct sim_tally *t);
 
@@ -151,18 +195,24 @@ void sim_run_for(struct sim *s, int64_t us);
 bool sim_run_until(struct sim *s, bool (*done)(const struct sim *s, void *arg), void *arg,
 		   int64_t us);
 
-/* --- to look at */
+/* --- to look at, sim_pairs.c */
 /* Both directions have SAs with equal keys, so that packets pass. */
 bool sim_pair_up(const struct sim *s, unsigned a, unsigned b);
 size_t sim_pairs_up(const struct sim *s); /* of all pairs */
 /* CHILD_SAs that a's core holds installed with b. */
 size_t sim_live_children(const struct sim *s, unsigned a, unsigned b);
 size_t sim_ike_sas(const struct sim *s, unsigned a, unsigned b);
+/* Follow this pair: s->pairs, s->pairs_up and s->pairs_single then say how it does. */
+struct sim_pair *sim_pair_want(struct sim *s, unsigned a, unsigned b);
+struct sim_pair *sim_pair_find(const struct sim *s, unsigned a, unsigned b); /* NULL */
 
 /* --- invariants, sim_check.c */
 /* Fails the test with seed and trace. */
 void sim_breach(const struct sim *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
+/* The same, and it is about one host, or two: b may be -1. */
+void sim_breach_of(const struct sim *s, int a, int b, const char *format, ...)
+	__attribute__((format(printf, 4, 5), noreturn));
 void sim_check_plan(struct sim_host *h, const struct actions *out);
 void sim_check_performed(struct sim_host *h, enum action_kind kind, bool failed);
 void sim_check_timer(struct sim_host *h, const struct event *event, const struct actions *out,
@@ -174,6 +224,12 @@ void sim_check_clear(const struct sim *s, const struct sim_host *at, const struc
  * too many in either kernel, keys equal.
  */
 void sim_check_pair(const struct sim *s, unsigned a, unsigned b);
+/*
+ * The same for every wanted pair, and that there is nothing beside: no IKE SA too many, no
+ * half-open one, no job out, no SA in a kernel that belongs to none of them, no packet unaccounted
+ * for.
+ */
+void sim_check_rest(const struct sim *s);
 /*
  * From now on, once a second: no host holds more than one SA of a direction with another for
  * longer than limit_s: what is replaced goes.

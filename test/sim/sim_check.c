@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What must hold in every step, and at rest. */
-#include "sim/sim.h"
+#include "sim/inside.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,23 +14,39 @@
 #define ALWAYS_WALKED 64 /* SAs */
 #define SELDOM 64	 /* steps */
 
-void sim_breach(const struct sim *s, const char *format, ...)
-{
-	unsigned long long seed;
-	char text[512];
-	va_list ap;
+static void breach(const struct sim *s, int a, int b, const char *format, va_list ap)
+	__attribute__((format(printf, 4, 0), noreturn));
 
-	va_start(ap, format);
+static void breach(const struct sim *s, int a, int b, const char *format, va_list ap)
+{
+	unsigned long long seed = s->options.seed;
+	char text[512];
+
 	vsnprintf(text, sizeof text, format, ap);
-	va_end(ap);
 	trace_print(&s->trace, TRACE_SHOWN);
-	fprintf(stderr, "seed %llu, %lld us: %s\n", (unsigned long long)s->options.seed,
-		(long long)s->now.us, text);
-	seed = s->options.seed;
+	if (s->options.breach != NULL)
+		s->options.breach(s, a, b, text);
+	fprintf(stderr, "seed %llu, %lld us: %s\n", seed, (long long)s->now.us, text);
 	/* Nothing returns through the frames that still use it. */
 	sim_free((struct sim *)(uintptr_t)s);
 	fail_msg("seed %llu: %s", seed, text);
 	abort();
+}
+
+void sim_breach(const struct sim *s, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	breach(s, -1, -1, format, ap);
+}
+
+void sim_breach_of(const struct sim *s, int a, int b, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	breach(s, a, b, format, ap);
 }
 
 /* --- a group ends with its failure --- */
@@ -59,10 +75,10 @@ void sim_check_performed(struct sim_host *h, enum action_kind kind, bool failed)
 	       h->plan[h->plan_at].group == h->failed_group)
 		h->plan_at++;
 	if (h->plan_at == h->n_plan || h->plan[h->plan_at].kind != kind)
-		sim_breach(h->sim,
-			   "host %u: an action was performed out of turn, or after its "
-			   "group had failed",
-			   h->index);
+		sim_breach_of(h->sim, (int)h->index, -1,
+			      "host %u: an action was performed out of turn, or after its "
+			      "group had failed",
+			      h->index);
 	if (failed) {
 		h->group_failed = true;
 		h->failed_group = h->plan[h->plan_at].group;
@@ -76,12 +92,13 @@ void sim_check_timer(struct sim_host *h, const struct event *event, const struct
 		     struct mono before)
 {
 	bool idle = event->kind == EVENT_TIMER && out->n == 0 &&
-		    out->deadline.us <= h->sim->now.us && out->deadline.us == before.us;
+		    out->deadline.us <= sim_host_now(h).us && out->deadline.us == before.us;
 
 	h->idle_timers = idle ? h->idle_timers + 1 : 0;
 	if (h->idle_timers > IDLE_TIMERS_MAX)
-		sim_breach(h->sim, "host %u: the deadline %lld us stays due and nothing is done",
-			   h->index, (long long)before.us);
+		sim_breach_of(h->sim, (int)h->index, -1,
+			      "host %u: the deadline %lld us stays due and nothing is done",
+			      h->index, (long long)before.us);
 }
 
 /* --- the kernel holds nothing that the core does not stand for --- */
@@ -92,10 +109,10 @@ static bool known(void *arg, const struct fake_sa *sa)
 	const struct sa_ref ref = { .src = sa->spec.src, .dst = sa->spec.dst, .spi = sa->spec.spi };
 
 	if (!engine_knows_sa(h->engine, &ref))
-		sim_breach(h->sim,
-			   "host %u: the kernel has an %s SA %08x that the core does not know",
-			   h->index, sa->spec.inbound ? "inbound" : "outbound",
-			   (unsigned)sa->spec.spi);
+		sim_breach_of(h->sim, (int)h->index, -1,
+			      "host %u: the kernel has an %s SA %08x that the core does not know",
+			      h->index, sa->spec.inbound ? "inbound" : "outbound",
+			      (unsigned)sa->spec.spi);
 	return true;
 }
 
@@ -119,6 +136,121 @@ void sim_check_clear(const struct sim *s, const struct sim_host *at, const struc
 
 /* --- at rest --- */
 
+/* Of what a core holds with one peer. */
+struct holding {
+	size_t children, sas, others; /* live; established; neither of both */
+};
+
+struct census {
+	const struct sim *s;
+	struct holding *of; /* by peer */
+	size_t strays;	    /* SAs with addresses that nobody has */
+};
+
+static struct holding *holding_of(struct census *c, const struct ip *remote)
+{
+	int peer = sim_net_owner(c->s, remote);
+
+	if (peer >= 0)
+		return &c->of[peer];
+	c->strays++;
+	return NULL;
+}
+
+static void census_pair(void *arg, const struct status_pair *p)
+{
+	(void)arg;
+	(void)p;
+}
+
+static void census_ike(void *arg, const struct status_ike *i)
+{
+	struct holding *h = holding_of(arg, &i->remote.ip);
+
+	if (h == NULL)
+		return;
+	if (i->state == IKE_ESTABLISHED)
+		h->sas++;
+	else
+		h->others++;
+}
+
+static void census_child(void *arg, const struct status_child *ch)
+{
+	struct holding *h = holding_of(arg, &ch->remote);
+
+	if (h == NULL)
+		return;
+	if (ch->state == CHILD_INSTALLED)
+		h->children++;
+	else
+		h->others++;
+}
+
+static void check_holding(const struct sim *s, unsigned at, unsigned peer, const struct holding *h)
+{
+	bool wanted = sim_pair_find(s, at, peer) != NULL;
+
+	if (wanted && (h->children != 1 || h->sas != 1 || h->others != 0))
+		sim_breach_of(s, (int)at, (int)peer,
+			      "host %u has of %u at rest: %zu live CHILD_SAs, %zu IKE SAs, %zu "
+			      "others",
+			      at, peer, h->children, h->sas, h->others);
+	if (!wanted && h->children + h->sas + h->others > 0)
+		sim_breach_of(s, (int)at, (int)peer,
+			      "host %u has SAs with %u, and nobody wanted any", at, peer);
+}
+
+static void check_census(const struct sim *s, unsigned at)
+{
+	struct census c = { .s = s, .of = sim_grab(s->n_hosts, sizeof *c.of) };
+	const struct status_visitor v = {
+		.pair = census_pair, .ike = census_ike, .child = census_child, .arg = &c
+	};
+	struct status_counters counters;
+
+	engine_status(s->hosts[at].engine, &v);
+	engine_counters(s->hosts[at].engine, &counters);
+	if (c.strays > 0)
+		sim_breach_of(s, (int)at, -1,
+			      "host %u holds %zu SAs with addresses that nobody has", at, c.strays);
+	if (counters.half_open != 0 || counters.jobs != 0)
+		sim_breach_of(s, (int)at, -1, "host %u at rest: %zu half-open IKE SAs, %zu jobs",
+			      at, counters.half_open, counters.jobs);
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		check_holding(s, at, i, &c.of[i]);
+	free(c.of);
+}
+
+void sim_check_rest(const struct sim *s)
+{
+	size_t *pairs = sim_grab(s->n_hosts, sizeof *pairs);
+	struct sim_tally t = sim_tally(s, -1, -1);
+
+	for (size_t i = 0; i < s->n_pairs; i++) {
+		const struct sim_pair *p = &s->pairs[i];
+
+		if (!p->single)
+			sim_breach_of(s, (int)p->a, (int)p->b, "%u and %u at rest: %s", p->a, p->b,
+				      p->up ? "more than one SA a direction"
+					    : "no SAs with equal keys both ways");
+		pairs[p->a]++;
+		pairs[p->b]++;
+	}
+	for (unsigned i = 0; i < s->n_hosts; i++) {
+		size_t n = s->hosts[i].kernel.n_sas;
+
+		if (n != 2 * pairs[i])
+			sim_breach_of(s, (int)i, -1,
+				      "host %u at rest: %zu SAs in the kernel for %zu pairs", i, n,
+				      pairs[i]);
+		check_census(s, i);
+	}
+	if (t.held > 0)
+		sim_breach(s, "%zu packets are held still", t.held);
+	free(pairs);
+}
+
 static void check_direction(const struct sim *s, unsigned from, unsigned to)
 {
 	const struct sim_host *a = &s->hosts[from], *b = &s->hosts[to];
@@ -126,8 +258,9 @@ static void check_direction(const struct sim *s, unsigned from, unsigned to)
 	size_t in = fake_kernel_count(&b->kernel, &a->ip, &b->ip, true);
 
 	if (out != 1 || in != 1)
-		sim_breach(s, "%u to %u at rest: %zu outbound SAs, %zu inbound ones", from, to, out,
-			   in);
+		sim_breach_of(s, (int)from, (int)to,
+			      "%u to %u at rest: %zu outbound SAs, %zu inbound ones", from, to, out,
+			      in);
 }
 
 void sim_check_pair(const struct sim *s, unsigned a, unsigned b)
@@ -135,9 +268,11 @@ void sim_check_pair(const struct sim *s, unsigned a, unsigned b)
 	size_t at_a = sim_live_children(s, a, b), at_b = sim_live_children(s, b, a);
 
 	if (!sim_pair_up(s, a, b))
-		sim_breach(s, "%u and %u at rest: no SAs with equal keys both ways", a, b);
+		sim_breach_of(s, (int)a, (int)b,
+			      "%u and %u at rest: no SAs with equal keys both ways", a, b);
 	if (at_a != 1 || at_b != 1)
-		sim_breach(s, "%u and %u at rest: %zu and %zu live CHILD_SAs", a, b, at_a, at_b);
+		sim_breach_of(s, (int)a, (int)b, "%u and %u at rest: %zu and %zu live CHILD_SAs", a,
+			      b, at_a, at_b);
 	check_direction(s, a, b);
 	check_direction(s, b, a);
 }
@@ -153,8 +288,9 @@ static void overlap_look(struct sim *s, unsigned at, unsigned from)
 
 	*seconds = in > 1 || out > 1 ? *seconds + 1 : 0;
 	if (*seconds > s->overlap_limit_s)
-		sim_breach(s, "host %u holds %zu inbound and %zu outbound SAs with %u since %u s",
-			   at, in, out, from, *seconds);
+		sim_breach_of(s, (int)at, (int)from,
+			      "host %u holds %zu inbound and %zu outbound SAs with %u since %u s",
+			      at, in, out, from, *seconds);
 }
 
 static void overlap_watch(struct sim *s, void *arg)
