@@ -8,14 +8,18 @@
 
 #define HOSTS 100
 #define FIRST_US (100 * SIM_MS)
-#define TALK_S 90 /* then all is at rest: the survivors are alone, replaced SAs have lingered */
-#define REST_S 5  /* without a packet */
+#define EAGER_S 10 /* a packet a second */
+#define CALM_S 80  /* a packet every fifth; then what was replaced has lingered and is gone */
+#define REST_S 5   /* without a packet */
 
 static const struct wire_manners lossy = { .delay_us = 500, .jitter_us = 500, .loss = 0.1 };
 
 static void talk(struct sim *s, unsigned from, unsigned to)
 {
-	sim_stream(s, from, to, rng_between(&s->rng, 0, FIRST_US), SIM_SECOND, TALK_S);
+	const int64_t first_us = rng_between(&s->rng, 0, FIRST_US);
+
+	sim_stream(s, from, to, first_us, SIM_SECOND, EAGER_S);
+	sim_stream(s, from, to, first_us + EAGER_S * SIM_SECOND, 5 * SIM_SECOND, CALM_S / 5);
 }
 
 static void run(const struct scenario_options *o, struct outcome *out)
@@ -30,12 +34,14 @@ static void run(const struct scenario_options *o, struct outcome *out)
 			talk(s, b, a);
 			sim_pair_want(s, a, b);
 		}
-	sim_run_for(s, (TALK_S + REST_S) * SIM_SECOND);
+	sim_run_for(s, (EAGER_S + CALM_S + REST_S) * SIM_SECOND);
 	for (size_t i = 0; i < s->n_pairs; i++) {
 		const struct sim_pair *p = &s->pairs[i];
 
 		if (!p->up)
-			sim_breach(s, "hosts %u and %u are not up after %d s", p->a, p->b, TALK_S);
+			sim_breach_of(s, (int)p->a, (int)p->b,
+				      "hosts %u and %u are not up after %d s", p->a, p->b,
+				      EAGER_S + CALM_S);
 		histogram_add(&out->up, p->up_first.us - began);
 		if (p->changed_at.us - began > out->converged_us)
 			out->converged_us = p->changed_at.us - began;

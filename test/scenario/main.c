@@ -23,6 +23,7 @@
 
 static const struct scenario *const scenarios[] = {
 	&scenario_cold,
+	&scenario_year,
 };
 #define N_SCENARIOS (sizeof scenarios / sizeof scenarios[0])
 

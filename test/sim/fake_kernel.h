@@ -78,7 +78,7 @@ struct fake_kernel_hooks {
 	void *arg;
 };
 
-#define FAKE_KERNEL_BUCKETS 64
+#define FAKE_KERNEL_BUCKETS 256
 #define FAKE_KERNEL_HELD_MAX 100
 
 struct fake_sa {

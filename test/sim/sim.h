@@ -84,8 +84,9 @@ struct sim_host {
 	bool up;		  /* the machine */
 	bool running;		  /* the daemon; engine is NULL without */
 	struct mono asleep_until; /* suspended: it hears nothing and does nothing; 0: it is not */
-	uint64_t life;	  /* counts up when the daemon ends: what was under way for it is void */
-	int64_t clock_us; /* its clock is so much ahead of the world's */
+	uint64_t life;	    /* counts up when the daemon ends: what was under way for it is void */
+	int64_t clock_us;   /* its clock is so much ahead of the world's */
+	int64_t wall_off_s; /* and so much the wall clock by which it judges certificates */
 	struct spec spec;
 	struct rng rng; /* the core's */
 	struct engine *engine;

@@ -11,8 +11,7 @@
 
 #define TRACE_SHOWN 200
 #define IDLE_TIMERS_MAX 50
-#define ALWAYS_WALKED 64 /* SAs */
-#define SELDOM 64	 /* steps */
+#define ALWAYS_WALKED 16 /* SAs */
 
 static void breach(const struct sim *s, int a, int b, const char *format, va_list ap)
 	__attribute__((format(printf, 4, 0), noreturn));
@@ -118,9 +117,11 @@ static bool known(void *arg, const struct fake_sa *sa)
 
 void sim_check_host(struct sim_host *h)
 {
-	if (!h->running || (h->kernel.n_sas > ALWAYS_WALKED && h->steps % SELDOM != 0))
-		return;
-	fake_kernel_walk(&h->kernel, known, h);
+	const size_t n = h->kernel.n_sas;
+
+	/* Of many, so seldom that it comes to one look-up a step. */
+	if (h->running && (n <= ALWAYS_WALKED || h->steps % n == 0))
+		fake_kernel_walk(&h->kernel, known, h);
 }
 
 /* --- no cleartext where ESP is demanded --- */

@@ -432,6 +432,7 @@ void sim_host_job(struct sim_host *h, struct sim_event *e)
 
 	if (!h->running || e->life != h->life)
 		return;
+	h->doer.wall = h->sim->now.us / SIM_SECOND + h->wall_off_s;
 	job_do(&h->doer, e->job);
 	event.job_done.job = e->job;
 	e->job = NULL;
