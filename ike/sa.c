@@ -451,11 +451,18 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 void sa_probe(struct engine *e, struct ike_sa *sa)
 {
 	const int64_t timeout = SECOND * e->spec->dpd_timeout_s;
+	const int64_t delay = SECOND * e->spec->dpd_delay_s;
 	struct mono last_chance = mono_after(e->now, 2 * window_wait(1));
 
 	if (sa->state != SA_UP || !mono_is_never(sa->dies_at))
 		return;
+	/*
+	 * How long an idle peer was not heard of says nothing: the time counts from when we spoke to
+	 * it, and the last look was a dpd_delay ago. A few lost answers are no death.
+	 */
 	sa->dies_at = mono_after(sa->heard_at, timeout);
+	if (sa->dies_at.us < e->now.us + timeout - delay)
+		sa->dies_at = mono_after(e->now, timeout - delay);
 	if (sa->dies_at.us < last_chance.us)
 		sa->dies_at = last_chance;
 	sa->want_probe = true;
