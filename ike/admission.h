@@ -11,7 +11,7 @@
 
 #include "ike/core.h"
 
-#define ADMISSION_BURST 64
+#define ADMISSION_BURST 100 /* as many as the kernel holds packets in a queue */
 #define ADMISSION_PER_S 32
 
 /* Begins with the pair (pair_initiate) now, or when its turn comes if traffic still wants it. */

@@ -2,6 +2,7 @@
 #include "ike/child.h"
 
 #include "ike/exchange/exchange.h"
+#include "ike/hold.h"
 #include "ike/idle.h"
 #include "ike/pair.h"
 #include "ike/sa.h"
@@ -287,6 +288,7 @@ static void settled(struct engine *e, struct child *c)
 	plan_look(e, c);
 	arm_settled(e, c);
 	watch_twins(e, c);
+	hold_installed(e, c);
 	tell_installed(e, c);
 }
 
@@ -294,6 +296,11 @@ void child_install(struct engine *e, struct child *c)
 {
 	act_group(e);
 	plan_life(e, c);
+	if (hold_must_wait(e, c)) {
+		c->out_waits = true;
+		add(e, c, true);
+		return;
+	}
 	add(e, c, true);
 	add(e, c, false);
 	act_nudge(e, c->sa->pair);
@@ -311,15 +318,27 @@ void child_install_inbound(struct engine *e, struct child *c, int64_t wait_us)
 
 void child_install_outbound(struct engine *e, struct child *c)
 {
-	if (!c->out_waits)
+	if (!c->out_waits || c->held || hold_must_wait(e, c))
 		return;
+	act_group(e);
+	child_install_outbound_too(e, c);
+}
+
+void child_hold_until(struct engine *e, struct child *c, struct mono at)
+{
+	arm(e, c, at);
+}
+
+void child_release(struct engine *e, struct child *c)
+{
+	c->held = false;
 	act_group(e);
 	child_install_outbound_too(e, c);
 }
 
 void child_install_outbound_too(struct engine *e, struct child *c)
 {
-	c->out_waits = false;
+	c->out_waits = c->held = false;
 	add(e, c, false);
 	act_nudge(e, c->sa->pair);
 	settled(e, c);
@@ -343,7 +362,7 @@ void child_replaced(struct engine *e, struct child *c, struct child *by)
 	c->state = CHILD_REKEYED;
 	c->rekey_at = MONO_NEVER;
 	c->want_rekey = false;
-	c->out_waits = false;
+	c->out_waits = c->held = false;
 	if (by->out_added)
 		drop_outbound(e, c);
 	arm(e, c, mono_after(e->now, UNDELETED_US));
@@ -354,7 +373,7 @@ void child_linger(struct engine *e, struct child *c)
 	if (c->replaced_by != NULL)
 		child_install_outbound(e, c->replaced_by); /* the peer is done with the old one */
 	drop_outbound(e, c);
-	c->out_waits = false;
+	c->out_waits = c->held = false;
 	c->want_delete = c->want_rekey = false;
 	c->state = CHILD_REKEYED;
 	c->lingers = true;
@@ -446,6 +465,8 @@ void child_timer(struct engine *e, struct child *c)
 	} else if (c->state == CHILD_REKEYED) {
 		c->want_delete = true; /* whoever should have deleted it did not */
 		sa_work(e, c->sa);
+	} else if (c->held) {
+		child_release(e, c);
 	} else if (c->out_waits) {
 		wait_is_over(e, c);
 	} else if (mono_reached(e->now, c->rekey_at)) {

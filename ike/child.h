@@ -20,7 +20,12 @@ void child_install(struct engine *e, struct child *c);
 void child_install_inbound(struct engine *e, struct child *c, int64_t wait_us);
 /* Responder: the peer is known to receive (first ESP, or time is up). */
 void child_install_outbound(struct engine *e, struct child *c);
-/* The same in the group under way: with the inbound SA and the answer, or not at all. */
+/* The same, but it waits for the sake of others' first packets (hold.h) until then. */
+void child_hold_until(struct engine *e, struct child *c, struct mono at);
+/* It has waited for them. */
+void child_release(struct engine *e, struct child *c);
+/* As child_install_outbound in the group under way: with the inbound SA and the answer, or not at
+ * all. */
 void child_install_outbound_too(struct engine *e, struct child *c);
 
 /* The peer's port changed on its NAT: the kernel's SAs follow, keys and counters stay. */

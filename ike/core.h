@@ -32,6 +32,7 @@
 
 struct ike_sa;
 struct child;
+struct hold;
 struct pair;
 struct task;
 
@@ -60,6 +61,8 @@ struct child {
 	bool in_added, out_added; /* in the kernel, as far as we know */
 	bool waited;		  /* once already, since there was another to send on */
 	bool out_waits;		  /* responder: outbound SA still to come (RFC 7296 2.8) */
+	bool held;		  /* the same, for the sake of others' packets; see hold.h */
+	struct mono held_at;
 	bool initiator;		  /* we asked for it */
 	uint32_t spi_in, spi_out; /* host order */
 	struct esp_suite suite;
@@ -221,6 +224,14 @@ struct pair {
 	struct pair *turn_prev, *turn_next;
 	struct pair *use_prev, *use_next; /* engine: by use */
 	struct mono used_at;		  /* traffic was seen, or wanted */
+	struct hold *hold;		  /* the kernel's queue that its first packets wait in */
+	struct pair *hold_prev, *hold_next;
+	bool ready;    /* while in it: its outbound SA is there */
+	unsigned asks; /* of the kernel, since it is in it */
+	struct mono asked_at;
+	uint32_t decoy;		 /* SPI; 0: none */
+	struct mono decoy_until; /* when to look after the decoy, or the queue, again */
+	struct mono sacrificed_at;
 	struct deadline deadline;
 };
 
@@ -253,7 +264,9 @@ struct engine {
 	struct deadline admission;
 	struct bucket starts;		/* negotiations that we may begin */
 	struct pair *known, *strangers; /* wait for their turn, in order */
-	struct ike_sa *dead;		/* to be freed at the end of the step */
+	struct hold *holds;
+	bool hold_changed;	 /* in this step */
+	struct ike_sa *dead;	 /* to be freed at the end of the step */
 	struct ike_sa *settling; /* answered IKE_AUTH: its handshake goes with the next event */
 	struct cookie_jar cookies;
 	struct bucket complaints[2]; /* by enum complaint */

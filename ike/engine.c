@@ -5,6 +5,7 @@
 #include "ike/child.h"
 #include "ike/core.h"
 #include "ike/exchange/exchange.h"
+#include "ike/hold.h"
 #include "ike/pair.h"
 #include "ike/ppk.h"
 #include "ike/receive.h"
@@ -408,6 +409,7 @@ static void take_spec(struct engine *e, const struct spec *spec)
 {
 	struct pair *p, *next;
 
+	hold_forget_all(e);
 	e->spec = spec;
 	HASH_ITER(hh, e->pairs, p, next)
 	{
@@ -560,8 +562,10 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 		shut_down(e);
 		break;
 	}
-	if (event->kind != EVENT_FAILED)
+	if (event->kind != EVENT_FAILED) {
 		timers(e);
+		hold_settle(e);
+	}
 	free_idle_pairs(e);
 	sa_free_dead(e);
 	const struct deadline *first = deadlines_first(&e->deadlines);

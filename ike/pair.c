@@ -4,6 +4,7 @@
 #include "ike/admission.h"
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
+#include "ike/hold.h"
 #include "ike/idle.h"
 #include "ike/sa.h"
 
@@ -61,8 +62,9 @@ struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip 
 	if (p == NULL)
 		return NULL;
 	p->key = key_of(local, remote);
-	p->retry_at = p->forget_at = MONO_NEVER;
+	p->retry_at = p->forget_at = p->decoy_until = MONO_NEVER;
 	p->wanted_until = (struct mono){ .us = INT64_MIN };
+	p->sacrificed_at = (struct mono){ .us = INT64_MIN / 2 };
 	p->deadline.owner = DEADLINE_PAIR;
 	HASH_ADD(hh, e->pairs, key, sizeof(p->key), p);
 	if (p->hh.tbl == NULL) { /* uthash had no memory */
@@ -99,6 +101,7 @@ void pair_free(struct engine *e, struct pair *p)
 {
 	deadline_disarm(&e->deadlines, &p->deadline);
 	admission_forget(e, p);
+	hold_forget(e, p);
 	DL_DELETE2(e->by_use, p, use_prev, use_next);
 	e->n_objects--;
 	HASH_DELETE(hh, e->pairs, p);
@@ -107,9 +110,11 @@ void pair_free(struct engine *e, struct pair *p)
 	free(p);
 }
 
-static void arm(struct engine *e, struct pair *p)
+void pair_arm(struct engine *e, struct pair *p)
 {
-	deadline_arm(&e->deadlines, &p->deadline, mono_first(p->retry_at, p->forget_at));
+	struct mono at = mono_first(p->retry_at, p->forget_at);
+
+	deadline_arm(&e->deadlines, &p->deadline, mono_first(at, p->decoy_until));
 }
 
 /* Worth a memory is who is in our subnets; others leave no trace. */
@@ -129,7 +134,7 @@ void pair_release(struct engine *e, struct pair *p)
 	}
 	int64_t keep = p->solicited ? MEMORY_S : MEMORY_UNSOLICITED_S;
 	p->forget_at = mono_after(e->now, keep * 1000000);
-	arm(e, p);
+	pair_arm(e, p);
 }
 
 struct child *pair_live_child(const struct pair *p)
@@ -251,20 +256,20 @@ void pair_back_off(struct engine *e, struct pair *p)
 	if (p->failures < 1000)
 		p->failures++;
 	p->retry_at = mono_after(e->now, wait * 1000000);
-	arm(e, p);
+	pair_arm(e, p);
 }
 
 void pair_no_retry(struct engine *e, struct pair *p)
 {
 	p->retry_at = MONO_NEVER;
-	arm(e, p);
+	pair_arm(e, p);
 }
 
 void pair_clear_back_off(struct engine *e, struct pair *p)
 {
 	p->failures = 0;
 	p->retry_at = MONO_NEVER;
-	arm(e, p);
+	pair_arm(e, p);
 }
 
 void pair_initiate(struct engine *e, struct pair *p)
@@ -277,7 +282,7 @@ void pair_initiate(struct engine *e, struct pair *p)
 	admission_forget(e, p);
 	p->retry_at = p->forget_at = MONO_NEVER;
 	p->solicited = true;
-	arm(e, p);
+	pair_arm(e, p);
 	struct ike_sa *sa = sa_new(e, p, true, &local, &remote);
 	if (sa == NULL) {
 		report(e, REPORT_ERROR, p, NULL, 0, "cannot negotiate: out of memory");
@@ -312,6 +317,7 @@ void pair_acquire(struct engine *e, struct pair *p)
 
 	p->wanted_until = mono_after(e->now, INT64_C(1000000) * WANTED_S);
 	pair_used(e, p);
+	hold_asked(e, p);
 	if (pair_is_connecting(p))
 		return; /* ours or the peer's: it will serve */
 	if (c != NULL && (c->out_waits || e->now.us - c->installed_at.us < 1000000))
@@ -329,6 +335,11 @@ void pair_acquire(struct engine *e, struct pair *p)
 
 void pair_timer(struct engine *e, struct pair *p)
 {
+	hold_timer(e, p);
+	if (!mono_reached(e->now, mono_first(p->retry_at, p->forget_at))) {
+		pair_arm(e, p);
+		return;
+	}
 	if (p->sas == NULL && mono_reached(e->now, p->forget_at)) {
 		pair_free(e, p);
 		return;
@@ -339,7 +350,7 @@ void pair_timer(struct engine *e, struct pair *p)
 	if (pair_is_wanted(e, p) && !pair_is_connecting(p) && pair_live_child(p) == NULL)
 		make_child(e, p);
 	else
-		arm(e, p);
+		pair_arm(e, p);
 	if (p->sas == NULL && mono_is_never(p->forget_at))
 		pair_release(e, p);
 }

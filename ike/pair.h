@@ -23,6 +23,8 @@ void pair_acquire(struct engine *e, struct pair *p);
 bool pair_is_wanted(const struct engine *e, const struct pair *p);
 /* Starts a negotiation now, whatever the back-off says. */
 void pair_initiate(struct engine *e, struct pair *p);
+/* After a change of retry_at, forget_at or decoy_until. */
+void pair_arm(struct engine *e, struct pair *p);
 void pair_timer(struct engine *e, struct pair *p);
 /* An attempt of ours failed: 1, 2, 4 … 60 s. */
 void pair_back_off(struct engine *e, struct pair *p);

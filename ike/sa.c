@@ -3,6 +3,7 @@
 
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
+#include "ike/hold.h"
 #include "ike/pair.h"
 #include "ike/task.h"
 
@@ -161,6 +162,7 @@ void sa_close(struct engine *e, struct ike_sa *sa)
 		child_remove(e, sa->children);
 	forget_jobs(sa);
 	tasks_forget_sa(sa->pair, sa);
+	hold_changed(e, sa->pair);
 	sa_set_state(e, sa, SA_DEAD);
 	deadline_disarm(&e->deadlines, &sa->deadline);
 	HASH_DELETE(hh, e->sas, sa);
@@ -385,6 +387,7 @@ static void retransmit(struct engine *e, struct ike_sa *sa)
 	}
 	w->tries++;
 	sa->retransmits++;
+	hold_changed(e, sa->pair);
 	e->counters.retransmits_out++;
 	if (sa->attempt != NULL)
 		sa->attempt->retransmits = sa->retransmits;

@@ -3,6 +3,7 @@
 
 #include "ike/child.h"
 #include "ike/core.h"
+#include "ike/pair.h"
 #include "ike/sa.h"
 
 static enum ike_state state_of(const struct ike_sa *sa)
@@ -136,8 +137,10 @@ bool engine_knows_sa(const struct engine *e, const struct sa_ref *ref)
 {
 	const struct child *c = child_by_ref(e, ref);
 
-	if (c == NULL)
-		return false;
+	if (c == NULL) {
+		const struct pair *p = pair_find(e, &ref->src, &ref->dst);
+		return p != NULL && p->decoy == ref->spi;
+	}
 	return ip_equal(&ref->dst, &c->sa->local.ip) ? c->in_added : c->out_added;
 }
 

@@ -97,8 +97,10 @@ struct status_pair {
 struct status_counters {
 	uint64_t packets_in, packets_out, drops, retransmits_in, retransmits_out;
 	uint64_t ike_initiated, ike_responded, ike_failed, children, acquires;
-	uint64_t refused_by_kernel;   /* SAs */
-	uint64_t breaches;	      /* of "one live CHILD_SA a pair", repaired */
+	uint64_t refused_by_kernel; /* SAs */
+	uint64_t breaches;	    /* of "one live CHILD_SA a pair", repaired */
+	uint64_t decoys; /* peers that did not answer while others' held packets waited behind
+			    theirs */
 	uint64_t idle_ended, evicted; /* pairs: by idle_timeout, by max_pairs */
 	uint64_t cookies_sent, decode_errors, integrity_errors, invalid_spi;
 	size_t half_open, waiting, pairs, ike_sas, child_sas, jobs;

@@ -391,6 +391,7 @@ static json_t *counters_json(const struct status_sources *s)
 	put(o, "acquires", c.acquires);
 	put(o, "refused_by_kernel", c.refused_by_kernel);
 	put(o, "breaches", c.breaches);
+	put(o, "decoys", c.decoys);
 	put(o, "idle_ended", c.idle_ended);
 	put(o, "evicted", c.evicted);
 	put(o, "cookies_sent", c.cookies_sent);

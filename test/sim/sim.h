@@ -96,6 +96,7 @@ struct sim_host {
 	struct fake_kernel kernel;
 	struct mono core_free[SIM_CORES_MAX];
 	struct mono timer_at, tick_at; /* scheduled, by its own clock */
+	struct mono netlink_at; /* when the daemon reads the last event that the kernel sent */
 	uint64_t timer_token, tick_token;
 	unsigned idle_timers; /* timer events in a row that changed nothing */
 	uint64_t steps;

@@ -227,11 +227,15 @@ static void kernel_lost(void *arg, const struct app_packet *p, enum loss why)
 static void kernel_event(struct sim_host *h, const struct event *event)
 {
 	struct sim *s = h->sim;
+	int64_t at = s->now.us + NETLINK_US + rng_between(&s->rng, 0, NETLINK_US);
 
-	if (h->running)
-		sim_event_new(s, SIM_KERNEL, h->index,
-			      NETLINK_US + rng_between(&s->rng, 0, NETLINK_US))
-			->event = *event;
+	if (!h->running)
+		return;
+	/* A netlink socket keeps the order. */
+	if (at < h->netlink_at.us)
+		at = h->netlink_at.us;
+	h->netlink_at.us = at;
+	sim_event_new(s, SIM_KERNEL, h->index, at - s->now.us)->event = *event;
 }
 
 static void kernel_acquire(void *arg, const struct app_packet *p)
