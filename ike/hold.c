@@ -74,7 +74,8 @@ void hold_asked(struct engine *e, struct pair *p)
 		e->hold_changed = true;
 		return;
 	}
-	if (spec_ruling(e->spec, &p->key.remote, &net) < RULING_OPTIONAL)
+	/* Where IPsec is optional nothing is held: it goes in the clear until there is an SA. */
+	if (spec_ruling(e->spec, &p->key.remote, &net) != RULING_ENFORCED)
 		return;
 	struct hold *h = get(e, &p->key.local, net);
 	if (h == NULL)
@@ -111,10 +112,11 @@ static struct child *held_child(const struct pair *p)
 	return NULL;
 }
 
-static bool others_are_hopeful(const struct engine *e, const struct pair *head)
+/* Of those who had asked by then: who asks later would make the head wait without end. */
+static bool others_are_hopeful(const struct engine *e, const struct pair *head, struct mono by)
 {
 	for (const struct pair *p = head->hold_next; p; p = p->hold_next)
-		if (!p->ready && is_hopeful(e, p))
+		if (!p->ready && p->asked_at.us <= by.us && is_hopeful(e, p))
 			return true;
 	return false;
 }
@@ -124,7 +126,7 @@ bool hold_must_wait(struct engine *e, struct child *c)
 	struct pair *p = c->sa->pair;
 
 	if (p->hold == NULL || p->hold->pairs != p || p->ready || child_can_send_on_another(c) ||
-	    !others_are_hopeful(e, p))
+	    !others_are_hopeful(e, p, e->now))
 		return false;
 	if (!c->held)
 		c->held_at = e->now;
@@ -271,7 +273,7 @@ static bool advance(struct engine *e, struct hold *h)
 	}
 	if (c != NULL) {
 		const struct mono most = mono_after(c->held_at, HOLD_MOST_US);
-		if (!others_are_hopeful(e, head) || mono_reached(e->now, most)) {
+		if (!others_are_hopeful(e, head, c->held_at) || mono_reached(e->now, most)) {
 			child_release(e, c); /* now it is ready */
 			return head->hold == h && head->ready;
 		}

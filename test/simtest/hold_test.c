@@ -91,6 +91,26 @@ static void test_a_silent_peer_behind_delays_the_head_a_little(void **state)
 	sim_free(s);
 }
 
+/* New peers all the time: each is waited for only if its packet was there before. */
+static void test_the_head_does_not_wait_for_those_who_come_later(void **state)
+{
+	struct sim *s = three(1, 40);
+	size_t n;
+
+	(void)state;
+	sim_start_all(s);
+	for (unsigned peer = 2; peer < 40; peer++)
+		far_away(s, peer, 40 * SIM_MS);
+	n = sim_send(s, 0, 1);
+	for (unsigned peer = 2; peer < 40; peer++)
+		sim_stream(s, 0, peer, peer * 50 * SIM_MS, SIM_SECOND, 1);
+	sim_send(s, 0, 2);
+	sim_run_for(s, 4 * SIM_SECOND);
+	assert_int_equal(s->packets[n].fate, FATE_PROTECTED);
+	assert_in_range(s->packets[n].done_at.us - s->packets[n].sent_at.us, 0, 250 * SIM_MS);
+	sim_free(s);
+}
+
 static uint64_t decoys(const struct sim *s, unsigned host)
 {
 	struct status_counters c;
@@ -164,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_packets_behind_the_head_are_not_lost),
 		cmocka_unit_test(test_alone_the_head_does_not_wait),
 		cmocka_unit_test(test_a_silent_peer_behind_delays_the_head_a_little),
+		cmocka_unit_test(test_the_head_does_not_wait_for_those_who_come_later),
 		cmocka_unit_test(test_a_dead_peer_at_the_head),
 		cmocka_unit_test(test_a_peer_long_dead),
 		cmocka_unit_test(test_a_full_queue_arrives),
