@@ -6,6 +6,7 @@ set -euo pipefail
 shopt -s inherit_errexit
 
 BIN=${IKEMESH_BIN:-$LAB_TOP/build/bin}
+FAN=$BIN/../test/fan # pings of many hosts to many others: its source says how
 declare -A KIND=() ADDRS=() ADDRESS=() PID=() OPTION=() CONN_EXTRA=()
 HOSTS=()
 FAMILY=4
@@ -106,6 +107,7 @@ configure() {
 	for kv in "$@"; do OPTION[$name.${kv%%=*}]=${kv#*=}; done
 }
 option() { echo "${OPTION[$1.$2]-${OPTION[all.$2]-}}"; }
+opt() { VALUE=${OPTION[$1.$2]-${OPTION[all.$2]-}}; } # the same, without a process
 OPTION[all.certificate]=instance
 OPTION[all.ca]=ca
 OPTION[all.ipsec_subnets]='10.1.0.0/16 fd00:1::/64'
@@ -115,6 +117,7 @@ OPTION[all.ike_proposals]='aes128-sha256-modp2048!'
 # start NAME…: start the daemon of each and wait until its policies stand
 start() {
 	local name
+	for name in "$@"; do "_prepare_${KIND[$name]}" "$name"; done
 	for name in "$@"; do
 		say "start $name"
 		"_start_${KIND[$name]}" "$name"
@@ -157,6 +160,7 @@ expect_alive() {
 	for name in "$@"; do alive "$name" || fail "the daemon of $name has ended: $(tail -n 5 "$SCRATCH/$name/log")"; done
 }
 
+_prepare_plain() { :; }
 _start_plain() { :; }
 _ready_plain() { :; }
 
@@ -171,23 +175,30 @@ _list() { # KEY VALUES…: a YAML list
 }
 
 ikemesh_config() { # NAME: what its configuration says
-	local name=$1 c
-	c=$CERTS/$(option "$name" certificate)
+	local name=$1 c cas=()
+	opt "$name" certificate
+	c=$CERTS/$VALUE
+	opt "$name" key
+	local key=${VALUE:-$c.key}
+	opt "$name" ca
+	for VALUE in $VALUE; do cas+=("$CERTS/$VALUE.pem"); done
 	echo "log: stderr"
-	_list ipsec_subnets $(option "$name" ipsec_subnets)
-	_list no_ipsec_subnets $(option "$name" no_ipsec_subnets)
+	opt "$name" ipsec_subnets && _list ipsec_subnets $VALUE
+	opt "$name" no_ipsec_subnets && _list no_ipsec_subnets $VALUE
 	echo "instance_certificate: $c.pem"
-	echo "instance_private_key: $(option "$name" key | grep . || echo "$c.key")"
-	_list ca_certificates $(for ca in $(option "$name" ca); do echo "$CERTS/$ca.pem"; done)
-	echo "esp_proposals: $(option "$name" esp_proposals)"
-	echo "ike_proposals: $(option "$name" ike_proposals)"
-	[ -z "$(option "$name" optional)" ] || echo "optional: $(option "$name" optional)"
-	[ -z "$(option "$name" yaml)" ] || option "$name" yaml
+	echo "instance_private_key: $key"
+	_list ca_certificates "${cas[@]}"
+	opt "$name" esp_proposals && echo "esp_proposals: $VALUE"
+	opt "$name" ike_proposals && echo "ike_proposals: $VALUE"
+	opt "$name" optional && [ -z "$VALUE" ] || echo "optional: $VALUE"
+	opt "$name" yaml && [ -z "$VALUE" ] || echo "$VALUE"
 }
 
-_start_ikemesh() {
+_prepare_ikemesh() {
 	ikemesh_config "$1" >"$SCRATCH/$1/ikemesh.yml"
-	rm -f "$SCRATCH/$1/run/control.sock"
+	[ ! -e "$SCRATCH/$1/run/control.sock" ] || rm -f "$SCRATCH/$1/run/control.sock"
+}
+_start_ikemesh() {
 	nsenter "--net=/run/netns/$1" "$BIN/ikemeshd" --config "$SCRATCH/$1/ikemesh.yml" \
 		--run-dir "$SCRATCH/$1/run" >>"$SCRATCH/$1/log" 2>&1 &
 	PID[$1]=$!
@@ -246,7 +257,7 @@ conn %default
 }
 _family() { case $1 in *:*) echo 6 ;; *) echo 4 ;; esac } # CIDR
 _any() { case $1 in *:*) echo %any6 ;; *) echo %any ;; esac } # with %any, the kernel refuses an IPv6 trap
-_start_strongswan() {
+_prepare_strongswan() {
 	local d=$SCRATCH/$1
 	mkdir -p "$d/run" "$d"/ipsec.d/{cacerts,aacerts,ocspcerts,acerts,crls}
 	for ca in $(option "$1" ca); do cp "$CERTS/$ca.pem" "$d/ipsec.d/cacerts/"; done
@@ -264,22 +275,29 @@ _start_strongswan() {
         }
     }
 }" >"$d/strongswan.conf"
+}
+_start_strongswan() {
 	nsenter "--net=/run/netns/$1" unshare -m sh -c '
 		d=$1
 		mount --make-rprivate /
 		for f in ipsec.conf ipsec.secrets strongswan.conf ipsec.d; do mount --bind "$d/$f" "/etc/$f"; done
 		mount --bind "$d/run" /run
 		mount --bind /dev/null /dev/console # where its starter would log to
-		exec /usr/lib/ipsec/starter --nofork --daemon charon' sh "$d" >>"$d/log" 2>&1 &
+		exec /usr/lib/ipsec/starter --nofork --daemon charon' sh "$SCRATCH/$1" >>"$SCRATCH/$1/log" 2>&1 &
 	PID[$1]=$!
 	disown
 }
 _ready_strongswan() {
-	local want have
-	want=$(grep -c '^conn ipsec-' "$SCRATCH/$1/ipsec.conf")
+	local line want=0
+	while read -r line; do [[ $line != 'conn ipsec-'* ]] || want=$((want + 1)); done <"$SCRATCH/$1/ipsec.conf"
 	until_ok 30 _routed "$1" "$want" || fail "$1 is not ready: $(tail -n 5 "$SCRATCH/$1/log")"
 }
-_routed() { [ "$(on "$1" ip xfrm policy list dir out | grep -c 'mode transport')" -ge "$2" ]; }
+_routed() { # NAME N: it has at least N policies
+	local have
+	have=$(ip -n "$1" xfrm policy list dir out)
+	have=${have//mode transport/$'\1'} && have=${have//[!$'\1']/}
+	[ ${#have} -ge "$2" ]
+}
 ipsec_() { # NAME ARGUMENT…
 	local name=$1
 	shift

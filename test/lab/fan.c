@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fan - echo requests (ICMP) of many hosts to many others, from one process, so that a lab of a
+ *hundred hosts does not measure its own pings. Each line of the standard input is a stream:
+ *
+ *	NETNS ADDRESS [START [FILE]]
+ *
+ * From network namespace NETNS (of /run/netns) to ADDRESS (IPv4), beginning START milliseconds
+ *after the start, or when FILE is there, if that is later. Streams of one time leave in the order
+ *of their lines.
+ *
+ *	-c ROUNDS      packets of each stream (1)
+ *	-i INTERVAL    ms between two of a stream (1000)
+ *	-w WAIT        ms to wait for answers after the last packet (1000)
+ *	-a             end as soon as each stream has had an answer
+ *
+ * At its end, or at SIGTERM, it writes a line for each stream:
+ *
+ *	NETNS ADDRESS SENT ANSWERED FIRST LOST
+ *
+ * FIRST is when the first answer came, in ms from the start, or -; LOST names the packets without
+ *an answer by number, from 0: 0,4-7, or - if there is none. One that the kernel refused to take is
+ *lost.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/icmp.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STREAMS_MAX 65535 /* a stream is known by the identifier of its packets */
+#define ROUNDS_MAX 65535
+#define HOSTS_MAX 1024
+#define WORD 256
+#define FILE_LOOK_MS 20
+#define NEVER INT64_MAX
+
+struct stream {
+	size_t host;
+	struct in_addr to;
+	int64_t next_us; /* when the next packet is due; NEVER: none is */
+	char *file;	 /* what it still waits for, or NULL */
+	unsigned sent, answered;
+	int64_t first_us; /* -1: no answer yet */
+	uint8_t *seen;	  /* a bit for each packet that was answered */
+};
+
+struct fan {
+	unsigned rounds;
+	int64_t interval_us, wait_us, began_us, last_us; /* last_us: of the last packet */
+	bool until_answered;
+	char hosts[HOSTS_MAX][WORD];
+	struct pollfd sockets[HOSTS_MAX];
+	size_t n_hosts;
+	struct stream *streams;
+	size_t n_streams, n_answered; /* n_answered: streams that have had an answer */
+	uint64_t under_way;
+};
+
+static volatile sig_atomic_t ended;
+
+static void on_term(int signal)
+{
+	(void)signal;
+	ended = 1;
+}
+
+static void die(const char *what, const char *which)
+{
+	fprintf(stderr, "fan: %s%s%s: %s\n", what, which[0] != '\0' ? " " : "", which,
+		strerror(errno));
+	exit(1);
+}
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* ---- what it is to do ------------------------------------------------------------------------ */
+
+/* A socket belongs to the namespace that it was made in, wherever its process goes. */
+static int socket_in(const char *name)
+{
+	const struct icmp_filter only_answers = { .data = ~(1U << ICMP_ECHOREPLY) };
+	const int room = 4 << 20;
+	char path[WORD + 16];
+	int ns, fd;
+
+	snprintf(path, sizeof(path), "/run/netns/%s", name);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (ns < 0 || setns(ns, CLONE_NEWNET) != 0)
+		die("no host", name);
+	close(ns);
+	fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP);
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_RAW, ICMP_FILTER, &only_answers, sizeof(only_answers)) != 0)
+		die("no socket on", name);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	return fd;
+}
+
+static size_t host_of(struct fan *f, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_hosts; i++)
+		if (strcmp(f->hosts[i], name) == 0)
+			return i;
+	if (f->n_hosts == HOSTS_MAX) {
+		errno = E2BIG;
+		die("too many hosts", "");
+	}
+	snprintf(f->hosts[i], WORD, "%s", name);
+	f->sockets[i] = (struct pollfd){ .fd = socket_in(name), .events = POLLIN };
+	return f->n_hosts++;
+}
+
+static void add_stream(struct fan *f, const char *line)
+{
+	char host[WORD], address[WORD], file[WORD] = "";
+	struct stream s = { .first_us = -1 };
+	long start = 0;
+	int n = sscanf(line, "%255s %255s %ld %255s", host, address, &start, file);
+
+	errno = EINVAL;
+	if (n < 2 || inet_pton(AF_INET, address, &s.to) != 1 || f->n_streams == STREAMS_MAX)
+		die("cannot use the line", line);
+	s.host = host_of(f, host);
+	s.next_us = (int64_t)start * 1000;
+	s.file = n == 4 ? strdup(file) : NULL;
+	s.seen = calloc(1, f->rounds / 8 + 1);
+	f->streams = realloc(f->streams, (f->n_streams + 1) * sizeof(s));
+	if (f->streams == NULL || s.seen == NULL || (n == 4 && s.file == NULL))
+		die("out of memory", "");
+	f->streams[f->n_streams++] = s;
+}
+
+/* ---- packets --------------------------------------------------------------------------------- */
+
+static uint16_t checksum(const uint16_t *words, size_t n)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += words[i];
+	sum = (sum >> 16) + (sum & 0xffff);
+	return (uint16_t) ~(sum + (sum >> 16));
+}
+
+/* A packet that the kernel does not take, because nothing may leave or its queue is full, is lost.
+ */
+static void send_one(struct fan *f, struct stream *s, int64_t now)
+{
+	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = s->to };
+	union {
+		struct icmphdr icmp;
+		uint16_t words[28]; /* 56 octets, as ping's */
+	} packet = { .icmp = { .type = ICMP_ECHO } };
+
+	packet.icmp.un.echo.id = htons((uint16_t)(s - f->streams + 1));
+	packet.icmp.un.echo.sequence = htons((uint16_t)s->sent);
+	packet.icmp.checksum = checksum(packet.words, 28);
+	if (sendto(f->sockets[s->host].fd, &packet, sizeof(packet), 0, (const void *)&to,
+		   sizeof(to)) == sizeof(packet))
+		f->under_way++;
+	s->next_us += f->interval_us;
+	if (++s->sent == f->rounds)
+		s->next_us = NEVER;
+	f->last_us = now;
+}
+
+static void take(struct fan *f, size_t host, const uint8_t *p, size_t n)
+{
+	const struct iphdr *ip = (const void *)p;
+	const struct icmphdr *icmp = (const void *)(p + (size_t)ip->ihl * 4);
+	struct stream *s;
+	unsigned id, number;
+
+	if (n < sizeof(*ip) || n < (size_t)ip->ihl * 4 + sizeof(*icmp) ||
+	    icmp->type != ICMP_ECHOREPLY)
+		return;
+	id = ntohs(icmp->un.echo.id);
+	number = ntohs(icmp->un.echo.sequence);
+	if (id == 0 || id > f->n_streams)
+		return;
+	s = &f->streams[id - 1];
+	/* An echo reply of another process, or one that came twice. */
+	if (s->host != host || s->to.s_addr != ip->saddr || number >= s->sent ||
+	    (s->seen[number / 8] & 1U << number % 8) != 0)
+		return;
+	s->seen[number / 8] |= (uint8_t)(1U << number % 8);
+	if (s->answered++ == 0) {
+		s->first_us = now_us() - f->began_us;
+		f->n_answered++;
+	}
+	f->under_way--;
+}
+
+static void take_all(struct fan *f, int timeout_ms)
+{
+	_Alignas(struct iphdr) uint8_t packet[2048];
+	ssize_t n;
+
+	if (poll(f->sockets, f->n_hosts, timeout_ms) <= 0)
+		return;
+	for (size_t i = 0; i < f->n_hosts; i++) {
+		if (f->sockets[i].revents == 0)
+			continue;
+		while ((n = recv(f->sockets[i].fd, packet, sizeof(packet), 0)) >= 0)
+			take(f, i, packet, (size_t)n);
+	}
+}
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
+static bool ready(struct stream *s, int64_t now)
+{
+	if (s->file == NULL)
+		return true;
+	if (access(s->file, F_OK) != 0) {
+		s->next_us = now + FILE_LOOK_MS * 1000;
+		return false;
+	}
+	free(s->file);
+	s->file = NULL;
+	s->next_us = now;
+	return true;
+}
+
+/* Everything that is due now. Returns when the next is due, NEVER if all are sent. */
+static int64_t send_due(struct fan *f)
+{
+	int64_t now = now_us() - f->began_us, next = NEVER;
+	unsigned burst = 0;
+
+	for (size_t i = 0; i < f->n_streams; i++) {
+		struct stream *s = &f->streams[i];
+
+		if (s->next_us <= now && ready(s, now)) {
+			send_one(f, s, now);
+			if (++burst % 32 == 0)
+				take_all(f, 0);
+		}
+		if (s->next_us < next)
+			next = s->next_us;
+	}
+	return next;
+}
+
+static void run(struct fan *f)
+{
+	int64_t next, until, now;
+
+	f->began_us = now_us();
+	while (!ended) {
+		next = send_due(f);
+		now = now_us() - f->began_us;
+		until = next != NEVER ? next : f->last_us + f->wait_us;
+		if (next == NEVER && (f->under_way == 0 || until <= now))
+			break;
+		take_all(f, until <= now ? 0 : (int)((until - now + 999) / 1000));
+		if (f->until_answered && f->n_answered == f->n_streams)
+			break;
+	}
+}
+
+static void print_lost(const struct stream *s)
+{
+	const char *comma = "";
+	unsigned i, end;
+
+	for (i = 0; i < s->sent; i = end + 1) {
+		for (end = i; end < s->sent && (s->seen[end / 8] & 1U << end % 8) == 0; end++)
+			;
+		if (end > i + 1)
+			printf("%s%u-%u", comma, i, end - 1);
+		else if (end == i + 1)
+			printf("%s%u", comma, i);
+		if (end > i)
+			comma = ",";
+	}
+	printf("%s\n", comma[0] == '\0' ? "-" : "");
+}
+
+static void print(const struct fan *f)
+{
+	char address[INET_ADDRSTRLEN];
+
+	for (size_t i = 0; i < f->n_streams; i++) {
+		const struct stream *s = &f->streams[i];
+
+		inet_ntop(AF_INET, &s->to, address, sizeof(address));
+		printf("%s %s %u %u ", f->hosts[s->host], address, s->sent, s->answered);
+		if (s->first_us < 0)
+			printf("- ");
+		else
+			printf("%lld ", (long long)(s->first_us / 1000));
+		print_lost(s);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct fan *f = calloc(1, sizeof(*f));
+	const struct sigaction term = { .sa_handler = on_term };
+	char line[4 * WORD];
+	int option;
+
+	if (f == NULL)
+		die("out of memory", "");
+	*f = (struct fan){ .rounds = 1, .interval_us = 1000000, .wait_us = 1000000 };
+	while ((option = getopt(argc, argv, "c:i:w:a")) != -1) {
+		switch (option) {
+		case 'c':
+			f->rounds = (unsigned)atoi(optarg);
+			break;
+		case 'i':
+			f->interval_us = (int64_t)(atof(optarg) * 1000);
+			break;
+		case 'w':
+			f->wait_us = (int64_t)(atof(optarg) * 1000);
+			break;
+		case 'a':
+			f->until_answered = true;
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (f->rounds == 0 || f->rounds > ROUNDS_MAX)
+		return 2;
+	sigaction(SIGTERM, &term, NULL);
+	while (fgets(line, sizeof(line), stdin) != NULL)
+		add_stream(f, line);
+	run(f);
+	print(f);
+	return 0;
+}
