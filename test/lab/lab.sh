@@ -79,6 +79,27 @@ host() {
 	ip -n "$name" -batch "$SCRATCH/$name/ip"
 }
 
+# acquaint NAME…: each knows the hardware addresses of the others beforehand, so that nothing waits for ARP
+# (and a kernel keeps 1,024 that it has asked for, for all of its namespaces)
+acquaint() {
+	local name a i mac=() all=()
+	for name in "$@"; do
+		read -r a _ <<<"${ADDRESS[$name.4]}"
+		printf -v a '02:00:%02x:%02x:%02x:%02x' ${a//./ }
+		mac+=("$a")
+		i=${#mac[@]}
+		for a in ${ADDRESS[$name.4]}; do all+=("neigh replace $a lladdr ${mac[i - 1]} dev eth0 nud permanent"); done
+	done
+	i=0
+	for name in "$@"; do
+		{
+			echo "link set eth0 address ${mac[i++]}"
+			printf '%s\n' "${all[@]}"
+		} >"$SCRATCH/$name/ip"
+		ip -n "$name" -batch "$SCRATCH/$name/ip"
+	done
+}
+
 # on NAME COMMAND…: run something on that host
 on() {
 	local name=$1
@@ -350,6 +371,30 @@ _has_sa() { # HOST A B: keys both ways, so a larval SA does not count
 expect_no_sa() { # A B: none at all on A
 	! on "$1" ip xfrm state list | grep -E '^\s(aead|enc) ' || fail "$1 holds an SA: $(on "$1" ip xfrm state list)"
 	say "$1 holds no SA"
+}
+# judge HOST…: what these hosts have of the pairs in $SCRATCH/pairs, each `pair CLASS NAME ADDRESS NAME
+# ADDRESS`. Which are not right, and the numbers of each class, are then in $SCRATCH/judged: see judge.awk.
+judge() {
+	local h
+	{
+		cat "$SCRATCH/pairs"
+		for h in "$@"; do
+			echo "kernel $h"
+			ip -n "$h" xfrm state list
+			[ "${KIND[$h]}" = ikemesh ] || continue
+			echo "daemon $h"
+			"$BIN/ikectl" --run-dir "$SCRATCH/$h/run" statusall --json
+		done
+	} >"$SCRATCH/seen"
+	awk -f "$LAB_TOP/test/lab/judge.awk" "$SCRATCH/seen" >"$SCRATCH/judged"
+}
+judged() { # CLASS: sets RIGHT, NONE and DOUBLE
+	local what class
+	RIGHT=0 NONE=0 DOUBLE=0
+	while read -r what class RIGHT NONE DOUBLE; do
+		[ "$what $class" != "total $1" ] || return 0
+	done <"$SCRATCH/judged"
+	RIGHT=0 NONE=0 DOUBLE=0
 }
 expect_established() { # NAME…
 	local h
