@@ -189,8 +189,8 @@ static void plan_look(struct engine *e, struct child *c)
 
 	if (delay == 0 || delay > SECOND * LOOK_MAX_S)
 		delay = SECOND * LOOK_MAX_S; /* the self-check wants to know as well */
-	if (delay > SURVIVOR_SILENT_US && survivor_has_twin(c))
-		delay = SURVIVOR_SILENT_US;
+	if (delay > SURVIVOR_LOOK_US && survivor_has_twin(c))
+		delay = SURVIVOR_LOOK_US;
 	if (e->spec->idle_timeout_s != 0 && delay > idle_left(e, c->sa->pair))
 		delay = idle_left(e, c->sa->pair);
 	c->look_at = mono_after(e->now, delay);

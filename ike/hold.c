@@ -112,11 +112,16 @@ static struct child *held_child(const struct pair *p)
 	return NULL;
 }
 
-/* Of those who had asked by then: who asks later would make the head wait without end. */
-static bool others_are_hopeful(const struct engine *e, const struct pair *head, struct mono by)
+/*
+ * Those who had asked when the head got ready, and for a moment those who ask later: all the time,
+ * and they would make it wait without end.
+ */
+static bool others_are_hopeful(const struct engine *e, const struct pair *head, struct mono ready)
 {
+	const bool all = e->now.us - ready.us < HOLD_STEP_US;
+
 	for (const struct pair *p = head->hold_next; p; p = p->hold_next)
-		if (!p->ready && p->asked_at.us <= by.us && is_hopeful(e, p))
+		if (!p->ready && (all || p->asked_at.us <= ready.us) && is_hopeful(e, p))
 			return true;
 	return false;
 }

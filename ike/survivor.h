@@ -10,6 +10,9 @@
 
 /* Two live ones are left alone for so long: rekeys and crossed starts settle meanwhile. */
 #define SURVIVOR_SILENT_US INT64_C(10000000)
+/* How often they are looked at: a straggler just after one look must not seem recent at the next.
+ */
+#define SURVIVOR_LOOK_US (SURVIVOR_SILENT_US / 4)
 
 /*
  * Both sides began at once and both IKE SAs came up: the one of the lower address survives between

@@ -147,7 +147,7 @@ static void test_an_ike_sa_goes_with_its_silent_child(void **state)
 	peer_wipe(&d.peer);
 	duet_peer_up_beside(&d);
 	assert_int_equal(duet_counters(&d).ike_sas, 2);
-	duet_wait(&d, 11 * SECOND);
+	duet_wait(&d, 14 * SECOND);
 	assert_true(duet_reported(&d, "two CHILD_SAs live: {1} is silent and goes, {2} stays"));
 	duet_wait(&d, 20 * SECOND); /* the peer knows it no more: its DELETE goes unanswered */
 	assert_int_equal(duet_counters(&d).ike_sas, 1);
