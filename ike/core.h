@@ -35,6 +35,7 @@ struct child;
 struct hold;
 struct pair;
 struct task;
+struct strays;
 
 /* ---- jobs ------------------------------------------------------------------------------- */
 
@@ -179,10 +180,13 @@ struct ike_sa {
 	bool ppk; /* it is in the keys, or was in those that these descend from (RFC 8784) */
 	uint8_t peer_id_type;
 	struct blob peer_id;
+	struct blob peer_token; /* RFC 6290; empty: none */
 	struct cert_info *peer_cert;
 	struct status_attempt *attempt; /* moves to the pair when it is over */
 	bool want_delete, want_rekey, want_child, want_probe;
-	struct mono reauth_at;	  /* the peer wants it by then (RFC 4478); MONO_NEVER */
+	bool want_token;       /* the peer has none of ours for this IKE SA (RFC 6290 4.3) */
+	bool heals;	       /* begun because the peer sends on an SA that we lost; see stray.h */
+	struct mono reauth_at; /* the peer wants it by then (RFC 4478); MONO_NEVER */
 	struct mono keepalive_at; /* MONO_NEVER: we are behind no NAT */
 	struct ip behind;	  /* the peer's own address behind its NAT; none without */
 	struct mono heard_at; /* last sign of life: an authentic message, or ESP seen at a look */
@@ -232,6 +236,7 @@ struct pair {
 	uint32_t decoy;		 /* SPI; 0: none */
 	struct mono decoy_until; /* when to look after the decoy, or the queue, again */
 	struct mono sacrificed_at;
+	bool suspect;		  /* in engine.suspects: nothing was heard of it but strays */
 	struct deadline deadline;
 };
 
@@ -256,6 +261,8 @@ struct engine {
 	struct actions *out; /* of the event under way */
 	struct pair *pairs;
 	struct pair *by_use; /* the same, the one longest unused first */
+	struct pair *suspects; /* see stray.h */
+	struct strays *strays; /* NULL until there was one */
 	struct ike_sa *sas;
 	struct child *children;
 	struct job_ref *jobs;
@@ -275,6 +282,9 @@ struct engine {
 	uint32_t next_group;
 	size_t half_open;
 	bool shutting_down;
+	bool state_loaded; /* see engine_options.awaits_state */
+	bool has_qcd_secret;
+	uint8_t qcd_secret[QCD_SECRET_LEN];
 	struct status_counters counters;
 };
 

@@ -10,6 +10,7 @@
 #include "ike/ppk.h"
 #include "ike/receive.h"
 #include "ike/sa.h"
+#include "ike/stray.h"
 #include "ike/task.h"
 
 #include <errno.h>
@@ -36,16 +37,22 @@ struct engine *engine_new(const struct engine_options *options)
 	e->admission.owner = DEADLINE_ADMISSION;
 	e->starts.tokens = ADMISSION_BURST;
 	e->options = *options;
+	e->options.qcd_secret = NULL; /* borrowed until now only */
+	e->state_loaded = !options->awaits_state;
+	if (options->qcd_secret != NULL) {
+		memcpy(e->qcd_secret, options->qcd_secret, QCD_SECRET_LEN);
+		e->has_qcd_secret = true;
+	}
 	for (size_t i = 0; i < sizeof(e->complaints) / sizeof(e->complaints[0]); i++)
 		e->complaints[i].tokens = COMPLAINTS_BURST;
 	return e;
 }
 
-static void free_pairs(struct engine *e)
+static void free_pairs(struct engine *e, struct pair *first)
 {
 	struct pair *p, *next;
 
-	HASH_ITER(hh, e->pairs, p, next)
+	HASH_ITER(hh, first, p, next)
 	{
 		while (p->sas != NULL)
 			sa_close(e, p->sas);
@@ -72,12 +79,15 @@ void engine_free(struct engine *e)
 		return;
 	actions_init(&none);
 	e->out = &none;
-	free_pairs(e);
+	free_pairs(e, e->pairs);
+	free_pairs(e, e->suspects);
 	sa_free_dead(e);
 	free_job_refs(e);
 	actions_free(&none);
 	deadlines_free(&e->deadlines);
 	cookie_wipe(&e->cookies);
+	stray_free(e);
+	wipe(e->qcd_secret, sizeof(e->qcd_secret));
 	free(e);
 }
 
@@ -300,8 +310,10 @@ static void acquire(struct engine *e, const struct event *event)
 	if (e->spec == NULL || spec_ruling(e->spec, remote, NULL) < RULING_OPTIONAL)
 		return;
 	struct pair *p = pair_get(e, local, remote);
-	if (p != NULL)
-		pair_acquire(e, p);
+	if (p == NULL)
+		return;
+	stray_wanted(e, p);
+	pair_acquire(e, p);
 }
 
 static void forget_job(struct ike_sa *sa, const struct job_ref *ref)
@@ -464,6 +476,8 @@ static void command(struct engine *e, const struct event *event)
 		if (local->family == 0 || e->spec == NULL)
 			return;
 		p = pair_get(e, local, remote);
+		if (p != NULL)
+			stray_wanted(e, p);
 		if (p != NULL && !pair_is_connecting(p) && pair_live_child(p) == NULL) {
 			pair_clear_back_off(e, p);
 			pair_initiate(e, p);
@@ -484,6 +498,7 @@ static void shut_down(struct engine *e)
 	struct pair *p, *next;
 
 	e->shutting_down = true;
+	stray_close_suspects(e);
 	HASH_ITER(hh, e->pairs, p, next)
 	{
 		pair_down(e, p); /* the caller may wait for the answers, or not */
@@ -551,6 +566,12 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 		break;
 	case EVENT_UNREACHABLE:
 		unreachable(e, event);
+		break;
+	case EVENT_STRAY_ESP:
+		stray_esp(e, event);
+		break;
+	case EVENT_STATE_LOADED:
+		e->state_loaded = true;
 		break;
 	case EVENT_SPEC:
 		take_spec(e, event->spec.spec);

@@ -12,12 +12,21 @@
 
 struct engine;
 
+#define QCD_SECRET_LEN 32
+
 struct engine_options {
 	/* Fills out with n random octets; 0 or negative errno. */
 	int (*random)(void *arg, uint8_t *out, size_t n);
 	void *random_arg;
 	uint16_t port;	    /* 500 */
 	uint16_t port_natt; /* 4500 */
+	/* QCD_SECRET_LEN octets that outlive a reboot, for RFC 6290; copied. NULL: no tokens. */
+	const uint8_t *qcd_secret;
+	/*
+	 * State of a predecessor is yet to be handed over: until EVENT_STATE_LOADED nobody is told
+	 * that an SA is unknown, and no stray is taken for the sign of one that is lost.
+	 */
+	bool awaits_state;
 };
 
 /* NULL on no memory. Takes no configuration: feed EVENT_SPEC first; until then requests of peers

@@ -22,6 +22,8 @@ enum event_kind {
 	EVENT_JOB_DONE,	   /* a job comes home; the engine owns it again */
 	EVENT_FAILED,	   /* an action failed; the rest of its group was not performed */
 	EVENT_UNREACHABLE, /* ICMP error for a datagram we sent: a hint, never a proof */
+	EVENT_STRAY_ESP,   /* ESP came that the kernel has no SA for; anybody may have sent it */
+	EVENT_STATE_LOADED, /* see engine_options.awaits_state */
 	EVENT_SPEC,	   /* another configuration */
 	EVENT_COMMAND,	   /* an operator asks */
 	EVENT_SHUTDOWN,	   /* send DELETE to every peer, remove our SAs */
@@ -73,6 +75,12 @@ struct event {
 			struct endpoint local, remote;
 			int error; /* negative errno: -EHOSTUNREACH, -ECONNREFUSED ... */
 		} unreachable;
+		struct {
+			struct ip local, remote;
+			uint16_t port;	   /* ESP in UDP: where it came from; 0: plain ESP */
+			uint32_t spi, seq; /* host order */
+			size_t octets;	   /* of the whole IP packet */
+		} stray;
 		struct {
 			const struct spec
 				*spec; /* borrowed until the next EVENT_SPEC or engine_free */

@@ -48,14 +48,10 @@ static bool is_full(const struct engine *e)
 	return e->spec != NULL && HASH_COUNT(e->pairs) >= e->spec->max_pairs;
 }
 
-struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip *remote)
+static struct pair *pair_new(struct engine *e, const struct ip *local, const struct ip *remote)
 {
-	struct pair *p = pair_find(e, local, remote);
+	struct pair *p;
 
-	if (p != NULL)
-		return p;
-	if (is_full(e))
-		idle_make_room(e, true); /* traffic is never refused for it */
 	if (deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
 		return NULL;
 	p = calloc(1, sizeof(*p));
@@ -66,15 +62,67 @@ struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip 
 	p->wanted_until = (struct mono){ .us = INT64_MIN };
 	p->sacrificed_at = (struct mono){ .us = INT64_MIN / 2 };
 	p->deadline.owner = DEADLINE_PAIR;
-	HASH_ADD(hh, e->pairs, key, sizeof(p->key), p);
-	if (p->hh.tbl == NULL) { /* uthash had no memory */
+	return p;
+}
+
+/* Once it is hashed; uthash may have had no memory. */
+static struct pair *pair_counted(struct engine *e, struct pair *p)
+{
+	if (p->hh.tbl == NULL) {
 		free(p);
 		return NULL;
 	}
 	e->n_objects++;
+	return p;
+}
+
+struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip *remote)
+{
+	struct pair *p = pair_find(e, local, remote);
+
+	if (p != NULL)
+		return p;
+	if (is_full(e))
+		idle_make_room(e, true); /* traffic is never refused for it */
+	p = pair_new(e, local, remote);
+	if (p == NULL)
+		return NULL;
+	HASH_ADD(hh, e->pairs, key, sizeof(p->key), p);
+	p = pair_counted(e, p);
+	if (p == NULL)
+		return NULL;
 	p->used_at = e->now;
 	DL_APPEND2(e->by_use, p, use_prev, use_next);
 	return p;
+}
+
+struct pair *pair_new_suspect(struct engine *e, const struct ip *local, const struct ip *remote)
+{
+	struct pair *p = pair_new(e, local, remote);
+
+	if (p == NULL)
+		return NULL;
+	p->suspect = true;
+	HASH_ADD(hh, e->suspects, key, sizeof(p->key), p);
+	return pair_counted(e, p);
+}
+
+bool pair_enlist(struct engine *e, struct ike_sa *sa)
+{
+	struct pair *suspect = sa->pair;
+	struct pair *p = pair_get_unsolicited(e, &suspect->key.local, &suspect->key.remote);
+
+	if (p == NULL)
+		return false;
+	admission_forget(e, p);
+	sa->pair = p;
+	sa->next = p->sas;
+	p->sas = sa;
+	p->solicited = true;
+	p->forget_at = MONO_NEVER;
+	suspect->sas = NULL;
+	pair_free(e, suspect);
+	return true;
 }
 
 void pair_used(struct engine *e, struct pair *p)
@@ -102,9 +150,13 @@ void pair_free(struct engine *e, struct pair *p)
 	deadline_disarm(&e->deadlines, &p->deadline);
 	admission_forget(e, p);
 	hold_forget(e, p);
-	DL_DELETE2(e->by_use, p, use_prev, use_next);
 	e->n_objects--;
-	HASH_DELETE(hh, e->pairs, p);
+	if (p->suspect) {
+		HASH_DELETE(hh, e->suspects, p);
+	} else {
+		DL_DELETE2(e->by_use, p, use_prev, use_next);
+		HASH_DELETE(hh, e->pairs, p);
+	}
 	for (size_t i = 0; i < PAIR_ATTEMPTS; i++)
 		free(p->attempts[i]);
 	free(p);
@@ -128,7 +180,7 @@ void pair_release(struct engine *e, struct pair *p)
 {
 	if (p->sas != NULL || p->turn != TURN_NONE)
 		return;
-	if (!is_memorable(e, p) && mono_is_never(p->retry_at)) {
+	if (p->suspect || (!is_memorable(e, p) && mono_is_never(p->retry_at))) {
 		pair_free(e, p);
 		return;
 	}

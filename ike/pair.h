@@ -14,6 +14,11 @@ struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip 
 void pair_free(struct engine *e, struct pair *p);
 /* Traffic was seen or wanted: the pair is the last to leave. */
 void pair_used(struct engine *e, struct pair *p);
+/* On no list but engine.suspects, where there is none of these addresses; see stray.h. */
+struct pair *pair_new_suspect(struct engine *e, const struct ip *local, const struct ip *remote);
+/* The suspect's only IKE SA moves to the pair of these addresses, found or made. false: no memory.
+ */
+bool pair_enlist(struct engine *e, struct ike_sa *sa);
 /* Frees a pair that has no SA and nothing worth remembering. */
 void pair_release(struct engine *e, struct pair *p);
 

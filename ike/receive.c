@@ -4,7 +4,9 @@
 #include "ike/exchange/exchange.h"
 #include "ike/message/rules.h"
 #include "ike/pair.h"
+#include "ike/qcd.h"
 #include "ike/sa.h"
+#include "ike/stray.h"
 
 /* A datagram on its way through. */
 struct arrival {
@@ -52,6 +54,10 @@ static void complain(struct engine *e, const struct arrival *a, uint16_t notify,
 	h.initiator = !a->header.initiator;
 	message_begin(&b, buffer, sizeof(buffer), &h);
 	notify_encode(&b, PROTO_NONE, BYTES_NONE, notify, data);
+	if (notify == NOTIFY_INVALID_IKE_SPI && e->has_qcd_secret) {
+		qcd_encode_lost(e, &a->header, a->local, a->remote, &b);
+		e->counters.qcd_sent++;
+	}
 	struct bytes message = message_end(&b);
 	act_send(e, a->local, a->remote, message);
 }
@@ -72,6 +78,15 @@ static bool judged(struct engine *e, struct arrival *a)
 		complain(e, a, j.notify, data);
 	}
 	return false;
+}
+
+/* Whoever answers was not only seen by a forger's word. */
+static void take_init(struct engine *e, struct ike_sa *sa, const struct init_request *m)
+{
+	if (sa->pair->suspect && sa->state == SA_I_INIT)
+		stray_answered(e, sa);
+	if (sa->state == SA_I_INIT)
+		init_take(e, sa, m);
 }
 
 static void receive_init(struct engine *e, struct arrival *a)
@@ -95,7 +110,7 @@ static void receive_init(struct engine *e, struct arrival *a)
 		    !ip_equal(&sa->remote.ip, &a->remote->ip))
 			drop(e, a, "an IKE_SA_INIT answer to no request of ours");
 		else if (judged(e, a))
-			init_take(e, sa, &m);
+			take_init(e, sa, &m);
 		return;
 	}
 	/*
@@ -278,7 +293,9 @@ static void receive_protected(struct engine *e, struct arrival *a)
 
 	if (sa == NULL) {
 		e->counters.invalid_spi++;
-		complain(e, a, NOTIFY_INVALID_IKE_SPI, BYTES_NONE);
+		/* What is not here may be about to be handed over. */
+		if (e->state_loaded)
+			complain(e, a, NOTIFY_INVALID_IKE_SPI, BYTES_NONE);
 		drop(e, a, "no IKE SA of these SPIs");
 		return;
 	}
@@ -287,6 +304,8 @@ static void receive_protected(struct engine *e, struct arrival *a)
 		drop(e, a, "not from the peer's address");
 		return;
 	}
+	if (a->header.response && qcd_take(e, sa, &a->payloads))
+		return;
 	bool fragment = last && last->type == PAYLOAD_SKF;
 	if (x == NULL || !has_keys(sa) || last == NULL || (last->type != PAYLOAD_SK && !fragment) ||
 	    (fragment && !sa->peer_fragments)) {

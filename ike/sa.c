@@ -5,6 +5,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
 #include "ike/pair.h"
+#include "ike/stray.h"
 #include "ike/task.h"
 
 #include <errno.h>
@@ -189,6 +190,7 @@ void sa_free_dead(struct engine *e)
 		ike_keys_free(&sa->keys);
 		window_free(&sa->window);
 		blob_free(&sa->peer_id);
+		blob_free(&sa->peer_token);
 		free(sa->peer_cert);
 		free(sa);
 	}
@@ -346,6 +348,8 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 
 	sa->established_at = e->now;
 	sa->authenticated = true;
+	e->counters.strays_healed += sa->heals;
+	sa->heals = false;
 	sa->pair->solicited = sa->pair->answered = true;
 	pair_used(e, sa->pair);
 	plan_keepalive(e, sa);
@@ -378,6 +382,10 @@ static void retransmit(struct engine *e, struct ike_sa *sa)
 {
 	struct window *w = &sa->window;
 
+	if (sa->pair->suspect) {
+		stray_unanswered(e, sa);
+		return;
+	}
 	/* An error that anybody could have sent is believed once nothing better came. */
 	bool hinted = sa->hs != NULL && sa->hs->hint_notify != 0;
 	if (w->tries >= WINDOW_TRIES || hinted) {
@@ -549,7 +557,7 @@ void sa_work(struct engine *e, struct ike_sa *sa)
 			return;
 		}
 	}
-	if (sa->want_probe) {
+	if (sa->want_probe || sa->want_token) {
 		sa->want_probe = false;
 		informational_probe(e, sa);
 		return;

@@ -102,6 +102,13 @@ struct status_counters {
 	uint64_t decoys; /* peers that did not answer while others' held packets waited behind
 			    theirs */
 	uint64_t idle_ended, evicted; /* pairs: by idle_timeout, by max_pairs */
+	/*
+	 * ESP without an SA (see stray.h): seen; refused (no protected source, or beyond the
+	 * limits); sources asked by IKE_SA_INIT; IKE SAs that came of it; peers told to delete.
+	 */
+	uint64_t strays, strays_refused, strays_asked, strays_healed, strays_deleted;
+	/* RFC 6290: tokens sent in the clear; IKE SAs dropped for one; wrong ones. */
+	uint64_t qcd_sent, qcd_taken, qcd_wrong;
 	uint64_t cookies_sent, decode_errors, integrity_errors, invalid_spi;
 	size_t half_open, waiting, pairs, ike_sas, child_sas, jobs;
 };

@@ -8,6 +8,7 @@
 #include "ike/negotiate.h"
 #include "ike/pair.h"
 #include "ike/ppk.h"
+#include "ike/qcd.h"
 #include "ike/sa.h"
 #include "ike/survivor.h"
 
@@ -78,6 +79,7 @@ static void auth_send(struct engine *e, struct ike_sa *sa)
 	if (sa->peer_ikemesh && !pair_has_other_sa(sa->pair, sa))
 		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
 	ppk_encode(sa, &c.b);
+	qcd_encode(e, sa, &c.b);
 	child_offer(e, sa->hs->child, false, &c.b);
 	sa_set_state(e, sa, SA_I_AUTH);
 	if (sa_request(e, sa, EXCHANGE_IKE_AUTH, &c) != 0)
@@ -143,7 +145,8 @@ void auth_ask(struct engine *e, struct ike_sa *sa)
 	/* RFC 7296 2.23: behind a NAT the port changes for all that follows. */
 	if (sa->nat_local || sa->nat_remote || sa->encap) {
 		sa->local.port = e->options.port_natt;
-		sa->remote.port = e->options.port_natt;
+		if (sa->remote.port == e->options.port) /* else it is the NAT's choice already */
+			sa->remote.port = e->options.port_natt;
 	}
 	if (!auth_choose_scheme(e, sa)) {
 		sa_fail(e, sa, 0, false, "peer accepts no signature that our key can make");
@@ -217,6 +220,9 @@ static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 		return;
 	}
 	struct child *c = hs->child;
+	/* The peer sent all along: that we can receive now it must hear at once (RFC 7296 2.8). */
+	sa->want_probe = sa->heals && sa->peer_ikemesh;
+	sa->confirmed = sa->want_probe;
 	sa_plan_rekey(e, sa);
 	sa_established(e, sa);
 	ppk_audit(e, sa);
@@ -257,6 +263,7 @@ static void auth_take(struct engine *e, struct ike_sa *sa, const struct inbound 
 		return;
 	}
 	sa_limit_by_peer(e, sa, m->payloads);
+	qcd_keep(sa, m->payloads);
 	sa_set_state(e, sa, SA_I_VERIFY);
 	if (act_job(e, sa, job, verify_done_i) != 0)
 		sa_fail(e, sa, 0, false, "out of memory");
@@ -274,6 +281,7 @@ static int send_answer(struct engine *e, struct ike_sa *sa)
 		return -ENOMEM;
 	auth_encode_ours(e, sa, &c.b);
 	ppk_encode(sa, &c.b);
+	qcd_encode(e, sa, &c.b);
 	if (hs->child_error != 0)
 		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, hs->child_error, BYTES_NONE);
 	else if (hs->answer.child != NULL)
@@ -395,6 +403,7 @@ static void auth_answer(struct engine *e, struct ike_sa *sa, const struct inboun
 	sa->rtt_us = e->now.us - hs->sent_at.us;
 	hs->initial_contact = notify_find(m->payloads, NOTIFY_INITIAL_CONTACT, &n);
 	hs->no_child = is_childless(m->payloads); /* RFC 6023 */
+	qcd_keep(sa, m->payloads);
 	uint16_t bad = ppk_judge(e, sa, m->payloads, &why);
 	if (bad == 0)
 		bad = auth_verify_job(e, sa, m->payloads, &job, &why);

@@ -33,6 +33,9 @@ struct init_request {
 	const struct endpoint *local, *remote;
 	struct bytes datagram;
 };
+/* Octets of the IKE_SA_INIT that init_ask would have sent; 0: none could be built. */
+size_t init_request_size(struct engine *e, const struct endpoint *local,
+			 const struct endpoint *remote);
 void init_ask(struct engine *e, struct ike_sa *sa, uint16_t group);
 void init_answer(struct engine *e, const struct init_request *m);
 void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m);
@@ -67,6 +70,8 @@ void create_child_over(struct engine *e, struct ike_sa *sa);
 void informational_delete_sa(struct engine *e, struct ike_sa *sa);
 void informational_delete_child(struct engine *e, struct child *c);
 void informational_notify(struct engine *e, struct ike_sa *sa, uint16_t notify);
+/* The peer sends on an SA of this SPI that is not there. Nothing if a request is under way. */
+void informational_delete_spi(struct engine *e, struct ike_sa *sa, uint32_t spi);
 void informational_probe(struct engine *e, struct ike_sa *sa);
 
 #endif

@@ -3,6 +3,7 @@
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
 #include "ike/pair.h"
+#include "ike/qcd.h"
 #include "ike/sa.h"
 #include "ike/task.h"
 
@@ -80,12 +81,26 @@ void informational_notify(struct engine *e, struct ike_sa *sa, uint16_t notify)
 	ask(e, sa, &c);
 }
 
+void informational_delete_spi(struct engine *e, struct ike_sa *sa, uint32_t spi)
+{
+	struct chain c;
+
+	if (sa->window.request_out || sa->ours != NULL || !chain_open(&c))
+		return;
+	delete_encode(&c.b, PROTO_ESP, &spi, 1);
+	ask(e, sa, &c);
+}
+
 void informational_probe(struct engine *e, struct ike_sa *sa)
 {
 	struct chain c;
 
-	if (!sa->window.request_out && chain_open(&c))
-		ask(e, sa, &c);
+	if (sa->window.request_out || !chain_open(&c))
+		return;
+	if (sa->want_token)
+		qcd_encode(e, sa, &c.b);
+	sa->want_token = false;
+	ask(e, sa, &c);
 }
 
 /* ---- answer ----------------------------------------------------------------------------- */
@@ -180,6 +195,7 @@ static void remember_rejection(struct engine *e, struct ike_sa *sa, uint16_t err
 static void informational_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)
 {
 	struct findings f = { 0 };
+	struct notify_view token;
 	struct chain c;
 
 	examine(e, sa, m->payloads, &f);
@@ -190,6 +206,11 @@ static void informational_answer(struct engine *e, struct ike_sa *sa, const stru
 	}
 	if (f.n > 0)
 		delete_encode(&c.b, PROTO_ESP, f.spis, f.n);
+	/* RFC 6290 4.3: after a rekeying the peer hands us its token, and gets ours. */
+	if (notify_find(m->payloads, NOTIFY_QUICK_CRASH_DETECTION, &token)) {
+		qcd_keep(sa, m->payloads);
+		qcd_encode(e, sa, &c.b);
+	}
 	if (sa_reply(e, sa, EXCHANGE_INFORMATIONAL, &c) != 0) {
 		sa_close(e, sa);
 		return;
@@ -215,7 +236,8 @@ static void informational_take(struct engine *e, struct ike_sa *sa, const struct
 {
 	struct child *next;
 
-	(void)m; /* whatever the peer says to a DELETE, the thing is gone */
+	/* Whatever the peer says to a DELETE, the thing is gone. */
+	qcd_keep(sa, m->payloads);
 	sa_request_done(e, sa);
 	if (sa->state == SA_DELETING) {
 		sa_close(e, sa);

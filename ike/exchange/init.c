@@ -116,26 +116,49 @@ static bool offer_decode(const struct payloads *ps, struct offer *o)
 
 /* ---- initiator -------------------------------------------------------------------------- */
 
-/* Builds and sends the request with what the SA has: group, key, nonce, perhaps a cookie. */
-static void init_send(struct engine *e, struct ike_sa *sa)
+#define INIT_ROOM 4096 /* octets of any IKE_SA_INIT of ours */
+
+/* The request with what the SA has: group, key, nonce, perhaps a cookie. */
+static struct bytes request_encode(struct engine *e, const struct ike_sa *sa,
+				   uint8_t buffer[static INIT_ROOM])
 {
-	struct handshake *hs = sa->hs;
-	uint8_t buffer[4096];
+	const struct handshake *hs = sa->hs;
 	const struct ike_header h = { .spi_i = sa->spi_local,
 				      .version = 0x20,
 				      .exchange = EXCHANGE_IKE_SA_INIT,
 				      .initiator = true };
 	struct builder b;
 
-	message_begin(&b, buffer, sizeof(buffer), &h);
+	message_begin(&b, buffer, INIT_ROOM, &h);
 	if (hs->cookie.n > 0) /* RFC 7296 2.6: first, everything else unchanged */
 		notify_encode(&b, PROTO_NONE, BYTES_NONE, NOTIFY_COOKIE, blob_view(&hs->cookie));
 	sa_encode(&b, PROTO_IKE, BYTES_NONE, e->spec->ike, e->spec->n_ike);
 	ke_encode(&b, hs->ke->id, blob_view(&hs->ke_public));
 	nonce_encode(&b, blob_view(&hs->ni));
 	encode_abilities(e, &b, sa, sa->spi_local, 0);
-	struct bytes message = message_end(&b);
+	return message_end(&b);
+}
 
+size_t init_request_size(struct engine *e, const struct endpoint *local,
+			 const struct endpoint *remote)
+{
+	uint8_t buffer[INIT_ROOM], nonce[NONCE_LEN] = { 0 }, public[INIT_ROOM] = { 0 };
+	struct handshake hs = { .ke = ke_by_id(proposal_first_ke(e->spec->ike, e->spec->n_ike)),
+				.ni = { .p = nonce, .n = sizeof(nonce) },
+				.ppk_said = ppk_is_configured(e) };
+	const struct ike_sa sa = { .local = *local, .remote = *remote, .hs = &hs };
+
+	if (hs.ke == NULL || hs.ke->public_len > sizeof(public))
+		return 0;
+	hs.ke_public = (struct blob){ .p = public, .n = hs.ke->public_len };
+	return request_encode(e, &sa, buffer).n;
+}
+
+static void init_send(struct engine *e, struct ike_sa *sa)
+{
+	struct handshake *hs = sa->hs;
+	uint8_t buffer[INIT_ROOM];
+	struct bytes message = request_encode(e, sa, buffer);
 	struct window *w = &sa->window;
 	datagrams_free(&w->request);
 	w->request.d = calloc(1, sizeof(*w->request.d));

@@ -4,6 +4,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/negotiate.h"
 #include "ike/pair.h"
+#include "ike/qcd.h"
 #include "ike/sa.h"
 #include "ike/task.h"
 
@@ -200,6 +201,7 @@ static void derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
 		retire(e, sa, fresh, true);
 	}
 	task_free(t);
+	qcd_renew(e, fresh);
 }
 
 bool rekey_ike_yield(struct engine *e, struct ike_sa *sa)

@@ -286,6 +286,8 @@ static void engine_start(struct duet *d)
 		.random_arg = &d->rng,
 		.port = 500,
 		.port_natt = 4500,
+		.qcd_secret = d->options.qcd_secret,
+		.awaits_state = d->options.awaits_state,
 	};
 	const struct event e = { .kind = EVENT_SPEC, .spec = { .spec = &d->spec } };
 

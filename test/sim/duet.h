@@ -44,6 +44,8 @@ struct duet_options {
 	bool peer_is_ikemesh;
 	bool optional;
 	bool no_spec; /* do not feed EVENT_SPEC */
+	bool awaits_state;
+	const uint8_t *qcd_secret; /* NULL: none */
 	uint16_t group;
 };
 
