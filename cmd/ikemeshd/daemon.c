@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/daemon.h"
 #include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/crash_secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -217,6 +218,8 @@ static void on_deadline(void *arg)
 		daemon_feed(d, &(struct event){ .kind = EVENT_TIMER });
 	if (d->policies.retry_at.us <= now.us)
 		policies_sync(&d->policies, &d->config->spec);
+	if (d->healing != NULL)
+		healing_tick(d->healing, now);
 }
 
 /* ---- start, in this order; each says itself what went wrong ------------------------------- */
@@ -349,9 +352,24 @@ static int engine_random(void *arg, uint8_t *out, size_t n)
 	return random_fill(out, n);
 }
 
+/* Without it, peers that miss their IKE SA are told nothing that they could believe. */
+static bool load_secret(struct daemon *d, uint8_t out[static QCD_SECRET_LEN])
+{
+	char why[CRASH_SECRET_TEXT_LEN];
+	int err = crash_secret_load(d->options.state_dir, CRASH_SECRET_MACHINE_ID, out, why);
+
+	if (err != 0)
+		log_text(d->log, REPORT_WARNING,
+			 "%s: %s; peers will not hear at once of IKE SAs "
+			 "that a reboot took",
+			 why, strerror(-err));
+	return err == 0;
+}
+
 static int start_engine(struct daemon *d)
 {
-	const struct engine_options options = {
+	uint8_t secret[QCD_SECRET_LEN];
+	struct engine_options options = {
 		.random = engine_random,
 		.port = IKE_PORT,
 		.port_natt = IKE_PORT_NATT,
@@ -365,7 +383,10 @@ static int start_engine(struct daemon *d)
 			 missing != NULL ? missing : "randomness");
 		return -ENOENT;
 	}
+	if (load_secret(d, secret))
+		options.qcd_secret = secret;
 	d->engine = engine_new(&options);
+	wipe(secret, sizeof(secret));
 	if (d->engine == NULL)
 		return refuse(d, -ENOMEM, "cannot start");
 	d->hands = daemon_hands(d);
@@ -478,9 +499,9 @@ static int start_ready(struct daemon *d)
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	start_config,	start_log,     start_run_dir, start_signals, start_kernel,
-	start_sockets,	start_pool,    start_engine,  start_loop,    start_control,
-	start_policies, start_publish, start_ready,
+	start_config,	start_log,	   start_run_dir, start_signals, start_kernel,
+	start_sockets,	start_pool,	   start_engine,  start_loop,	 start_control,
+	start_policies, daemon_heal_start, start_publish, start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */
@@ -526,6 +547,7 @@ static void clear_kernel(struct daemon *d)
 static void daemon_close(struct daemon *d)
 {
 	control_close(d->control);
+	healing_close(d->healing);
 	pool_close(d->pool);
 	if (d->engine != NULL) {
 		performer_free(&d->performer);
@@ -554,6 +576,8 @@ static void arm(struct daemon *d)
 	struct mono next = clock_earlier(d->performer.deadline, d->policies.retry_at);
 
 	next = clock_earlier(next, log_tick(d->log, clock_now()));
+	if (d->healing != NULL)
+		next = clock_earlier(next, healing_deadline(d->healing));
 	if (d->phase == DAEMON_LEAVING)
 		next = clock_earlier(next, d->leave_by);
 	loop_set_deadline(d->loop, next);

@@ -7,6 +7,7 @@
 #define IKEMESH_CMD_DAEMON_H
 
 #include "cmd/ikemeshd/control.h"
+#include "cmd/ikemeshd/healing.h"
 #include "cmd/ikemeshd/keyholder.h"
 #include "cmd/ikemeshd/log.h"
 #include "cmd/ikemeshd/loop.h"
@@ -25,6 +26,7 @@
 struct daemon_options {
 	const char *config_path;
 	const char *run_dir;
+	const char *state_dir; /* outlives a reboot */
 	enum report_level log_level;
 };
 
@@ -56,6 +58,7 @@ struct daemon {
 	struct performer performer;
 	struct loop *loop;
 	struct control *control;
+	struct healing *healing;
 
 	bool leave_asked;
 	bool disable; /* our policies go as well */
@@ -81,6 +84,9 @@ int daemon_reload(struct daemon *d, char text[static DAEMON_TEXT_LEN]);
 
 /* commands.c: answers a request of the control socket; arg is the daemon. */
 json_t *daemon_answer(void *arg, const json_t *request);
+
+/* heal.c: the wires between healing.h and the rest. 0 or negative errno. */
+int daemon_heal_start(struct daemon *d);
 
 /* hands.c: how the core's actions are carried out. */
 struct hands daemon_hands(struct daemon *d);

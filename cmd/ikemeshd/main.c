@@ -8,6 +8,7 @@
 
 #define CONFIG_PATH "/etc/ikemesh/ikemesh.yml"
 #define RUN_DIR "/run/ikemesh"
+#define STATE_DIR "/var/lib/ikemesh"
 
 #define EXIT_BAD_CONFIG 2
 #define EXIT_USAGE 64 /* sysexits.h */
@@ -16,7 +17,8 @@ static const char usage[] =
 	"ikemeshd: keeps the traffic between the hosts of a mesh in ESP, keyed by IKEv2\n"
 	"\n"
 	"  --config FILE      what to protect (default " CONFIG_PATH ")\n"
-	"  --run-dir DIR      control socket and state (default " RUN_DIR ")\n"
+	"  --run-dir DIR      control socket and lock (default " RUN_DIR ")\n"
+	"  --state-dir DIR    what outlives a reboot (default " STATE_DIR ")\n"
 	"  --check            only check the configuration: 0 good, 2 errors\n"
 	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
 	"  --version\n"
@@ -28,6 +30,7 @@ static const char usage[] =
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "run-dir", required_argument, NULL, 'r' },
+	{ "state-dir", required_argument, NULL, 's' },
 	{ "check", no_argument, NULL, 'k' },
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "version", no_argument, NULL, 'v' },
@@ -45,6 +48,7 @@ int main(int argc, char **argv)
 {
 	struct daemon_options o = { .config_path = CONFIG_PATH,
 				    .run_dir = RUN_DIR,
+				    .state_dir = STATE_DIR,
 				    .log_level = REPORT_INFO };
 	bool only_check = false;
 
@@ -53,6 +57,8 @@ int main(int argc, char **argv)
 			o.config_path = optarg;
 		} else if (c == 'r') {
 			o.run_dir = optarg;
+		} else if (c == 's') {
+			o.state_dir = optarg;
 		} else if (c == 'k') {
 			only_check = true;
 		} else if (c == 'l') {
