@@ -99,6 +99,20 @@ static int host_prefix(const char *address)
 
 /* ---- head ---------------------------------------------------------------------------------- */
 
+/* Only where something was lost. */
+static void show_strays(const json_t *c, FILE *out)
+{
+	if (number(c, "strays") == 0 && number(c, "qcd_taken") == 0)
+		return;
+	fprintf(out,
+		"  lost SAs: %lld stray ESP packets (%lld refused), %lld sources asked, %lld "
+		"healed, "
+		"%lld told to delete; %lld IKE SAs that peers lost\n",
+		(long long)number(c, "strays"), (long long)number(c, "strays_refused"),
+		(long long)number(c, "strays_asked"), (long long)number(c, "strays_healed"),
+		(long long)number(c, "strays_deleted"), (long long)number(c, "qcd_taken"));
+}
+
 static void show_head(const json_t *status, FILE *out)
 {
 	const json_t *d = get(status, "daemon"), *address;
@@ -108,6 +122,7 @@ static void show_head(const json_t *status, FILE *out)
 		text(d, "version"), text(d, "system"), text(d, "kernel"), text(d, "machine"));
 	fprintf(out, "  uptime: %s, since %s\n", show_delta(number(d, "uptime_s"), delta),
 		show_time(number(d, "started"), since));
+	show_strays(get(status, "counters"), out);
 	fprintf(out, "Listening IP addresses:\n");
 	EACH(get(status, "listening"), address)
 	{

@@ -398,6 +398,14 @@ static json_t *counters_json(const struct status_sources *s)
 	put(o, "decode_errors", c.decode_errors);
 	put(o, "integrity_errors", c.integrity_errors);
 	put(o, "invalid_spi", c.invalid_spi);
+	put(o, "strays", c.strays);
+	put(o, "strays_refused", c.strays_refused);
+	put(o, "strays_asked", c.strays_asked);
+	put(o, "strays_healed", c.strays_healed);
+	put(o, "strays_deleted", c.strays_deleted);
+	put(o, "qcd_sent", c.qcd_sent);
+	put(o, "qcd_taken", c.qcd_taken);
+	put(o, "qcd_wrong", c.qcd_wrong);
 	put(o, "half_open", c.half_open);
 	put(o, "waiting", c.waiting);
 	put(o, "pairs", c.pairs);

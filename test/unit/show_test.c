@@ -41,6 +41,8 @@ static const char full[] =
 	"{\"name\":\"no-ipsec-10.0.1.1/32\",\"subnet\":\"10.0.1.1/32\",\"kind\":\"bypass\","
 	"\"optional\":false,\"protocol\":0,\"port\":0,\"locals\":[\"10.0.1.5\"]}],"
 	"\"ike_up\":1,\"ike_connecting\":1,"
+	"\"counters\":{\"strays\":120,\"strays_refused\":7,\"strays_asked\":3,"
+	"\"strays_healed\":2,\"strays_deleted\":1,\"qcd_taken\":4},"
 	"\"pairs\":["
 	"{\"local\":\"10.0.1.5\",\"remote\":\"10.0.1.6\",\"connection\":\"ipsec-10.0.1.0/24\","
 	"\"state\":\"up\",\"retry_in_s\":null,\"failures\":0,\"attempts\":["
@@ -78,6 +80,8 @@ static void test_everything(void **state)
 	assert_string_equal(
 		text, "Status of IKE ikemesh daemon (ikemesh 0.1.0, Linux 6.1.0, x86_64):\n"
 		      "  uptime: 3 minutes, since Nov 22 02:44:22 2026\n"
+		      "  lost SAs: 120 stray ESP packets (7 refused), 3 sources asked, 2 healed, "
+		      "1 told to delete; 4 IKE SAs that peers lost\n"
 		      "Listening IP addresses:\n"
 		      "  10.0.1.5\n"
 		      "  fd00::5\n"
