@@ -221,7 +221,7 @@ _prepare_ikemesh() {
 }
 _start_ikemesh() {
 	nsenter "--net=/run/netns/$1" "$BIN/ikemeshd" --config "$SCRATCH/$1/ikemesh.yml" \
-		--run-dir "$SCRATCH/$1/run" >>"$SCRATCH/$1/log" 2>&1 &
+		--run-dir "$SCRATCH/$1/run" --state-dir "$SCRATCH/$1/state" >>"$SCRATCH/$1/log" 2>&1 &
 	PID[$1]=$!
 	disown
 }
