@@ -47,6 +47,7 @@ static void run(const struct scenario_options *o, struct outcome *out)
 			out->converged_us = p->changed_at.us - began;
 	}
 	sim_check_rest(s);
+	scenario_check_unrepaired(s);
 	scenario_tell(s, out);
 	sim_free(s);
 }

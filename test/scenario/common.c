@@ -23,6 +23,19 @@ void scenario_tell(const struct sim *s, struct outcome *out)
 	out->done = true;
 }
 
+void scenario_check_unrepaired(const struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_hosts; i++) {
+		struct status_counters c;
+
+		s->hosts[i].core->counters(s->hosts[i].engine, &c);
+		if (c.breaches > 0)
+			sim_breach_of(s, (int)i, -1,
+				      "host %u: its self-check had to mend %llu pairs", i,
+				      (unsigned long long)c.breaches);
+	}
+}
+
 void scenario_talk(struct sim *s, unsigned a, unsigned b, int64_t interval_us, int64_t for_us)
 {
 	const unsigned count = (unsigned)(for_us / interval_us);

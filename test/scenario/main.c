@@ -23,6 +23,7 @@
 
 static const struct scenario *const scenarios[] = {
 	&scenario_cold,
+	&scenario_rekey,
 	&scenario_year,
 };
 #define N_SCENARIOS (sizeof scenarios / sizeof scenarios[0])
@@ -99,11 +100,13 @@ static void child_run(const struct scenario *sc, const struct arguments *args, i
 {
 	struct child c = { .fd = fd, .verdict = { .outcome = { .seed = seed } } };
 	struct scenario_options o = args->options;
+	struct sim_core other;
 
 	alarm(args->limit_s);
 	o.sim.seed = seed;
 	o.sim.breach = breach;
 	o.sim.arg = &c;
+	o.sim.other_core = scenario_other_core(&other);
 	sc->run(&o, &c.verdict.outcome);
 	child_end(&c);
 }

@@ -37,14 +37,19 @@ struct scenario {
 	void (*run)(const struct scenario_options *o, struct outcome *out);
 };
 
-extern const struct scenario scenario_cold, scenario_large, scenario_year, scenario_nat,
-	scenario_roam;
+extern const struct scenario scenario_cold, scenario_rekey, scenario_large, scenario_year,
+	scenario_nat, scenario_roam;
+
+/* NULL: there is none, as in every ordinary build. */
+const struct sim_core *scenario_other_core(struct sim_core *room);
 
 /* Ordinary manners: half a millisecond, a little jitter, two cores. */
 struct sim *scenario_sim(const struct scenario_options *o, unsigned hosts,
 			 const struct wire_manners *wire);
 /* What every scenario tells in the end. */
 void scenario_tell(const struct sim *s, struct outcome *out);
+/* No host had to mend a breach of "one live CHILD_SA a pair" by its self-check. */
+void scenario_check_unrepaired(const struct sim *s);
 /* Both send to each other: a packet each interval_us, from some moment of the first on. */
 void scenario_talk(struct sim *s, unsigned a, unsigned b, int64_t interval_us, int64_t for_us);
 

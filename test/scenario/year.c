@@ -297,7 +297,7 @@ static void daily(struct sim *s, void *arg)
 
 		if (!s->hosts[i].running)
 			continue;
-		engine_counters(s->hosts[i].engine, &c);
+		s->hosts[i].core->counters(s->hosts[i].engine, &c);
 		if (c.ike_sas > y->sas_most)
 			y->sas_most = c.ike_sas;
 		if (c.ike_sas > 4 * s->n_hosts || c.child_sas > 8 * s->n_hosts ||

@@ -33,6 +33,17 @@
 
 struct sim;
 
+/* A protocol core as the simulator drives it: this one, or another version beside it. */
+struct sim_core {
+	struct engine *(*make)(const struct engine_options *options);
+	void (*free)(struct engine *e);
+	int (*step)(struct engine *e, struct mono now, const struct event *event,
+		    struct actions *out);
+	void (*status)(const struct engine *e, const struct status_visitor *v);
+	void (*counters)(const struct engine *e, struct status_counters *out);
+	bool (*knows_sa)(const struct engine *e, const struct sa_ref *ref);
+};
+
 struct sim_options {
 	uint64_t seed;
 	unsigned hosts; /* with the NATs at most FLEET_HOSTS - 1 */
@@ -48,7 +59,8 @@ struct sim_options {
 	/* The trace is of one host, or of two and what is between them; the second may be -1. */
 	bool focused;
 	int focus[2];
-	size_t packets_kept; /* a long run remembers the last ones alone; 0: all */
+	const struct sim_core *other_core; /* of the hosts with odd numbers; NULL: as all */
+	size_t packets_kept;		   /* a long run remembers the last ones alone; 0: all */
 	/* Told of a breach and of the hosts that are concerned (or -1); NULL: the test fails. */
 	void (*breach)(const struct sim *s, int a, int b, const char *text);
 	void *arg; /* whatever a breach() needs */
@@ -89,6 +101,7 @@ struct sim_host {
 	int64_t wall_off_s; /* and so much the wall clock by which it judges certificates */
 	struct spec spec;
 	struct rng rng; /* the core's */
+	const struct sim_core *core;
 	struct engine *engine;
 	struct performer performer;
 	struct hands hands;

@@ -107,7 +107,7 @@ static bool known(void *arg, const struct fake_sa *sa)
 	const struct sim_host *h = arg;
 	const struct sa_ref ref = { .src = sa->spec.src, .dst = sa->spec.dst, .spi = sa->spec.spi };
 
-	if (!engine_knows_sa(h->engine, &ref))
+	if (!h->core->knows_sa(h->engine, &ref))
 		sim_breach_of(h->sim, (int)h->index, -1,
 			      "host %u: the kernel has an %s SA %08x that the core does not know",
 			      h->index, sa->spec.inbound ? "inbound" : "outbound",
@@ -210,8 +210,8 @@ static void check_census(const struct sim *s, unsigned at)
 	};
 	struct status_counters counters;
 
-	engine_status(s->hosts[at].engine, &v);
-	engine_counters(s->hosts[at].engine, &counters);
+	s->hosts[at].core->status(s->hosts[at].engine, &v);
+	s->hosts[at].core->counters(s->hosts[at].engine, &counters);
 	if (c.strays > 0)
 		sim_breach_of(s, (int)at, -1,
 			      "host %u holds %zu SAs with addresses that nobody has", at, c.strays);

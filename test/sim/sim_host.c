@@ -182,7 +182,7 @@ static int hand_step(void *arg, struct mono now, const struct event *event, stru
 {
 	struct sim_host *h = arg;
 	struct mono before = h->performer.deadline;
-	int r = engine_step(h->engine, now, event, out);
+	int r = h->core->step(h->engine, now, event, out);
 
 	h->steps++;
 	if (r != 0)
@@ -207,6 +207,15 @@ void sim_feed(struct sim *s, unsigned host, const struct event *event)
 
 /* --- it begins and ends --- */
 
+static const struct sim_core this_core = {
+	.make = engine_new,
+	.free = engine_free,
+	.step = engine_step,
+	.status = engine_status,
+	.counters = engine_counters,
+	.knows_sa = engine_knows_sa,
+};
+
 static int random_of(void *arg, uint8_t *out, size_t n)
 {
 	rng_fill(arg, out, n);
@@ -221,6 +230,8 @@ void sim_host_init(struct sim *s, unsigned index)
 	*h = (struct sim_host){
 		.sim = s, .index = index, .nat = -1, .timer_at = MONO_NEVER, .tick_at = MONO_NEVER
 	};
+	h->core = index % 2 == 1 && s->options.other_core != NULL ? s->options.other_core
+								  : &this_core;
 	h->ip = fleet_address(index + 1, s->options.fleet.ipv6);
 	h->rng.state = rng_next(&s->rng);
 	fleet_spec(&h->spec, index + 1, &s->options.fleet);
@@ -253,7 +264,7 @@ static void daemon_end(struct sim_host *h)
 	h->running = false;
 	h->kernel.listening = false;
 	h->life++;
-	engine_free(h->engine);
+	h->core->free(h->engine);
 	h->engine = NULL;
 	performer_free(&h->performer);
 	h->timer_at = MONO_NEVER;
@@ -314,7 +325,7 @@ void sim_start(struct sim *s, unsigned host)
 	fake_kernel_policies(&h->kernel, &h->spec);
 	h->kernel.listening = true;
 	h->doer.leaf = blob_view(&h->spec.credential.certs[0]);
-	h->engine = engine_new(&o);
+	h->engine = h->core->make(&o);
 	if (h->engine == NULL)
 		abort();
 	performer_init(&h->performer, &h->hands);

@@ -172,7 +172,7 @@ static struct count count_with(const struct sim *s, unsigned a, unsigned b)
 	};
 
 	if (s->hosts[a].running)
-		engine_status(s->hosts[a].engine, &v);
+		s->hosts[a].core->status(s->hosts[a].engine, &v);
 	return c;
 }
 
