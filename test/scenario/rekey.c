@@ -105,5 +105,7 @@ const struct scenario scenario_rekey = {
 	.name = "rekey",
 	.what = "12 hosts replace keys all the time, both ends at once",
 	.seeds = 10,
+	.brief_seeds = 2,
+	.brief_hosts = 6,
 	.run = run,
 };

@@ -14,6 +14,7 @@ struct scenario_options {
 	struct sim_options sim; /* seed and trace are filled in; the rest is the scenario's */
 	unsigned hosts;		/* 0: as the scenario has it */
 	unsigned days;		/* the same */
+	bool brief;		/* as little as shows anything */
 	bool verbose;		/* tells of its progress */
 };
 
@@ -33,7 +34,8 @@ struct outcome {
 struct scenario {
 	const char *name;
 	const char *what;
-	unsigned seeds; /* that it is usually run with */
+	unsigned seeds;				       /* that it is usually run with */
+	unsigned brief_seeds, brief_hosts, brief_days; /* for the test suite; 0: as usual */
 	void (*run)(const struct scenario_options *o, struct outcome *out);
 };
 
