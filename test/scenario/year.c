@@ -21,6 +21,8 @@
 #define OVERLAP_S 120		     /* and nobody has two SAs for longer */
 #define LOOK_S 20
 #define REST_S 600
+#define MOMENTS 10
+#define MOMENT_S 61
 #define HEAP_GROWS 1.25 /* at most, from the first look to the last */
 #define CERT_DAYS 90
 
@@ -50,8 +52,8 @@ struct year {
 	size_t befell[TROUBLES];
 	uint32_t serial;
 	size_t heap_first;
-	size_t sas_most;
-	struct histogram healing;
+	bool *healing; /* by pair: excused, and not yet looked at since */
+	struct outcome *out;
 };
 
 /* What is to be undone, and when. */
@@ -78,6 +80,8 @@ static void excuse(struct year *y, struct sim_pair *p, int64_t after_us)
 {
 	struct sim *s = y->s;
 	const int64_t until = s->now.us + after_us;
+
+	y->healing[p - s->pairs] = true;
 
 	if (until + HEAL_S * SIM_SECOND > p->excused_until.us)
 		p->excused_until.us = until + HEAL_S * SIM_SECOND;
@@ -261,6 +265,17 @@ static void befall(struct sim *s, void *arg)
 
 /* --- what must hold all the year --- */
 
+/* How long after its trouble was over was it up? */
+static void note_healed(struct year *y, size_t i)
+{
+	const struct sim_pair *p = &y->s->pairs[i];
+
+	if (y->healing[i] && p->up)
+		histogram_add(&y->out->up,
+			      p->changed_at.us - p->excused_until.us + HEAL_S * SIM_SECOND);
+	y->healing[i] = false;
+}
+
 static void look(struct sim *s, void *arg)
 {
 	struct year *y = arg;
@@ -272,6 +287,7 @@ static void look(struct sim *s, void *arg)
 
 		if (p->excused_until.us > now)
 			continue;
+		note_healed(y, i);
 		if (!p->up && for_us > BLIP_S * SIM_SECOND)
 			sim_breach_of(
 				s, (int)p->a, (int)p->b,
@@ -298,8 +314,6 @@ static void daily(struct sim *s, void *arg)
 		if (!s->hosts[i].running)
 			continue;
 		s->hosts[i].core->counters(s->hosts[i].engine, &c);
-		if (c.ike_sas > y->sas_most)
-			y->sas_most = c.ike_sas;
 		if (c.ike_sas > 4 * s->n_hosts || c.child_sas > 8 * s->n_hosts ||
 		    c.pairs > 2 * s->n_hosts)
 			sim_breach_of(s, (int)i, -1,
@@ -331,11 +345,37 @@ static void idle_talk(struct sim *s, void *arg)
 
 /* --- the year --- */
 
+/* Rekeys go on, so that pairs are at rest at different moments: each is, at one of some. */
+static void check_alone(struct sim *s)
+{
+	bool *seen = calloc(s->n_pairs, sizeof *seen);
+
+	if (seen == NULL)
+		abort();
+	for (unsigned at = 0; at < MOMENTS; at++) {
+		for (size_t i = 0; i < s->n_pairs; i++) {
+			const struct sim_pair *p = &s->pairs[i];
+
+			seen[i] = seen[i] || (p->single && sim_ike_sas(s, p->a, p->b) == 1 &&
+					      sim_ike_sas(s, p->b, p->a) == 1 &&
+					      sim_live_children(s, p->a, p->b) == 1 &&
+					      sim_live_children(s, p->b, p->a) == 1);
+		}
+		sim_run_for(s, MOMENT_S * SIM_SECOND);
+	}
+	for (size_t i = 0; i < s->n_pairs; i++)
+		if (!seen[i])
+			sim_breach_of(s, (int)s->pairs[i].a, (int)s->pairs[i].b,
+				      "%u and %u never have one IKE SA and one CHILD_SA",
+				      s->pairs[i].a, s->pairs[i].b);
+	free(seen);
+}
+
 static void run(const struct scenario_options *o, struct outcome *out)
 {
 	const int64_t days = o->days == 0 ? DAYS : o->days;
 	struct scenario_options with = *o;
-	struct year y = { .o = o };
+	struct year y = { .o = o, .out = out };
 	struct sim *s;
 
 	with.sim.fleet.esp_lifetime_s = HOUR_S;
@@ -344,7 +384,8 @@ static void run(const struct scenario_options *o, struct outcome *out)
 	with.sim.packets_kept = 1 << 20;
 	s = y.s = scenario_sim(&with, o->hosts == 0 ? HOSTS : o->hosts, &fair);
 	y.busy = calloc(s->n_hosts, sizeof *y.busy);
-	if (y.busy == NULL)
+	y.healing = calloc((size_t)s->n_hosts * s->n_hosts, sizeof *y.healing);
+	if (y.busy == NULL || y.healing == NULL)
 		abort();
 	sim_start_all(s);
 	for (unsigned a = 0; a < s->n_hosts; a++)
@@ -364,6 +405,7 @@ static void run(const struct scenario_options *o, struct outcome *out)
 			sim_breach_of(s, (int)s->pairs[i].a, (int)s->pairs[i].b,
 				      "%u and %u are down at the end", s->pairs[i].a,
 				      s->pairs[i].b);
+	check_alone(s);
 	snprintf(out->text, sizeof out->text,
 		 "%lld days: %zu reboots, %zu kills, %zu restarts, %zu partitions, %zu storms, %zu "
 		 "clock jumps, %zu sleeps, %zu renewals, %zu wrong dates",
@@ -372,6 +414,7 @@ static void run(const struct scenario_options *o, struct outcome *out)
 		 y.befell[RENEWAL], y.befell[WRONG_DATE]);
 	scenario_tell(s, out);
 	free(y.busy);
+	free(y.healing);
 	sim_free(s);
 }
 
