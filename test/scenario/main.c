@@ -22,10 +22,8 @@
 #define JOBS_MAX 64
 
 static const struct scenario *const scenarios[] = {
-	&scenario_cold,
-	&scenario_large,
-	&scenario_rekey,
-	&scenario_year,
+	&scenario_cold, &scenario_large, &scenario_rekey,
+	&scenario_year, &scenario_nat,	 &scenario_roam,
 };
 #define N_SCENARIOS (sizeof scenarios / sizeof scenarios[0])
 

@@ -82,7 +82,6 @@ static void excuse(struct year *y, struct sim_pair *p, int64_t after_us)
 	const int64_t until = s->now.us + after_us;
 
 	y->healing[p - s->pairs] = true;
-
 	if (until + HEAL_S * SIM_SECOND > p->excused_until.us)
 		p->excused_until.us = until + HEAL_S * SIM_SECOND;
 	sim_stream(s, p->a, p->b, after_us + rng_between(&s->rng, 0, SIM_SECOND), 2 * SIM_SECOND,
@@ -271,8 +270,7 @@ static void note_healed(struct year *y, size_t i)
 	const struct sim_pair *p = &y->s->pairs[i];
 
 	if (y->healing[i] && p->up)
-		histogram_add(&y->out->up,
-			      p->changed_at.us - p->excused_until.us + HEAL_S * SIM_SECOND);
+		histogram_add(&y->out->up, p->up_at.us - p->excused_until.us + HEAL_S * SIM_SECOND);
 	y->healing[i] = false;
 }
 

@@ -129,6 +129,8 @@ struct sim_pair {
 	unsigned a, b;		   /* a < b */
 	bool up;		   /* packets pass both ways */
 	bool single;		   /* up, and one SA in each direction in each kernel */
+	struct mono up_at;	   /* when `up` became true the last time */
+	struct mono passed_at[2];  /* when a packet came through, from a to b and from b to a */
 	struct mono up_first;	   /* MONO_NEVER: never yet */
 	struct mono changed_at;	   /* `single` or `up` did */
 	struct mono excused_until; /* what befell it is over by then, and a while later it is up */

@@ -206,12 +206,16 @@ static void kernel_deliver(void *arg, const struct app_packet *p, bool was_prote
 {
 	struct sim_host *h = arg;
 	struct sim_packet *k = sim_packet_of(h->sim, p);
+	struct sim_pair *pair;
 
 	if (!was_protected)
 		sim_check_clear(h->sim, h, &p->src);
 	if (k->fate == FATE_PROTECTED || k->fate == FATE_CLEAR)
 		return;
 	k->fate = was_protected ? FATE_PROTECTED : FATE_CLEAR;
+	pair = sim_pair_find(h->sim, k->from, k->to);
+	if (pair != NULL)
+		pair->passed_at[pair->a != k->from] = h->sim->now;
 	k->done_at = h->sim->now;
 }
 

@@ -64,6 +64,8 @@ static void look(struct sim *s, struct sim_pair *p)
 	s->pairs_up -= p->up;
 	s->pairs_single += single;
 	s->pairs_single -= p->single;
+	if (up && !p->up)
+		p->up_at = s->now;
 	p->up = up;
 	p->single = single;
 	p->changed_at = s->now;
@@ -104,6 +106,7 @@ struct sim_pair *sim_pair_want(struct sim *s, unsigned a, unsigned b)
 		.b = a < b ? b : a,
 		.up_first = MONO_NEVER,
 		.changed_at = s->now,
+		.passed_at = { s->now, s->now },
 		.excused_until = s->now,
 	};
 	*place(s, a, b) = (unsigned)s->n_pairs;
