@@ -164,6 +164,8 @@ static void gone(struct engine *e, struct ike_sa *sa)
 {
 	rekey_ike_yield(e, sa); /* its children, if any is left, belong to the successor */
 	child_abandon_all(e, sa);
+	/* RFC 7296 2.25.2: what we asked for meanwhile is moot, and nobody is there to answer it. */
+	sa->retransmit_at = MONO_NEVER;
 	/* Not closed at once: the peer may miss our answer and ask again. */
 	sa_set_state(e, sa, SA_LINGERS);
 }

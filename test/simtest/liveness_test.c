@@ -83,11 +83,45 @@ static void test_death_while_idle(void **state)
 	}
 }
 
+/* All requests of host 0 are lost, its answers are not. */
+static bool lose_requests(struct sim *s, unsigned from, struct bytes datagram)
+{
+	(void)s;
+	return from == 0 && datagram.n > 19 && (datagram.p[19] & 0x20) == 0; /* RFC 7296 3.1 */
+}
+
+/*
+ * Both replace the IKE SA, and of h0 only the answers arrive:
+ *   h0 --> h1 CREATE_CHILD_SA {SA, Ni, KEi}, lost each time
+ *   h0 <-- h1 CREATE_CHILD_SA {SA, Ni, KEi}, answered
+ *   h0 <-- h1 INFORMATIONAL {D}, answered: the old IKE SA is gone, and with it what h0 asked for
+ */
+static void test_request_that_is_moot_is_no_death(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		struct sim *s = idle_pair(seed);
+		uint64_t adds = s->hosts[0].kernel.adds;
+
+		s->lose = lose_requests;
+		sim_command(s, 0, 1, COMMAND_REKEY_IKE);
+		sim_run_for(s, 28 * SIM_SECOND); /* a few seconds more and h0 gives up */
+		sim_command(s, 1, 0, COMMAND_REKEY_IKE);
+		sim_run_for(s, 100 * SIM_SECOND);
+		assert_int_equal(s->hosts[0].kernel.adds, adds);
+		sim_check_pair(s, 0, 1);
+		assert_int_equal(sim_ike_sas(s, 0, 1), 1);
+		assert_int_equal(sim_ike_sas(s, 1, 0), 1);
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lost_answers_are_no_death),
 		cmocka_unit_test(test_death_while_idle),
+		cmocka_unit_test(test_request_that_is_moot_is_no_death),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
