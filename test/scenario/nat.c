@@ -18,11 +18,13 @@
 #define FORGET_EVERY_S 600 /* on the average, one of the translators */
 #define PASS_S 60	   /* some packet came through in so many seconds, whatever happened */
 #define REST_S 60
+#define STILL_S 120
 
 static const struct wire_manners fair = { .delay_us = 8000, .jitter_us = 3000, .loss = 0.01 };
 
 struct nats {
-	bool idle;
+	bool still; /* translators keep their mappings from now on */
+	bool idle;  /* and nobody talks */
 	size_t forgotten;
 };
 
@@ -31,8 +33,8 @@ static void forget(struct sim *s, void *arg)
 	struct nats *t = arg;
 	unsigned which = (unsigned)rng_below(&s->rng, s->options.nats);
 
-	if (t->idle)
-		return; /* nobody inside would notice, and those outside cannot mend it */
+	if (t->still)
+		return;
 	sim_at(s, rng_between(&s->rng, 0, 2 * FORGET_EVERY_S * SIM_SECOND), forget, t);
 	nat_forget(&s->nats[which]);
 	t->forgotten++;
@@ -109,9 +111,14 @@ static void run(const struct scenario_options *o, struct outcome *out)
 		if (hour == 0)
 			sim_at(s, FORGET_EVERY_S * SIM_SECOND, forget, &t);
 		talk(s, LASTS_S / 2);
-		sim_run_for(s, LASTS_S / 2 * SIM_SECOND);
+		sim_run_for(s, (LASTS_S / 2 - STILL_S) * SIM_SECOND);
+		/*
+		 * One that forgets while nobody talks cuts its host off from outside: whoever asks
+		 * there has no answer, and takes it for dead.
+		 */
+		t.still = hour == 1;
+		sim_run_for(s, STILL_S * SIM_SECOND);
 	}
-	sim_run_for(s, PASS_S / 2 * SIM_SECOND);
 	t.idle = true;
 	sim_run_for(s, IDLE_S * SIM_SECOND);
 	after_silence(s);
