@@ -56,7 +56,7 @@ const struct scenario scenario_cold = {
 	.name = "cold",
 	.what = "100 hosts start at once at 10 % loss, every one sends to every other",
 	.seeds = 10,
-	.brief_seeds = 3,
-	.brief_hosts = 40,
+	.brief_seeds = 2,
+	.brief_hosts = 30,
 	.run = run,
 };

@@ -12,7 +12,8 @@
 #define ESP_S 60
 #define IKE_S 170
 #define STORM_S 600
-#define CALM_S 400 /* no more commands, and no more lifetimes */
+#define CLASH_EVERY_S 7 /* on the average, for each pair */
+#define CALM_S 400	/* no more commands, and no more lifetimes */
 #define DOWN_S 15
 #define OVERLAP_S 100
 #define LOOK_S 1
@@ -39,7 +40,8 @@ static void clash(struct sim *s, void *arg)
 		return;
 	sim_command(s, p->a, p->b, one);
 	sim_command(s, p->b, p->a, other);
-	sim_at(s, rng_between(&s->rng, 0, 200 * SIM_MS), clash, t);
+	sim_at(s, rng_between(&s->rng, 0, 2 * CLASH_EVERY_S * SIM_SECOND / (int64_t)s->n_pairs),
+	       clash, t);
 }
 
 static void look(struct sim *s, void *arg)
@@ -105,7 +107,7 @@ const struct scenario scenario_rekey = {
 	.name = "rekey",
 	.what = "12 hosts replace keys all the time, both ends at once",
 	.seeds = 10,
-	.brief_seeds = 2,
-	.brief_hosts = 6,
+	.brief_seeds = 1,
+	.brief_hosts = 5,
 	.run = run,
 };

@@ -152,6 +152,7 @@ const struct scenario scenario_roam = {
 	.name = "roam",
 	.what = "10 hosts that change address and certificate",
 	.seeds = 10,
-	.brief_seeds = 2,
+	.brief_seeds = 1,
+	.brief_hosts = 6,
 	.run = run,
 };

@@ -420,8 +420,8 @@ const struct scenario scenario_year = {
 	.name = "year",
 	.what = "a year of 20 hosts: rekeys, reboots, partitions, sleep, clock jumps, renewals",
 	.seeds = 1,
-	.brief_seeds = 2,
-	.brief_hosts = 8,
-	.brief_days = 4,
+	.brief_seeds = 1,
+	.brief_hosts = 6,
+	.brief_days = 2,
 	.run = run,
 };
