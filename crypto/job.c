@@ -78,9 +78,34 @@ static int run_derive(struct job *j)
 	return r;
 }
 
+static int run_encapsulate(struct job *j)
+{
+	int r;
+
+	blob_free(&j->ke_public);
+	secret_free(&j->shared);
+	r = secret_new(&j->shared, j->ke->secret_len);
+	if (r != 0)
+		return r;
+	j->ke_public.p = calloc(1, j->ke->response_len);
+	j->ke_public.n = j->ke_public.p != NULL ? j->ke->response_len : 0;
+	r = j->ke_public.p == NULL ? -ENOMEM
+				   : j->ke->encapsulate(j->ke, blob_view(&j->peer_public),
+							j->ke_public.p, j->shared.p);
+	if (r != 0) {
+		blob_free(&j->ke_public);
+		secret_free(&j->shared);
+	}
+	return r;
+}
+
 static int run_respond(struct job *j)
 {
-	int r = run_generate(j);
+	int r;
+
+	if (j->ke->encapsulate != NULL)
+		return run_encapsulate(j);
+	r = run_generate(j);
 	return r != 0 ? r : run_derive(j);
 }
 

@@ -17,7 +17,7 @@
 enum job_kind {
 	JOB_KE_GENERATE, /* ke -> ke_key, ke_public */
 	JOB_KE_DERIVE,	 /* ke, ke_key, peer_public -> shared */
-	JOB_KE_RESPOND,	 /* ke, peer_public -> ke_public, shared (both in one go) */
+	JOB_KE_RESPOND,	 /* ke, peer_public -> ke_public (what goes back), shared */
 	JOB_SIGN,	 /* scheme, tbs -> signature */
 	JOB_VERIFY,	 /* scheme, tbs, signature, certs, id -> verdict, text, leaf */
 	JOB_PPK,	 /* prf, id (of the PPK), sk -> sk with the PPK in it (RFC 8784 3) */

@@ -20,10 +20,6 @@
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 #define EC_UNCOMPRESSED 0x04 /* SEC 1 2.3.3; IKE sends the coordinates without it, RFC 5903 7 */
 
-struct ke_key {
-	EVP_PKEY *pkey;
-};
-
 static const struct group_name {
 	const char *name;
 	const char *type;

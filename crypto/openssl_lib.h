@@ -20,6 +20,10 @@ const EVP_CIPHER *lib_cipher(const char *name);
 /* A context of HMAC with that digest and a dummy key, to be duplicated. */
 const EVP_MAC_CTX *lib_hmac(const char *digest);
 
+struct ke_key {
+	EVP_PKEY *pkey;
+};
+
 /* "DH", "EC", "X25519": how the library calls the kind of a group; NULL: none of ours. */
 const char *lib_group_type(const char *group);
 

@@ -27,6 +27,14 @@ int ossl_ke_derive(const struct ke_alg *alg, const struct ke_key *key, struct by
 		   uint8_t *secret);
 void ossl_ke_free(struct ke_key *key);
 
+/* KEMs, by the library's name; since OpenSSL 3.5 there is ML-KEM. Keys are freed by ossl_ke_free.
+ */
+int ossl_kem_generate(const struct ke_alg *alg, struct ke_key **key, uint8_t *public_value);
+int ossl_kem_encapsulate(const struct ke_alg *alg, struct bytes peer, uint8_t *response,
+			 uint8_t *secret);
+int ossl_kem_decapsulate(const struct ke_alg *alg, const struct ke_key *key, struct bytes response,
+			 uint8_t *secret);
+
 /* A key of a given private value, for known answers: big-endian number, or 32 octets of X25519. */
 int ossl_ke_import(const struct ke_alg *alg, struct bytes private_value, struct ke_key **key);
 
@@ -34,5 +42,6 @@ int ossl_ke_import(const struct ke_alg *alg, struct bytes private_value, struct 
 bool ossl_has_digest(const char *name);
 bool ossl_has_cipher(const char *name);
 bool ossl_has_group(const char *name);
+bool ossl_has_kem(const char *name);
 
 #endif

@@ -116,6 +116,22 @@ static bool has_group(OSSL_LIB_CTX *ctx, const char *name)
 	return has;
 }
 
+static bool has_kem(OSSL_LIB_CTX *ctx, const char *name)
+{
+	EVP_KEYMGMT *keys = EVP_KEYMGMT_fetch(ctx, name, NULL);
+	EVP_KEM *kem = EVP_KEM_fetch(ctx, name, NULL);
+	bool has = keys != NULL && kem != NULL;
+
+	EVP_KEYMGMT_free(keys);
+	EVP_KEM_free(kem);
+	return has;
+}
+
+static bool has_ke(OSSL_LIB_CTX *ctx, const struct ke_alg *ke)
+{
+	return ke->encapsulate != NULL ? has_kem(ctx, ke->fetch) : has_group(ctx, ke->fetch);
+}
+
 bool provider_has(const struct provider_view *v, uint8_t type, uint16_t id, uint16_t key_bits)
 {
 	const struct encr_alg *encr = encr_by_id(id, key_bits);
@@ -130,8 +146,8 @@ bool provider_has(const struct provider_view *v, uint8_t type, uint16_t id, uint
 		has = prf != NULL && has_digest(v->ctx, prf->fetch);
 	else if (type == TRANSFORM_INTEG)
 		has = integ != NULL && has_digest(v->ctx, integ->fetch);
-	else if (type == TRANSFORM_KE && id != KE_NONE)
-		has = ke != NULL && has_group(v->ctx, ke->fetch);
+	else if ((type == TRANSFORM_KE || type >= TRANSFORM_ADDKE1) && id != KE_NONE)
+		has = ke != NULL && has_ke(v->ctx, ke);
 	ERR_clear_error();
 	return has;
 }

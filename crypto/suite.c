@@ -57,11 +57,11 @@ static const struct encr_alg aes_gcm_256 = GCM(256);
 static const struct encr_alg *const encr_rows[] = { &aes_cbc_128, &aes_cbc_256, &aes_gcm_128,
 						    &aes_gcm_256, NULL };
 
-#define KE(group, status_name, word, on_wire, shared, library)                                \
-	{                                                                                     \
-		.id = group, .name = status_name, .keyword = word, .public_len = on_wire,     \
-		.secret_len = shared, .generate = ossl_ke_generate, .derive = ossl_ke_derive, \
-		.free = ossl_ke_free, .fetch = library                                        \
+#define KE(group, status_name, word, on_wire, shared, library)                               \
+	{                                                                                    \
+		.id = group, .name = status_name, .keyword = word, .public_len = on_wire,    \
+		.response_len = on_wire, .secret_len = shared, .generate = ossl_ke_generate, \
+		.derive = ossl_ke_derive, .free = ossl_ke_free, .fetch = library             \
 	}
 
 /* RFC 3526 3 to 5; RFC 5903 7 (x | y, the secret is x alone); RFC 8031 */
@@ -75,8 +75,24 @@ static const struct ke_alg ecp256 = KE(KE_ECP_256, "ECP_256", "ecp256", 64, 32, 
 static const struct ke_alg ecp384 = KE(KE_ECP_384, "ECP_384", "ecp384", 96, 48, "P-384");
 static const struct ke_alg curve25519 =
 	KE(KE_CURVE25519, "CURVE_25519", "curve25519", 32, 32, "X25519");
-static const struct ke_alg *const ke_rows[] = { &modp2048, &modp3072,	&modp4096, &ecp256,
-						&ecp384,   &curve25519, NULL };
+
+/* FIPS 203 8; draft-ietf-ipsecme-ikev2-mlkem 2.1: encapsulation key one way, ciphertext the other
+ */
+#define ML_KEM(level, key_len, ciphertext_len)                                                   \
+	{                                                                                        \
+		.id = KE_ML_KEM_##level, .name = "ML_KEM_" #level, .keyword = "mlkem" #level,    \
+		.public_len = key_len, .response_len = ciphertext_len, .secret_len = 32,         \
+		.optional = true, .generate = ossl_kem_generate, .derive = ossl_kem_decapsulate, \
+		.encapsulate = ossl_kem_encapsulate, .free = ossl_ke_free,                       \
+		.fetch = "ML-KEM-" #level                                                        \
+	}
+
+static const struct ke_alg ml_kem_512 = ML_KEM(512, 800, 768);
+static const struct ke_alg ml_kem_768 = ML_KEM(768, 1184, 1088);
+static const struct ke_alg ml_kem_1024 = ML_KEM(1024, 1568, 1568);
+static const struct ke_alg *const ke_rows[] = { &modp2048,    &modp3072,   &modp4096,	&ecp256,
+						&ecp384,      &curve25519, &ml_kem_512, &ml_kem_768,
+						&ml_kem_1024, NULL };
 
 const struct prf_alg *prf_by_id(uint16_t id)
 {
@@ -130,6 +146,13 @@ const struct ke_alg *const *ke_all(void)
 	return ke_rows;
 }
 
+bool ke_available(const struct ke_alg *alg)
+{
+	if (alg->encapsulate != NULL)
+		return ossl_has_kem(alg->fetch);
+	return ossl_has_group(alg->fetch);
+}
+
 /* The name of the first row that the library does not know; NULL if it knows them all. */
 static const char *suite_missing(void)
 {
@@ -143,7 +166,7 @@ static const char *suite_missing(void)
 		if (!ossl_has_cipher(encr_rows[i]->fetch))
 			return encr_rows[i]->name;
 	for (size_t i = 0; ke_rows[i] != NULL; i++)
-		if (!ossl_has_group(ke_rows[i]->fetch))
+		if (!ke_rows[i]->optional && !ke_available(ke_rows[i]))
 			return ke_rows[i]->name;
 	for (const struct sig_scheme *const *s = sig_all(); *s != NULL; s++)
 		if ((*s)->digest != NULL && !ossl_has_digest((*s)->digest))

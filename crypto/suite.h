@@ -20,7 +20,12 @@ enum transform_type {
 	TRANSFORM_INTEG = 3,
 	TRANSFORM_KE = 4,
 	TRANSFORM_ESN = 5,
+	TRANSFORM_ADDKE1 = 6, /* to 12: additional key exchanges, RFC 9370 2.2.1 */
+	TRANSFORM_ADDKE7 = 12,
 };
+
+#define ADDKE_MAX 7	   /* additional key exchanges of one SA */
+#define TRANSFORM_TYPES 12 /* types that there are, from 1: transforms of a chosen proposal */
 
 enum {
 	ENCR_AES_CBC = 12,
@@ -38,16 +43,19 @@ enum {
 	KE_ECP_256 = 19,
 	KE_ECP_384 = 20,
 	KE_CURVE25519 = 31,
+	KE_ML_KEM_512 = 35,
+	KE_ML_KEM_768 = 36,
+	KE_ML_KEM_1024 = 37,
 	ESN_NO = 0,
 	ESN_YES = 1,
 };
 
-#define PRF_MAX_LEN 64	  /* octets, HMAC-SHA2-512 */
-#define INTEG_MAX_LEN 64  /* key octets */
-#define ICV_MAX_LEN 32	  /* octets */
-#define ENCR_MAX_KEY 36	  /* octets, AES-256 key and GCM salt */
-#define IV_MAX_LEN 16	  /* octets */
-#define KE_MAX_PUBLIC 512 /* octets, modp4096 */
+#define PRF_MAX_LEN 64	   /* octets, HMAC-SHA2-512 */
+#define INTEG_MAX_LEN 64   /* key octets */
+#define ICV_MAX_LEN 32	   /* octets */
+#define ENCR_MAX_KEY 36	   /* octets, AES-256 key and GCM salt */
+#define IV_MAX_LEN 16	   /* octets */
+#define KE_MAX_PUBLIC 1568 /* octets either way, ML-KEM-1024 */
 
 struct prf_alg {
 	uint16_t id;
@@ -100,13 +108,25 @@ struct ke_alg {
 	uint16_t id;
 	const char *name;    /* MODP_2048 */
 	const char *keyword; /* modp2048 */
-	size_t public_len;   /* octets on the wire, exact (RFC 7296 3.4) */
+	size_t public_len;   /* octets on the wire, exact (RFC 7296 3.4), from the initiator */
+	size_t response_len; /* and from the responder: another length with a KEM */
 	size_t secret_len;   /* octets, leading zeros kept (RFC 7296 2.14) */
+	bool optional;	     /* not every crypto library has it: see ke_available() */
 	/* A fresh key pair, used once (RFC 6989 4.1 is avoided that way). */
 	int (*generate)(const struct ke_alg *alg, struct ke_key **key, uint8_t *public_value);
-	/* -EINVAL: the peer's value fails RFC 6989 2 (1 < r < p-1; on the curve; not all zero). */
+	/*
+	 * From our private value and the peer's public one; KEM: decapsulates the response.
+	 * -EINVAL: a wrong length, or the peer's value fails RFC 6989 2 (1 < r < p-1; on the curve;
+	 * not all zero). A KEM's response of the right length always gives some secret.
+	 */
 	int (*derive)(const struct ke_alg *alg, const struct ke_key *key, struct bytes peer,
 		      uint8_t *secret);
+	/*
+	 * KEM, as responder: response (response_len octets) and secret from the initiator's public
+	 * value. -EINVAL: that is none. NULL: no KEM, the responder generates and derives.
+	 */
+	int (*encapsulate)(const struct ke_alg *alg, struct bytes peer, uint8_t *response,
+			   uint8_t *secret);
 	void (*free)(struct ke_key *key); /* wipes; NULL is fine */
 	const char *fetch;
 };
@@ -148,7 +168,8 @@ struct sig_scheme {
 	const char *digest; /* the library's name */
 };
 
-/* Rows by id; NULL if there is none (an unknown id is never an error by itself). */
+/* Rows by id; NULL if there is none (an unknown id is never an error by itself). A row may be there
+ * and not available. */
 const struct prf_alg *prf_by_id(uint16_t id);
 const struct encr_alg *encr_by_id(uint16_t id, uint16_t key_bits);
 const struct integ_alg *integ_by_id(uint16_t id);
@@ -160,6 +181,10 @@ const struct encr_alg *const *encr_all(void);
 const struct integ_alg *const *integ_all(void);
 const struct ke_alg *const *ke_all(void);
 const struct sig_scheme *const *sig_all(void);
+
+/* Whether the crypto library that runs has it: optional rows are probed for, the others are there.
+ */
+bool ke_available(const struct ke_alg *alg);
 
 /*
  * The scheme that a received AlgorithmIdentifier stands for (RFC 7427 3 and appendix A; a PSS with
@@ -191,7 +216,9 @@ const struct sig_scheme *sig_choose(enum key_type key, uint32_t hashes,
 int prf_plus(const struct prf_alg *alg, struct bytes key, const struct bytes *seed, size_t n_seed,
 	     uint8_t *out, size_t out_len);
 
-/* Start-up self-check: every row's algorithm can be fetched. 0, or -ENOENT with *missing its name.
+/*
+ * Start-up self-check: the algorithm of every row that is not optional can be fetched. 0, or
+ * -ENOENT with *missing its name.
  */
 int suite_self_check(const char **missing);
 
