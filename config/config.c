@@ -287,6 +287,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 	read_credentials(r, node_get(settings, "instance_certificate"),
 			 node_get(settings, "instance_private_key"),
 			 node_get(settings, "ca_certificates"));
+	read_optional_suites(r, settings);
 	read_properties(r, settings);
 	read_ppk(r, node_get(settings, "ppk"), node_get(settings, "ppk_id"), settings);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crypto_properties, and what the crypto library has for the proposals under them. */
+/* What the crypto library has for the proposals: at all, and under crypto_properties. */
 #include "config/reading.h"
 #include "config/suites.h"
 #include "crypto/provider.h"
@@ -102,6 +102,99 @@ void read_properties(struct reading *r, const struct node *settings)
 	r->out->crypto_properties = strdup(node->text);
 	if (!r->out->crypto_properties)
 		r->report.no_memory = true;
+}
+
+/* --- without a query ------------------------------------------------------------------------ */
+
+static bool is_optional(const struct transform *t)
+{
+	const struct ke_alg *ke = ke_by_id(t->id);
+
+	return t->type >= TRANSFORM_ADDKE1 && ke && ke->optional;
+}
+
+/* Our proposal goes on without it: there is an alternative, which may be none at all (ke1_none). */
+static bool cut_out(struct proposal_spec *p, const struct transform *t)
+{
+	const struct transform gone = *t;
+	size_t n = 0, others = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		others += p->t[i].type == gone.type && p->t[i].id != gone.id;
+	if (!others)
+		return false;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->t[i].type != gone.type || p->t[i].id != gone.id)
+			p->t[n++] = p->t[i];
+	p->n = n;
+	return true;
+}
+
+static void say_unavailable(struct reading *r, const struct node *at, const struct proposal_spec *p,
+			    const struct transform *t, bool cut, bool last)
+{
+	char whole[256];
+
+	suites_text(p, PROTO_IKE, whole, sizeof(whole));
+	report_add(
+		&r->report, last ? PROBLEM_ERROR : PROBLEM_WARNING, node_place(at), NULL,
+		"ike_proposals: %s needs %s, which OpenSSL %s does not have (3.5 and newer do); %s",
+		whole, ke_by_id(t->id)->keyword, provider_version(),
+		last  ? "no proposal is left"
+		: cut ? "it goes on without"
+		      : "it is left out");
+}
+
+/* What remains of a proposal; false: nothing. */
+static bool keep_available(struct reading *r, const struct provider_view *v, const struct node *at,
+			   struct proposal_spec *p, bool last)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct proposal_spec whole = *p;
+		const struct transform t = p->t[i];
+
+		if (!is_optional(&t) || provider_has(v, t.type, t.id, 0))
+			continue;
+		const bool cut = cut_out(p, &t);
+		say_unavailable(r, at, &whole, &t, cut, !cut && last);
+		if (!cut)
+			return false;
+		i--;
+	}
+	return true;
+}
+
+static bool any_optional(const struct spec *s)
+{
+	for (size_t i = 0; i < s->n_ike; i++)
+		for (size_t k = 0; k < s->ike[i].n; k++)
+			if (is_optional(&s->ike[i].t[k]))
+				return true;
+	return false;
+}
+
+void read_optional_suites(struct reading *r, const struct node *settings)
+{
+	const struct node *at = node_get(settings, "ike_proposals");
+	struct spec *s = &r->out->spec;
+	char why[PROVIDER_TEXT_LEN];
+	struct provider_view *v;
+	size_t kept = 0;
+
+	if (!at || !any_optional(s)) /* the default has none */
+		return;
+	if (provider_view_new("", &v, why)) {
+		r->report.no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < s->n_ike; i++) {
+		struct proposal_spec p = s->ike[i];
+
+		if (keep_available(r, v, at, &p, kept == 0 && i + 1 == s->n_ike))
+			s->ike[kept++] = p;
+	}
+	s->n_ike = kept;
+	provider_view_free(v);
 }
 
 /* --- for people ---------------------------------------------------------------------------- */

@@ -50,6 +50,12 @@ void read_credentials(struct reading *r, const struct node *certificate, const s
 /* crypto_properties: proposals that they leave nothing of go. After proposals and credentials. */
 void read_properties(struct reading *r, const struct node *settings);
 
+/*
+ * Algorithms that not every OpenSSL has (ML-KEM): proposals that need them go where it has none.
+ * After the proposals, before crypto_properties.
+ */
+void read_optional_suites(struct reading *r, const struct node *settings);
+
 /* PPK and its identity, and whether both are there. Each may be NULL. */
 void read_ppk(struct reading *r, const struct node *key, const struct node *id,
 	      const struct node *settings);

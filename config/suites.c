@@ -7,7 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define WORD_LEN 32 /* octets of a word with NUL */
+#define WORD_LEN 32	/* octets of a word with NUL */
+#define ADD_KE_PREFIX 4 /* octets of "ke1_" */
 
 /* The same algorithm by another name. */
 static const struct {
@@ -113,9 +114,37 @@ static const char *keyword_at(size_t i, struct transform *t)
 	return others[i].keyword;
 }
 
+/* The type that "ke1_" to "ke7_" in front of a word stand for (RFC 9370); 0: no such prefix. */
+static uint8_t add_ke_type(const char *word)
+{
+	if (strncasecmp(word, "ke", 2) || word[2] < '1' || word[2] > '7' || word[3] != '_')
+		return 0;
+	return (uint8_t)(TRANSFORM_ADDKE1 + word[2] - '1');
+}
+
+static bool word_find(const char *word, struct transform *t);
+
+static bool add_ke_find(const char *word, struct transform *t)
+{
+	const uint8_t type = add_ke_type(word);
+
+	if (!strcasecmp(word + ADD_KE_PREFIX, "none")) {
+		*t = (struct transform){ type, KE_NONE, 0 };
+		return true;
+	}
+	if (add_ke_type(word + ADD_KE_PREFIX) || !word_find(word + ADD_KE_PREFIX, t) ||
+	    t->type != TRANSFORM_KE || t->id == KE_NONE)
+		return false;
+	t->type = type;
+	return true;
+}
+
 static bool word_find(const char *word, struct transform *t)
 {
 	const char *keyword;
+
+	if (add_ke_type(word))
+		return add_ke_find(word, t);
 
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
 		if (!strcasecmp(word, aliases[i].name))
@@ -131,11 +160,15 @@ static bool same(const struct transform *a, const struct transform *b)
 	return a->type == b->type && a->id == b->id && a->key_bits == b->key_bits;
 }
 
-/* The keyword of a transform, "" if it has none. */
+/* The keyword of a transform, without "ke1_" in front; "" if it has none. */
 static const char *keyword_of(const struct transform *t)
 {
+	const struct transform ke = { TRANSFORM_KE, t->id, 0 };
 	struct transform known;
 	const char *keyword;
+
+	if (t->type >= TRANSFORM_ADDKE1)
+		return t->id == KE_NONE ? "none" : keyword_of(&ke);
 
 	for (size_t i = 0; (keyword = keyword_at(i, &known)); i++)
 		if (same(&known, t))
@@ -185,14 +218,19 @@ static const char *all_words(char *out, size_t size)
 static int unknown_word(struct parser *p, const struct word *w)
 {
 	char words[192];
-	const char *best;
+	const char *best, *bare = w->text;
+
+	if (add_ke_type(bare))
+		bare += ADD_KE_PREFIX;
 
 	for (size_t i = 0; i < sizeof(weak) / sizeof(weak[0]); i++)
-		if (!strcasecmp(w->text, weak[i].name))
-			return fail(p, w, weak[i].instead, "'%s' is too weak and refused: use %s",
-				    w->text, weak[i].instead);
-	if ((best = near_words(w->text, words, sizeof(words))))
-		return fail(p, w, best, "unknown algorithm '%s': did you mean %s?", w->text, words);
+		if (!strcasecmp(bare, weak[i].name))
+			return fail(p, w, bare == w->text ? weak[i].instead : NULL,
+				    "'%s' is too weak and refused: use %s", w->text,
+				    weak[i].instead);
+	if ((best = near_words(bare, words, sizeof(words))))
+		return fail(p, w, bare == w->text ? best : NULL,
+			    "unknown algorithm '%s': did you mean %s?", w->text, words);
 	return fail(p, w, NULL, "unknown algorithm '%s': there are %s", w->text,
 		    all_words(words, sizeof(words)));
 }
@@ -311,6 +349,24 @@ static int complete_esp(struct parser *p, struct proposal_spec *s)
 	return r ? r : add(p, NULL, s, (struct transform){ TRANSFORM_ESN, ESN_NO, 0 });
 }
 
+static bool is_ke(const struct transform *t)
+{
+	return t->id != KE_NONE && (t->type == TRANSFORM_KE || t->type >= TRANSFORM_ADDKE1);
+}
+
+/* RFC 9370 2.2.1: what is chosen may not be the same twice. This way it cannot be. */
+static int check_repeats(struct parser *p, const struct word *w, const struct proposal_spec *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (is_ke(&s->t[i]) && is_ke(&s->t[k]) && s->t[i].id == s->t[k].id)
+				return fail(p, w, NULL,
+					    "%s stands in more than one key exchange of '%s': each "
+					    "must be another",
+					    keyword_of(&s->t[i]), w->text);
+	return 0;
+}
+
 /* RFC 7296 3.3.3: which types a proposal must have. */
 static int complete(struct parser *p, const struct word *w, struct proposal_spec *s)
 {
@@ -332,7 +388,23 @@ static int complete(struct parser *p, const struct word *w, struct proposal_spec
 			    keyword_of(&s->t[0]));
 	if (aead)
 		drop_type(s, TRANSFORM_INTEG);
-	return 0;
+	return check_repeats(p, w, s);
+}
+
+/* RFC 9370 1.3: a KEM comes on top of an exchange that has stood the test of time. */
+static int lonely_kem(struct parser *p, const struct word *w, const struct transform *t)
+{
+	return fail(p, w, t->id == KE_ML_KEM_768 ? "ke1_mlkem768" : NULL,
+		    "'%s' does not stand alone: write ke1_%s, beside a key exchange such as "
+		    "curve25519",
+		    w->text, keyword_of(t));
+}
+
+static bool is_kem(const struct transform *t)
+{
+	const struct ke_alg *ke = ke_by_id(t->id);
+
+	return t->type == TRANSFORM_KE && ke && ke->encapsulate;
 }
 
 /* Words that have no place in this kind of proposal. */
@@ -343,6 +415,14 @@ static int check_place(struct parser *p, const struct word *w, const struct tran
 			    "'%s' has no place in an ESP proposal: it looks like an IKE proposal, "
 			    "which belongs into ike_proposals",
 			    w->text);
+	if (p->protocol == PROTO_ESP && (t->type >= TRANSFORM_ADDKE1 || is_kem(t)))
+		return fail(
+			p, w, NULL,
+			"'%s' has no place in an ESP proposal: the IKE SA has the additional key "
+			"exchanges, and its keys are in those of traffic",
+			w->text);
+	if (is_kem(t))
+		return lonely_kem(p, w, t);
 	if (p->protocol == PROTO_IKE && t->type == TRANSFORM_ESN)
 		return fail(p, w, NULL,
 			    "'%s' has no place in an IKE proposal: it looks like an ESP proposal, "
@@ -482,11 +562,30 @@ static bool esn_is_implied(const struct proposal_spec *p)
 	return n != 1;
 }
 
+static size_t word_write(char *out, size_t size, bool more, const struct transform *t)
+{
+	char prefix[8] = "";
+
+	if (t->type >= TRANSFORM_ADDKE1)
+		snprintf(prefix, sizeof(prefix), "ke%d_", t->type - TRANSFORM_ADDKE1 + 1);
+	return (size_t)snprintf(out, size, "%s%s%s", more ? "-" : "", prefix, keyword_of(t));
+}
+
 void suites_text(const struct proposal_spec *p, uint8_t protocol, char *out, size_t size)
 {
 	/* strongSwan's order: the prf after the integrity algorithm that it replaces. */
-	static const uint8_t order[] = { TRANSFORM_ENCR, TRANSFORM_INTEG, TRANSFORM_PRF,
-					 TRANSFORM_KE, TRANSFORM_ESN };
+	static const uint8_t order[] = { TRANSFORM_ENCR,
+					 TRANSFORM_INTEG,
+					 TRANSFORM_PRF,
+					 TRANSFORM_KE,
+					 6,
+					 7,
+					 8,
+					 9,
+					 10,
+					 11,
+					 12,
+					 TRANSFORM_ESN };
 	bool skip_prf = protocol == PROTO_IKE && prf_is_derived(p);
 	bool skip_esn = esn_is_implied(p);
 	size_t n = 0;
@@ -499,7 +598,6 @@ void suites_text(const struct proposal_spec *p, uint8_t protocol, char *out, siz
 			continue;
 		for (size_t i = 0; i < p->n && n < size; i++)
 			if (p->t[i].type == order[o])
-				n += (size_t)snprintf(out + n, size - n, "%s%s", n ? "-" : "",
-						      keyword_of(&p->t[i]));
+				n += word_write(out + n, size - n, n > 0, &p->t[i]);
 	}
 }

@@ -7,8 +7,10 @@
 
 /*
  * Parses the whole string for protocol PROTO_IKE or PROTO_ESP. A missing prf is derived from the
- * integrity algorithm; ESP without `esn`/`noesn` means either, extended ones first; a trailing `!` (strict) is what
- * ikemesh always does. 0, or -EINVAL with error (error_size octets) naming the word and near ones.
+ * integrity algorithm; ESP without `esn`/`noesn` means either, extended ones first; a trailing `!`
+ * (strict) is what ikemesh always does. `ke1_mlkem768` to `ke7_…` are additional key exchanges (RFC
+ * 9370), in IKE alone, and `ke1_none` lets a peer do without. 0, or -EINVAL with error (error_size
+ * octets) naming the word and near ones.
  */
 int suites_parse(const char *text, uint8_t protocol, struct proposal_spec *out, size_t room,
 		 size_t *n, char *error, size_t error_size);

@@ -226,6 +226,11 @@ void provider_view_free(struct provider_view *v)
 	free(v);
 }
 
+const char *provider_version(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
+
 /* ---- the process ------------------------------------------------------------------------ */
 
 int provider_use(const char *properties)

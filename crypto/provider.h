@@ -25,6 +25,9 @@ void provider_view_free(struct provider_view *v);
 bool provider_has(const struct provider_view *v, uint8_t type, uint16_t id, uint16_t key_bits);
 bool provider_can_sign(const struct provider_view *v, enum key_type key);
 
+/* "3.0.22": the library's version, static. */
+const char *provider_version(void);
+
 /*
  * From here on every algorithm that this process fetches satisfies the query. Once, before there is
  * a second thread and before anything is encrypted or signed. 0; -EINVAL, -ENOENT.

@@ -11,6 +11,8 @@ struct ike_suite {
 	const struct integ_alg *integ; /* NULL with AEAD */
 	const struct prf_alg *prf;
 	const struct ke_alg *ke;
+	const struct ke_alg *add_ke[ADDKE_MAX]; /* RFC 9370, in the order in which they are made */
+	size_t n_add_ke;
 };
 
 struct ike_keys {
@@ -26,7 +28,10 @@ void ike_keys_free(struct ike_keys *k);
 int keymat_init(const struct ike_suite *s, struct bytes ni, struct bytes nr, struct bytes shared,
 		uint64_t spi_i, uint64_t spi_r, struct ike_keys *k);
 
-/* Rekeyed IKE SA: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), with the old SA's prf (2.18).
+/*
+ * Rekeyed IKE SA: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), with the old SA's prf (2.18).
+ * An additional key exchange of an IKE SA that begins: the same, with the SA's own prf (RFC
+ * 9370 2.2.2).
  */
 int keymat_rekey(const struct prf_alg *old_prf, struct bytes old_sk_d, const struct ike_suite *s,
 		 struct bytes ni, struct bytes nr, struct bytes shared, uint64_t spi_i,

@@ -4,7 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TYPES 6 /* transform types 1..5, and 0 unused */
+#define TYPES (TRANSFORM_TYPES + 1) /* and 0 unused */
+#define ADD_KE_BITS (((1u << ADDKE_MAX) - 1) << TRANSFORM_ADDKE1)
+
+static bool is_add_ke(uint8_t type)
+{
+	return type >= TRANSFORM_ADDKE1 && type <= TRANSFORM_ADDKE7;
+}
 
 static bool same_transform(const struct transform *a, const struct transform *b)
 {
@@ -22,7 +28,14 @@ static bool offered(const struct proposal_view *p, const struct transform *want)
 	return false;
 }
 
-/* Type bits of an offer; one with id 0 (NONE) may be left out (RFC 7296 3.3.3). */
+/* NONE: the other side may leave the whole type out (RFC 7296 3.3.3, RFC 9370 2.2.1). */
+static bool is_none(const struct transform *t)
+{
+	return t->id == 0 &&
+	       (t->type == TRANSFORM_INTEG || t->type == TRANSFORM_KE || is_add_ke(t->type));
+}
+
+/* Type bits of an offer; those that may be left out in *optional, too. */
 static unsigned offered_types(const struct proposal_view *p, unsigned *optional)
 {
 	struct transform_view t;
@@ -36,20 +49,26 @@ static unsigned offered_types(const struct proposal_view *p, unsigned *optional)
 			continue;
 		}
 		types |= 1u << t.t.type;
-		if (t.t.id == 0 && (t.t.type == TRANSFORM_INTEG || t.t.type == TRANSFORM_KE))
+		if (is_none(&t.t))
 			*optional |= 1u << t.t.type;
 	}
 	return types;
 }
 
-static unsigned wanted_types(const struct proposal_spec *s, bool with_ke)
+/* Type bits of ours; those that we can do without, and that the offer does not have, are left out.
+ */
+static unsigned wanted_types(const struct proposal_spec *s, bool with_ke, unsigned offered)
 {
-	unsigned types = 0;
+	unsigned types = 0, optional = 0;
 
-	for (size_t i = 0; i < s->n; i++)
-		if (with_ke || s->t[i].type != TRANSFORM_KE)
-			types |= 1u << s->t[i].type;
-	return types;
+	for (size_t i = 0; i < s->n; i++) {
+		if (!with_ke && s->t[i].type == TRANSFORM_KE)
+			continue;
+		types |= 1u << s->t[i].type;
+		if (is_none(&s->t[i]) && is_add_ke(s->t[i].type))
+			optional |= 1u << s->t[i].type;
+	}
+	return types & ~(optional & ~offered);
 }
 
 /* One transform of each type of ours that the offer has too, in our order. */
@@ -57,11 +76,11 @@ static bool match(const struct proposal_spec *ours, bool with_ke, const struct p
 		  struct chosen *out)
 {
 	unsigned optional, types = offered_types(p, &optional);
-	unsigned wanted = wanted_types(ours, with_ke), found = 0;
+	unsigned wanted = wanted_types(ours, with_ke, types), found = 0;
 
 	/* A KE transform in an IKE_AUTH offer means nothing there: some peers send it. */
 	if (!with_ke)
-		types &= ~(1u << TRANSFORM_KE);
+		types &= ~(1u << TRANSFORM_KE | ADD_KE_BITS);
 	if ((wanted & ~types) != 0 || (types & ~wanted & ~optional) != 0)
 		return false;
 	out->n = 0;
@@ -128,7 +147,12 @@ bool ike_suite_of(const struct chosen *c, struct ike_suite *out)
 			out->prf = prf_by_id(t->id);
 		else if (t->type == TRANSFORM_KE)
 			out->ke = ke_by_id(t->id);
+		else if (is_add_ke(t->type) && t->id != KE_NONE)
+			out->add_ke[out->n_add_ke++] = ke_by_id(t->id);
 	}
+	for (size_t i = 0; i < out->n_add_ke; i++)
+		if (out->add_ke[i] == NULL)
+			return false;
 	return out->encr && out->prf && out->ke && (out->encr->aead || out->integ);
 }
 
@@ -178,9 +202,19 @@ bool proposal_has_ke(const struct proposal_spec *specs, size_t n, uint16_t group
 	return false;
 }
 
+bool proposal_has_add_ke(const struct proposal_spec *specs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < specs[i].n; k++)
+			if (is_add_ke(specs[i].t[k].type) && specs[i].t[k].id != KE_NONE)
+				return true;
+	return false;
+}
+
 static void transform_text(const struct transform *t, char *out, size_t size)
 {
 	const char *name = NULL;
+	char number[8] = ""; /* of an additional key exchange */
 
 	if (t->type == TRANSFORM_ENCR && encr_by_id(t->id, t->key_bits))
 		name = encr_by_id(t->id, t->key_bits)->name;
@@ -192,8 +226,14 @@ static void transform_text(const struct transform *t, char *out, size_t size)
 		name = ke_by_id(t->id)->name;
 	else if (t->type == TRANSFORM_ESN)
 		name = t->id == ESN_YES ? "ESN" : "NO_EXT_SEQ";
+	else if (is_add_ke(t->type) && t->id == KE_NONE)
+		name = "NONE";
+	else if (is_add_ke(t->type) && ke_by_id(t->id))
+		name = ke_by_id(t->id)->name;
+	if (is_add_ke(t->type))
+		snprintf(number, sizeof(number), "KE%u_", t->type - TRANSFORM_ADDKE1 + 1u);
 	if (name)
-		snprintf(out, size, "%s", name);
+		snprintf(out, size, "%s%s", number, name);
 	else if (t->key_bits)
 		snprintf(out, size, "type%u:%u_%u", t->type, t->id, t->key_bits);
 	else

@@ -14,9 +14,9 @@ struct esp_suite {
 };
 
 struct chosen {
-	uint8_t number;	       /* of the peer's proposal */
-	struct bytes spi;      /* the peer's; view into its payload */
-	struct transform t[5]; /* as the answer carries them */
+	uint8_t number;			     /* of the peer's proposal */
+	struct bytes spi;		     /* the peer's; view into its payload */
+	struct transform t[TRANSFORM_TYPES]; /* as the answer carries them */
 	size_t n;
 };
 
@@ -45,6 +45,9 @@ size_t proposal_without_ke(const struct proposal_spec *from, size_t n, struct pr
 /* First KE group of our proposals; 0: none. */
 uint16_t proposal_first_ke(const struct proposal_spec *specs, size_t n);
 bool proposal_has_ke(const struct proposal_spec *specs, size_t n, uint16_t group);
+
+/* Additional key exchanges (RFC 9370) are offered, or would be accepted. */
+bool proposal_has_add_ke(const struct proposal_spec *specs, size_t n);
 
 /* "AES_CBC_128/HMAC_SHA2_256_128/…; …" of what the peer offered, for people. */
 void proposals_text(const struct sa_view *v, char *out, size_t size);

@@ -35,8 +35,8 @@ struct task {
 	struct blob ke_public;
 	struct blob ni, nr;
 	struct rival rival;
-	struct child_answer answer; /* theirs: of a CHILD_SA */
-	struct transform t[5];	    /* theirs: of an IKE SA */
+	struct child_answer answer;	     /* theirs: of a CHILD_SA */
+	struct transform t[TRANSFORM_TYPES]; /* theirs: of an IKE SA */
 	size_t n;
 	uint8_t number;
 	bool other_group_tried;

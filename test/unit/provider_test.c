@@ -169,6 +169,55 @@ static void test_check_lists_what_is_left(void **state)
 	free(filled);
 }
 
+/* --- what not every OpenSSL has ------------------------------------------------------------ */
+
+#define PLAIN "aes256-sha384-curve25519"
+
+static void test_optional_suites(void **state)
+{
+	static const struct {
+		const char *proposals, *left; /* where there is no ML-KEM; NULL: an error */
+		const char *says;
+	} cases[] = {
+		{ PLAIN "-ke1_mlkem768, " PLAIN, PLAIN,
+		  PLAIN "-ke1_mlkem768 needs mlkem768, which OpenSSL " },
+		{ PLAIN ", " PLAIN "-ke1_mlkem768!", PLAIN, "it is left out" },
+		{ PLAIN "-ke1_mlkem768-ke1_none", PLAIN "-ke1_none", "it goes on without" },
+		{ PLAIN "-ke1_mlkem768-ke1_mlkem1024-ke1_ecp384", PLAIN "-ke1_ecp384",
+		  "it goes on without" },
+		{ PLAIN "-ke1_mlkem768", NULL, "no proposal is left" },
+		{ PLAIN "-ke1_mlkem768-ke1_mlkem512", NULL, "no proposal is left" },
+	};
+	const bool has = ke_available(ke_by_id(KE_ML_KEM_768));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const bool good = has || cases[i].left;
+		char *text = NULL, left[256];
+		struct problems ps;
+		struct config c;
+
+		assert_true(asprintf(&text, "%sike_proposals: %s\n", NETS CREDENTIALS,
+				     cases[i].proposals) > 0);
+		assert_int_equal(pki_parse(&pki, text, &c, &ps), good ? 0 : -EINVAL);
+		assert_int_equal(ps.n > 0, !has);
+		assert_int_equal(ps.errors, good ? 0 : 1);
+		for (size_t k = 0; k < ps.n; k++)
+			assert_non_null(strstr(ps.p[k].message, "(3.5 and newer do)"));
+		if (!has && !strstr(ps.p[ps.n - 1].message, cases[i].says))
+			fail_msg("%s: %s", cases[i].proposals, ps.p[ps.n - 1].message);
+		if (good && !has) {
+			assert_int_equal(c.spec.n_ike, 1);
+			suites_text(&c.spec.ike[0], PROTO_IKE, left, sizeof(left));
+			assert_string_equal(left, cases[i].left);
+		}
+		if (good)
+			config_free(&c);
+		problems_free(&ps);
+		free(text);
+	}
+}
+
 /* --- the process --------------------------------------------------------------------------- */
 
 static void exchange(const struct ke_alg *ke)
@@ -234,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_default_provider),
 		cmocka_unit_test(test_not_a_query),
 		cmocka_unit_test(test_check_lists_what_is_left),
+		cmocka_unit_test(test_optional_suites),
 		cmocka_unit_test(test_use),
 	};
 

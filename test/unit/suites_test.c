@@ -44,7 +44,8 @@ static void test_good(void **state)
 		{ PROTO_IKE, "aes128gcm16-sha256-modp2048", "1:20/128 2:5 4:14",
 		  "aes128gcm16-prfsha256-modp2048" },
 		{ PROTO_ESP, "aes128gcm16-sha256", "1:20/128 5:1 5:0", "aes128gcm16" },
-		{ PROTO_ESP, "aes128gcm16-modp2048", "1:20/128 4:14 5:1 5:0", "aes128gcm16-modp2048" },
+		{ PROTO_ESP, "aes128gcm16-modp2048", "1:20/128 4:14 5:1 5:0",
+		  "aes128gcm16-modp2048" },
 		{ PROTO_ESP, "aes256-sha512", "1:12/256 3:14 5:1 5:0", "aes256-sha512" },
 		{ PROTO_ESP, "aes128gcm16-esn", "1:20/128 5:1", "aes128gcm16-esn" },
 		{ PROTO_ESP, "aes128gcm16-noesn", "1:20/128 5:0", "aes128gcm16-noesn" },
@@ -61,6 +62,12 @@ static void test_good(void **state)
 		/* an explicit prf wins over a derived one */
 		{ PROTO_IKE, "aes128-sha256-prfsha512-modp4096", "1:12/128 2:7 3:12 4:16",
 		  "aes128-sha256-prfsha512-modp4096" },
+		/* additional key exchanges, as strongSwan writes them */
+		{ PROTO_IKE, "aes256-sha384-x25519-ke1_mlkem768", "1:12/256 2:6 3:13 4:31 6:36",
+		  "aes256-sha384-curve25519-ke1_mlkem768" },
+		{ PROTO_IKE, "aes256gcm16-prfsha384-ke7_none-KE7_mlkem1024-ke2_ecp384-x25519",
+		  "1:20/256 2:6 4:31 7:20 12:0 12:37",
+		  "aes256gcm16-prfsha384-curve25519-ke2_ecp384-ke7_none-ke7_mlkem1024" },
 		/* other names, case, spaces */
 		{ PROTO_IKE, "AES-sha2_256-x25519", "1:12/128 2:5 3:12 4:31",
 		  "aes128-sha256-curve25519" },
@@ -142,6 +149,29 @@ static void test_bad(void **state)
 		  "prfsha256", NULL },
 		{ PROTO_IKE, "aes128-sha256-modpnone", "cannot do without a key exchange", NULL,
 		  "modp2048" },
+		/* additional key exchanges */
+		{ PROTO_IKE, "aes128-sha256-mlkem768", "write ke1_mlkem768, beside", "mlkem768",
+		  "ke1_mlkem768" },
+		{ PROTO_IKE, "aes128-sha256-ke1_mlkem768", "needs a key exchange, such as", NULL,
+		  NULL },
+		{ PROTO_ESP, "aes128gcm16-x25519-ke1_mlkem768", "no place in an ESP proposal",
+		  "ke1_mlkem768", NULL },
+		{ PROTO_ESP, "aes128gcm16-mlkem512", "no place in an ESP proposal", "mlkem512",
+		  NULL },
+		{ PROTO_IKE, "aes128-sha256-x25519-ke1_mlkem786",
+		  "unknown algorithm 'ke1_mlkem786': did you mean mlkem768", "ke1_mlkem786", NULL },
+		{ PROTO_IKE, "aes128-sha256-x25519-ke8_mlkem768", "did you mean mlkem768",
+		  "ke8_mlkem768", "mlkem768" },
+		{ PROTO_IKE, "aes128-sha256-x25519-ke1_ke2_ecp256", "unknown algorithm",
+		  "ke1_ke2_ecp256", NULL },
+		{ PROTO_IKE, "aes128-sha256-x25519-ke1_sha384", "unknown algorithm", "ke1_sha384",
+		  NULL },
+		{ PROTO_IKE, "aes128-sha256-x25519-ke1_modp1024", "too weak", "ke1_modp1024",
+		  NULL },
+		{ PROTO_IKE, "aes128-sha256-x25519-ke1_x25519",
+		  "curve25519 stands in more than one key exchange", NULL, NULL },
+		{ PROTO_IKE, "aes128-sha256-x25519-ke1_mlkem768-ke2_mlkem512-ke2_mlkem768",
+		  "mlkem768 stands in more than one", NULL, NULL },
 		/* separators */
 		{ PROTO_ESP, "", "missing", NULL, NULL },
 		{ PROTO_ESP, "!", "missing", NULL, NULL },
@@ -185,8 +215,9 @@ static void test_all_rows(void **state)
 	for (const struct encr_alg *const *e = encr_all(); *e; e++)
 		for (const struct prf_alg *const *f = prf_all(); *f; f++)
 			for (const struct ke_alg *const *k = ke_all(); *k; k++) {
-				snprintf(text, sizeof(text), "%s%s-%s-%s", (*e)->keyword,
-					 (*e)->aead ? "" : "-sha256", (*f)->keyword, (*k)->keyword);
+				snprintf(text, sizeof(text), "%s%s-%s-%s%s", (*e)->keyword,
+					 (*e)->aead ? "" : "-sha256", (*f)->keyword,
+					 (*k)->encapsulate ? "modp2048-ke1_" : "", (*k)->keyword);
 				if (suites_parse(text, PROTO_IKE, p, 1, &n, error, sizeof(error)))
 					fail_msg("%s: %s", text, error);
 				suites_text(&p[0], PROTO_IKE, again, sizeof(again));
@@ -195,7 +226,7 @@ static void test_all_rows(void **state)
 					assert_string_equal(text, again);
 				rows++;
 			}
-	assert_true(rows >= 4 * 3 * 6);
+	assert_true(rows >= 4 * 3 * 9);
 }
 
 static void test_limits(void **state)
