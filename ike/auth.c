@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/auth.h"
 
+#include "ike/intauth.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +14,29 @@ int auth_octets(const struct ike_sa *sa, bool of_initiator, struct bytes sk_p, s
 	const struct prf_alg *prf = sa->suite.prf;
 	const struct bytes message = blob_view(of_initiator ? &hs->init_i : &hs->init_r);
 	const struct bytes nonce = blob_view(of_initiator ? &hs->nr : &hs->ni);
+	uint8_t maced[PRF_MAX_LEN];
+	struct blob intauth;
+	struct writer w;
+	int r = prf->compute(prf, sk_p, &id_body, 1, maced);
 
-	out->n = message.n + nonce.n + prf->len;
+	if (r == 0)
+		r = intauth_octets(sa, &intauth);
+	if (r != 0)
+		return r;
+	out->n = message.n + nonce.n + prf->len + intauth.n;
 	out->p = malloc(out->n);
 	if (out->p == NULL) {
 		out->n = 0;
+		blob_free(&intauth);
 		return -ENOMEM;
 	}
-	memcpy(out->p, message.p, message.n);
-	memcpy(out->p + message.n, nonce.p, nonce.n);
-	int r = prf->compute(prf, sk_p, &id_body, 1, out->p + message.n + nonce.n);
-	if (r != 0)
-		blob_free(out);
-	return r;
+	w = writer_of(out->p, out->n);
+	write_bytes(&w, message);
+	write_bytes(&w, nonce);
+	write_bytes(&w, BYTES(maced, prf->len));
+	write_bytes(&w, blob_view(&intauth)); /* RFC 9242 3.3.2 */
+	blob_free(&intauth);
+	return 0;
 }
 
 static int id_body_of(const struct credential_spec *cred, struct blob *out)

@@ -6,7 +6,8 @@
 #include "ike/core.h"
 
 /*
- * The octets signed by one side: its IKE_SA_INIT message | the other's nonce | prf(SK_p, ID body).
+ * The octets signed by one side: its IKE_SA_INIT message | the other's nonce | prf(SK_p, ID body)
+ * [| IntAuth (RFC 9242 3.3.2)].
  * of_initiator: whose signature; sk_p: its SK_pi or SK_pr. id_body: type, three zero octets, data.
  * out is the caller's.
  */

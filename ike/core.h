@@ -92,11 +92,12 @@ enum sa_state {
 	SA_I_KEY,    /* initiator: waits for its key pair */
 	SA_I_INIT,   /* IKE_SA_INIT sent */
 	SA_I_DERIVE, /* waits for g^ir */
+	SA_I_MORE,   /* IKE_INTERMEDIATE sent */
 	SA_I_SIGN,   /* waits for our signature */
 	SA_I_AUTH,   /* IKE_AUTH sent */
 	SA_I_VERIFY, /* waits for the verdict on the peer */
 	SA_R_KEY,    /* responder: waits for key pair and g^ir */
-	SA_R_INIT,   /* IKE_SA_INIT answered */
+	SA_R_INIT,   /* IKE_SA_INIT or IKE_INTERMEDIATE answered */
 	SA_R_VERIFY, /* IKE_AUTH came, waits for the verdict */
 	SA_R_SIGN,   /* waits for our signature */
 	SA_UP,	     /* established */
@@ -109,7 +110,7 @@ enum sa_state {
 /* What we answer to a peer that asks for a CHILD_SA; see negotiate.h. */
 struct child_answer {
 	struct child *child; /* NULL: none, or gone */
-	struct transform t[5];
+	struct transform t[TRANSFORM_TYPES];
 	size_t n;
 	uint8_t number;		      /* of the peer's proposal */
 	struct ts tsi, tsr;	      /* as the pair's addresses have it */
@@ -139,10 +140,18 @@ struct handshake {
 	struct secret ppk_sk[JOB_SK]; /* SK_d, SK_pi, SK_pr with it; empty once they are in use */
 	struct blob no_ppk_auth;      /* initiator: what AUTH would hold without it */
 
+	/* RFC 9242, RFC 9370; see exchange/intermediate.c and intauth.h. */
+	bool intermediate;	   /* both sides know it */
+	size_t add_ke_done;	   /* additional key exchanges, of suite.n_add_ke */
+	struct ike_keys old_keys;  /* of the message before, which may come again */
+	struct ike_keys next_keys; /* once our answer has left */
+	struct blob int_i, int_r;  /* IntAuth_i, IntAuth_r so far */
+	uint8_t skf_reserved;	   /* of the first fragment of a message under way */
+
 	struct mono sent_at; /* when our last message of the handshake left, to measure the way */
 
 	/* Responder: the IKE proposal chosen, until IKE_SA_INIT is answered. */
-	struct transform ike_t[5];
+	struct transform ike_t[TRANSFORM_TYPES];
 	size_t ike_n;
 	uint8_t ike_number;
 

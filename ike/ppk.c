@@ -16,9 +16,9 @@ bool ppk_is_configured(const struct engine *e)
 
 /* ---- keys ------------------------------------------------------------------------------- */
 
-struct job *ppk_job(const struct engine *e, struct ike_sa *sa)
+struct job *ppk_job(const struct engine *e, struct ike_sa *sa, const struct ike_keys *keys)
 {
-	const struct secret *const from[JOB_SK] = { &sa->keys.d, &sa->keys.pi, &sa->keys.pr };
+	const struct secret *const from[JOB_SK] = { &keys->d, &keys->pi, &keys->pr };
 	struct handshake *hs = sa->hs;
 	struct job *job = job_new(JOB_PPK);
 	int r = 0;

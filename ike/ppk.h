@@ -12,8 +12,8 @@
 /* We have a PPK, and so offer it (or take up the offer). */
 bool ppk_is_configured(const struct engine *e);
 
-/* The keys of the IKE SA are there: JOB_PPK over them. NULL: no memory. */
-struct job *ppk_job(const struct engine *e, struct ike_sa *sa);
+/* The keys that the IKE SA will have are there: JOB_PPK over them. NULL: no memory. */
+struct job *ppk_job(const struct engine *e, struct ike_sa *sa, const struct ike_keys *keys);
 /* It came home: its keys wait in the handshake. */
 void ppk_keep(struct ike_sa *sa, struct job *job);
 

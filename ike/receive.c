@@ -20,7 +20,8 @@ struct arrival {
 
 const struct exchange *exchange_by_type(uint8_t type)
 {
-	static const struct exchange *const rows[] = { &exchange_auth, &exchange_create_child,
+	static const struct exchange *const rows[] = { &exchange_intermediate, &exchange_auth,
+						       &exchange_create_child,
 						       &exchange_informational };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -152,14 +153,21 @@ static bool has_keys(const struct ike_sa *sa)
 
 /* Inner chain in hand: judge it and hand it over. */
 static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uint8_t first,
-		     struct bytes chain)
+		     uint8_t reserved, struct bytes chain)
 {
 	const struct ike_header *h = &a->header;
 	const struct exchange *x = exchange_by_type(h->exchange);
 	struct payloads inner;
 	uint8_t inner_first;
 	const struct inbound m = {
-		.header = h, .payloads = &inner, .local = a->local, .remote = a->remote
+		.header = h,
+		.payloads = &inner,
+		.local = a->local,
+		.remote = a->remote,
+		.octets = a->datagram,
+		.first = first,
+		.reserved = reserved,
+		.chain = chain,
 	};
 	enum decode_error bad = payloads_decode(first, chain, &inner, &inner_first);
 	struct judgement j = { 0 };
@@ -198,6 +206,12 @@ static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uin
 			       j.why);
 }
 
+/* The octet behind "next payload" in the header of an SK or SKF payload that is the first one. */
+static uint8_t sk_reserved(const struct arrival *a)
+{
+	return a->datagram[IKE_HEADER_LEN + 1];
+}
+
 static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a, struct bytes part)
 {
 	const struct payload *skf = &a->payloads.p[a->payloads.n - 1];
@@ -209,12 +223,15 @@ static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a
 
 	if (!skf_numbers(skf->body, &number, &total))
 		return;
+	if (number == 1 && sa->hs != NULL)
+		sa->hs->skf_reserved = sk_reserved(a);
 	switch (fragments_add(q, a->header.message_id, number, total, a->inner_first, part, &chain,
 			      &first)) {
 	case FRAGMENT_COMPLETE:
 		if (sa->window.in_requests == NULL && sa->window.in_responses == NULL)
 			sa->window.fragments_until = MONO_NEVER;
-		dispatch(e, sa, a, first, blob_view(&chain));
+		dispatch(e, sa, a, first, sa->hs != NULL ? sa->hs->skf_reserved : 0,
+			 blob_view(&chain));
 		wipe(chain.p, chain.n);
 		blob_free(&chain);
 		break;
@@ -248,6 +265,19 @@ static void came_from(struct ike_sa *sa, const struct arrival *a)
 	sa->window.from_remote = *a->remote;
 }
 
+/* What a peer may ask now, if it has not asked it before. */
+static bool is_in_order(const struct ike_sa *sa, uint8_t exchange)
+{
+	if (sa->state == SA_LINGERS)
+		return false;
+	/* RFC 7296 1.2: one IKE_AUTH request, from the initiator. RFC 9242 3.2: these before it. */
+	if (exchange == EXCHANGE_IKE_AUTH)
+		return sa->state == SA_R_INIT;
+	if (exchange == EXCHANGE_IKE_INTERMEDIATE)
+		return sa->state == SA_R_INIT && intermediate_is_due(sa);
+	return true;
+}
+
 static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
 {
 	const struct ike_header *h = &a->header;
@@ -261,10 +291,7 @@ static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
 	}
 	switch (window_judge_request(&sa->window, h->message_id)) {
 	case WINDOW_NEW:
-		/* RFC 7296 1.2: one IKE_AUTH request, from the initiator, right after IKE_SA_INIT.
-		 */
-		if (sa->state == SA_LINGERS ||
-		    (h->exchange == EXCHANGE_IKE_AUTH && sa->state != SA_R_INIT))
+		if (!is_in_order(sa, h->exchange))
 			break;
 		came_from(sa, a);
 		if (sa->state == SA_UP)
@@ -282,6 +309,29 @@ static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
 	}
 	drop(e, a, "message id outside the window");
 	return false;
+}
+
+/*
+ * The answer to an IKE_INTERMEDIATE request changed the keys (RFC 9370 2.2.2): the same request, if
+ * it comes again, still has those of before.
+ */
+static struct seal_keys keys_for(struct ike_sa *sa, const struct ike_header *h)
+{
+	struct seal_keys k = sa_keys_in(sa);
+
+	if (h->exchange == EXCHANGE_IKE_INTERMEDIATE && !h->response && sa->hs != NULL &&
+	    sa->hs->old_keys.d.n > 0 && !sa->initiator && !sa->window.answering &&
+	    h->message_id + 1 == sa->window.recv_id) {
+		k.sk_e = secret_view(&sa->hs->old_keys.ei);
+		k.sk_a = secret_view(&sa->hs->old_keys.ai);
+	}
+	return k;
+}
+
+/* RFC 9242 3.2: what such a message is about is sealed. Ours have nothing else. */
+static bool is_bare(const struct arrival *a)
+{
+	return a->header.exchange != EXCHANGE_IKE_INTERMEDIATE || a->payloads.n == 1;
 }
 
 static void receive_protected(struct engine *e, struct arrival *a)
@@ -308,16 +358,17 @@ static void receive_protected(struct engine *e, struct arrival *a)
 		return;
 	bool fragment = last && last->type == PAYLOAD_SKF;
 	if (x == NULL || !has_keys(sa) || last == NULL || (last->type != PAYLOAD_SK && !fragment) ||
-	    (fragment && !sa->peer_fragments)) {
+	    (fragment && !sa->peer_fragments) || !is_bare(a)) {
 		drop(e, a, "not a protected message that we can take");
 		return;
 	}
-	/* A peer that is not authenticated, or was refused, has nothing to ask but IKE_AUTH. */
-	if (!sa->authenticated && !a->header.response && a->header.exchange != EXCHANGE_IKE_AUTH) {
+	/* A peer that is not authenticated, or was refused, has nothing to ask but these. */
+	if (!sa->authenticated && !a->header.response && a->header.exchange != EXCHANGE_IKE_AUTH &&
+	    a->header.exchange != EXCHANGE_IKE_INTERMEDIATE) {
 		drop(e, a, "a request of a peer that is not authenticated");
 		return;
 	}
-	const struct seal_keys k = sa_keys_in(sa);
+	const struct seal_keys k = keys_for(sa, &a->header);
 	if (sealed_open(&k, a->datagram, a->n, &a->payloads, &plain) != 0) {
 		e->counters.integrity_errors++;
 		drop(e, a, "integrity check failed");
@@ -329,7 +380,7 @@ static void receive_protected(struct engine *e, struct arrival *a)
 	if (fragment)
 		take_fragment(e, sa, a, plain);
 	else
-		dispatch(e, sa, a, a->inner_first, plain);
+		dispatch(e, sa, a, a->inner_first, sk_reserved(a), plain);
 }
 
 void receive(struct engine *e, const struct endpoint *local, const struct endpoint *remote,

@@ -123,6 +123,10 @@ void handshake_free(struct handshake *hs)
 	for (size_t i = 0; i < JOB_SK; i++)
 		secret_free(&hs->ppk_sk[i]);
 	blob_free(&hs->no_ppk_auth);
+	ike_keys_free(&hs->old_keys);
+	ike_keys_free(&hs->next_keys);
+	blob_free(&hs->int_i);
+	blob_free(&hs->int_r);
 	free(hs);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of an IKE SA: sealed, fragmented where needed, sent, kept for repetition. */
+#include "ike/intauth.h"
 #include "ike/sa.h"
 
 #include <errno.h>
@@ -130,6 +131,8 @@ static int seal_chain(struct engine *e, struct ike_sa *sa, uint8_t exchange, boo
 	int r = c->b.w.failed ? -EMSGSIZE : 0;
 
 	datagrams_free(out);
+	if (r == 0 && exchange == EXCHANGE_IKE_INTERMEDIATE)
+		r = intauth_sent(sa, &h, c->b.first, chain);
 	if (r == 0)
 		r = seal_message(e, sa, &h, c->b.first, chain, out);
 	chain_close(c);

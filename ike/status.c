@@ -64,6 +64,8 @@ static void show_ike(const struct ike_sa *sa, const struct status_visitor *v)
 		.integ = sa->suite.integ,
 		.prf = sa->suite.prf,
 		.ke = sa->suite.ke,
+		.add_ke = sa->suite.add_ke,
+		.n_add_ke = sa->suite.n_add_ke,
 		.created_at = sa->created_at,
 		.established_at = sa->established_at,
 		.rekey_at = sa->rekey_at,
@@ -146,8 +148,8 @@ bool engine_knows_sa(const struct engine *e, const struct sa_ref *ref)
 
 const char *stage_name(enum stage s)
 {
-	static const char *const names[] = { "acquire", "IKE_SA_INIT", "IKE_AUTH", "CHILD_SA",
-					     "up" };
+	static const char *const names[] = { "acquire",	 "IKE_SA_INIT", "IKE_INTERMEDIATE",
+					     "IKE_AUTH", "CHILD_SA",	"up" };
 	return names[s];
 }
 

@@ -51,6 +51,8 @@ struct status_ike {
 	const struct integ_alg *integ;
 	const struct prf_alg *prf;
 	const struct ke_alg *ke;
+	const struct ke_alg *const *add_ke; /* RFC 9370: n_add_ke rows */
+	size_t n_add_ke;
 	struct mono created_at, established_at;
 	struct mono rekey_at;
 	uint8_t peer_id_type;
@@ -65,6 +67,7 @@ struct status_ike {
 enum stage {
 	STAGE_ACQUIRE,
 	STAGE_INIT,
+	STAGE_INTERMEDIATE,
 	STAGE_AUTH,
 	STAGE_CHILD,
 	STAGE_UP,

@@ -142,12 +142,6 @@ void auth_ask(struct engine *e, struct ike_sa *sa)
 	struct job *job;
 
 	sa_stage(sa, STAGE_AUTH);
-	/* RFC 7296 2.23: behind a NAT the port changes for all that follows. */
-	if (sa->nat_local || sa->nat_remote || sa->encap) {
-		sa->local.port = e->options.port_natt;
-		if (sa->remote.port == e->options.port) /* else it is the NAT's choice already */
-			sa->remote.port = e->options.port_natt;
-	}
 	if (!auth_choose_scheme(e, sa)) {
 		sa_fail(e, sa, 0, false, "peer accepts no signature that our key can make");
 		return;
@@ -404,6 +398,12 @@ static void auth_answer(struct engine *e, struct ike_sa *sa, const struct inboun
 	hs->initial_contact = notify_find(m->payloads, NOTIFY_INITIAL_CONTACT, &n);
 	hs->no_child = is_childless(m->payloads); /* RFC 6023 */
 	qcd_keep(sa, m->payloads);
+	/* RFC 9242 3.2: all of them come first. Without them the keys are not those agreed on. */
+	if (intermediate_is_due(sa)) {
+		refuse_peer(e, sa, NOTIFY_INVALID_SYNTAX,
+			    "peer leaves out an additional key exchange that it agreed to");
+		return;
+	}
 	uint16_t bad = ppk_judge(e, sa, m->payloads, &why);
 	if (bad == 0)
 		bad = auth_verify_job(e, sa, m->payloads, &job, &why);

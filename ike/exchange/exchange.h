@@ -13,6 +13,10 @@ struct inbound {
 	const struct ike_header *header;
 	const struct payloads *payloads;
 	const struct endpoint *local, *remote; /* as this datagram came */
+	/* As intauth.h wants it: octets of the header, and what was sealed. */
+	const uint8_t *octets;
+	uint8_t first, reserved;
+	struct bytes chain;
 };
 
 struct exchange {
@@ -24,7 +28,8 @@ struct exchange {
 
 /* Protected exchanges; NULL for an unknown type. IKE_SA_INIT has functions of its own below. */
 const struct exchange *exchange_by_type(uint8_t type);
-extern const struct exchange exchange_auth, exchange_create_child, exchange_informational;
+extern const struct exchange exchange_intermediate, exchange_auth, exchange_create_child,
+	exchange_informational;
 
 /* init.c */
 struct init_request {
@@ -40,6 +45,12 @@ void init_ask(struct engine *e, struct ike_sa *sa, uint16_t group);
 void init_answer(struct engine *e, const struct init_request *m);
 void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m);
 void init_give_up(struct engine *e, struct ike_sa *sa);
+/* Initiator: new keys are there. What comes next: IKE_INTERMEDIATE, or the PPK and IKE_AUTH. */
+void init_go_on(struct engine *e, struct ike_sa *sa);
+
+/* intermediate.c: the next additional key exchange. */
+bool intermediate_is_due(const struct ike_sa *sa);
+void intermediate_ask(struct engine *e, struct ike_sa *sa);
 
 /* auth.c */
 void auth_ask(struct engine *e, struct ike_sa *sa);

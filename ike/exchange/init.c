@@ -69,6 +69,10 @@ static void take_notes(struct engine *e, struct ike_sa *sa, const struct init_re
 	sa->peer_fragments = notify_find(m->payloads, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &n);
 	sa->peer_ikemesh = is_ikemesh(m->payloads);
 	sa->hs->peer_hashes = hashes_of(m->payloads);
+	/* RFC 9242 3.1: what we have no use for is not taken up. */
+	sa->hs->intermediate =
+		notify_find(m->payloads, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n) &&
+		proposal_has_add_ke(e->spec->ike, e->spec->n_ike);
 	/* RFC 8784 3: a responder takes up what it can, an initiator has offered it. */
 	if (!sa->initiator)
 		sa->hs->ppk_said = ppk_is_configured(e);
@@ -84,6 +88,10 @@ static void encode_abilities(struct engine *e, struct builder *b, const struct i
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, BYTES_NONE);
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_SIGNATURE_HASH_ALGORITHMS,
 		      BYTES(hash_list, sizeof(hash_list)));
+	if (sa->initiator ? proposal_has_add_ke(e->spec->ike, e->spec->n_ike)
+			  : sa->hs->intermediate)
+		notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED,
+			      BYTES_NONE);
 	if (sa->hs->ppk_said)
 		notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_USE_PPK, BYTES_NONE);
 	vendor_encode(b, BYTES(vendor_id, sizeof(vendor_id)));
@@ -234,16 +242,26 @@ static void ppk_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	auth_ask(e, sa);
 }
 
-/* All keys are there but for the PPK, which comes last (RFC 8784 3). */
-static void keys_done_i(struct engine *e, struct ike_sa *sa)
+/* The PPK comes last of all keys (RFC 8784 3). */
+void init_go_on(struct engine *e, struct ike_sa *sa)
 {
 	struct job *job;
 
+	/* RFC 7296 2.23, RFC 9242 3.2: behind a NAT the port changes for all that follows. */
+	if (sa->nat_local || sa->nat_remote || sa->encap) {
+		sa->local.port = e->options.port_natt;
+		if (sa->remote.port == e->options.port) /* else it is the NAT's choice already */
+			sa->remote.port = e->options.port_natt;
+	}
+	if (intermediate_is_due(sa)) {
+		intermediate_ask(e, sa);
+		return;
+	}
 	if (!sa->hs->ppk) {
 		auth_ask(e, sa);
 		return;
 	}
-	job = ppk_job(e, sa);
+	job = ppk_job(e, sa, &sa->keys);
 	if (job == NULL || act_job(e, sa, job, ppk_done_i) != 0)
 		sa_fail(e, sa, 0, false, "cannot use our PPK: out of memory");
 }
@@ -281,7 +299,7 @@ static void init_derive_done(struct engine *e, struct ike_sa *sa, struct job *jo
 		sa_fail(e, sa, 0, false, "key derivation failed: %s", strerror(-r));
 	} else {
 		sa_request_done(e, sa);
-		keys_done_i(e, sa);
+		init_go_on(e, sa);
 	}
 }
 
@@ -387,13 +405,20 @@ void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m
 			  "peer's IKE_SA_INIT answer chooses what we did not offer");
 		return;
 	}
-	if (o.ke.n != hs->ke->public_len) {
+	if (o.ke.n != hs->ke->response_len) {
 		take_hint(e, sa, NOTIFY_INVALID_SYNTAX,
 			  "peer's key exchange value has a wrong length");
 		return;
 	}
-	/* RFC 8784 3; 6: not at once, since anybody could have sent this. */
+	/* RFC 9370 2.2.1; not at once, since anybody could have sent this. */
 	struct notify_view n;
+	if (sa->suite.n_add_ke > 0 &&
+	    !notify_find(m->payloads, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n)) {
+		take_hint(e, sa, NOTIFY_NO_PROPOSAL_CHOSEN,
+			  "peer chooses an additional key exchange, and knows no IKE_INTERMEDIATE");
+		return;
+	}
+	/* RFC 8784 3; 6 */
 	if (hs->ppk_said && e->spec->ppk_required &&
 	    !notify_find(m->payloads, NOTIFY_USE_PPK, &n)) {
 		take_hint(e, sa, NOTIFY_AUTHENTICATION_FAILED,
@@ -502,15 +527,15 @@ static void remember_refusal(struct engine *e, const struct init_request *m, uin
 	       why);
 }
 
-static void refuse_proposals(struct engine *e, const struct init_request *m, const struct offer *o)
+static void refuse_proposals(struct engine *e, const struct init_request *m, const struct offer *o,
+			     const char *because)
 {
 	char offered[160], why[ATTEMPT_TEXT_LEN];
 
 	if (!engine_may_complain(e, COMPLAINT_INIT)) /* a forger must not fill our memory either */
 		return;
 	proposals_text(&o->sa, offered, sizeof(offered));
-	snprintf(why, sizeof(why), "NO_PROPOSAL_CHOSEN: no common IKE proposal, peer offers %s",
-		 offered);
+	snprintf(why, sizeof(why), "NO_PROPOSAL_CHOSEN: %s, peer offers %s", because, offered);
 	remember_refusal(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, why);
 	send_refusal(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, BYTES_NONE);
 }
@@ -546,7 +571,7 @@ static void init_reply(struct engine *e, struct ike_sa *sa)
 	w->answering = false;
 	hs->sent_at = e->now;
 	sa_set_state(e, sa, SA_R_INIT);
-	sa_stage(sa, STAGE_AUTH);
+	sa_stage(sa, intermediate_is_due(sa) ? STAGE_INTERMEDIATE : STAGE_AUTH);
 	act_send(e, &sa->local, &sa->remote, message);
 }
 
@@ -579,12 +604,13 @@ static void init_respond_done(struct engine *e, struct ike_sa *sa, struct job *j
 	}
 	hs->ke_public = job->ke_public;
 	job->ke_public = (struct blob){ 0 };
-	if (!hs->ppk) {
+	/* With additional key exchanges the keys are not the last ones yet: see intermediate.c. */
+	if (!hs->ppk || intermediate_is_due(sa)) {
 		init_reply(e, sa);
 		return;
 	}
 	/* Before it is known that the peer has the same: so IKE_AUTH can be judged at once. */
-	struct job *ppk = ppk_job(e, sa);
+	struct job *ppk = ppk_job(e, sa, &sa->keys);
 	if (ppk == NULL || act_job(e, sa, ppk, ppk_done_r) != 0)
 		sa_fail(e, sa, 0, false, "cannot use our PPK: out of memory");
 }
@@ -646,6 +672,7 @@ void init_answer(struct engine *e, const struct init_request *m)
 {
 	struct pair *p = pair_find(e, &m->local->ip, &m->remote->ip);
 	struct offer o;
+	struct notify_view n;
 	struct chosen chosen;
 	struct ike_suite suite;
 
@@ -660,7 +687,13 @@ void init_answer(struct engine *e, const struct init_request *m)
 		return;
 	if (!proposal_choose(e->spec->ike, e->spec->n_ike, PROTO_IKE, true, &o.sa, &chosen) ||
 	    !ike_suite_of(&chosen, &suite)) {
-		refuse_proposals(e, m, &o);
+		refuse_proposals(e, m, &o, "no common IKE proposal");
+		return;
+	}
+	/* RFC 9370 2.2.1: who offers additional key exchanges must know how to make them. */
+	if (suite.n_add_ke > 0 &&
+	    !notify_find(m->payloads, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &n)) {
+		refuse_proposals(e, m, &o, "additional key exchange without IKE_INTERMEDIATE");
 		return;
 	}
 	if (o.group != suite.ke->id) {

@@ -11,7 +11,8 @@
 	X(CREATE_CHILD_SA, 36)                                                                     \
 	X(INFORMATIONAL, 37)                                                                       \
 	X(IKE_SESSION_RESUME, 38)                                                                  \
-	X(IKE_INTERMEDIATE, 43)
+	X(IKE_INTERMEDIATE, 43)                                                                    \
+	X(IKE_FOLLOWUP_KE, 44)
 
 enum exchange_type {
 #define X(name, value) EXCHANGE_##name = value,
@@ -66,6 +67,7 @@ enum payload_type {
 	X(UNEXPECTED_NAT_DETECTED, 41)                                                             \
 	X(TEMPORARY_FAILURE, 43)                                                                   \
 	X(CHILD_SA_NOT_FOUND, 44)                                                                  \
+	X(STATE_NOT_FOUND, 47)                                                                     \
 	X(INITIAL_CONTACT, 16384)                                                                  \
 	X(SET_WINDOW_SIZE, 16385)                                                                  \
 	X(ADDITIONAL_TS_POSSIBLE, 16386)                                                           \
@@ -90,7 +92,8 @@ enum payload_type {
 	X(USE_PPK, 16435)                                                                          \
 	X(PPK_IDENTITY, 16436)                                                                     \
 	X(NO_PPK_AUTH, 16437)                                                                      \
-	X(INTERMEDIATE_EXCHANGE_SUPPORTED, 16438)
+	X(INTERMEDIATE_EXCHANGE_SUPPORTED, 16438)                                                  \
+	X(ADDITIONAL_KEY_EXCHANGE, 16441)
 
 enum notify_type {
 #define X(name, value) NOTIFY_##name = value,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the crypto jobs of a test host are done: for real, or by a cheap stand-in that keeps what the
+ * How the crypto jobs of a test host are done: for real (with a stand-in KEM where the library has
+ * none), or by a cheap stand-in that keeps what the
  * protocol needs: both ends of a key exchange come to the same secret and nobody else's signature
  * verifies.
  *

@@ -32,6 +32,7 @@ void peer_init(struct peer *p)
 		.other = p->other,
 		.is_ikemesh = p->is_ikemesh,
 		.vendor = p->vendor,
+		.no_intermediate = p->no_intermediate,
 	};
 }
 
@@ -45,6 +46,7 @@ void peer_wipe(struct peer *p)
 	if (p->ke_key != NULL)
 		p->ke->free(p->ke_key);
 	secret_free(&p->shared);
+	secret_free(&p->next_shared);
 	fragments_free(&p->fragments);
 	peer_init(p);
 }
@@ -68,6 +70,18 @@ static const struct transform *spec_transform(const struct proposal_spec *s, uin
 	return NULL;
 }
 
+/* RFC 9370 2.2.1: the first of each type, NONE aside. */
+static void add_ke_take(struct peer *p, const struct proposal_spec *s)
+{
+	p->n_add_ke = p->add_ke_done = 0;
+	for (uint8_t type = TRANSFORM_ADDKE1; type <= TRANSFORM_ADDKE7; type++) {
+		const struct transform *t = spec_transform(s, type);
+
+		if (t != NULL && t->id != KE_NONE)
+			p->add_ke[p->n_add_ke++] = ke_by_id(t->id);
+	}
+}
+
 static void suite_take(struct peer *p, const struct proposal_spec *s)
 {
 	const struct transform *encr = spec_transform(s, TRANSFORM_ENCR);
@@ -79,6 +93,7 @@ static void suite_take(struct peer *p, const struct proposal_spec *s)
 	if (p->ke == NULL)
 		p->ke = ke_by_id(spec_transform(s, TRANSFORM_KE)->id);
 	must(p->encr != NULL && p->prf != NULL && p->ke != NULL);
+	add_ke_take(p, s);
 }
 
 static struct ike_header header(const struct peer *p, uint8_t exchange, bool response, uint32_t id)
@@ -122,6 +137,9 @@ static void init_extras(struct builder *b, const struct peer *p)
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, BYTES_NONE);
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_SIGNATURE_HASH_ALGORITHMS,
 		      BYTES(hashes, sizeof hashes));
+	if (p->n_add_ke > 0 && !p->no_intermediate)
+		notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED,
+			      BYTES_NONE);
 	if (p->is_ikemesh)
 		vendor_encode(b, p->vendor);
 }
@@ -169,27 +187,19 @@ static void key_cut(const uint8_t **from, struct peer_key *to, size_t n)
 	*from += n;
 }
 
-/* RFC 7296 2.14 */
-static void keys_derive(struct peer *p)
+/* RFC 7296 2.14: prf+(SKEYSEED, Ni | Nr | SPIi | SPIr) */
+static void keys_cut(struct peer *p, struct bytes skeyseed)
 {
-	uint8_t seed[PRF_MAX_LEN], stream[7 * PEER_KEY_MAX], spis[16];
+	uint8_t stream[7 * PEER_KEY_MAX], spis[16];
 	struct bytes nonces[] = { blob_view(&p->ni), blob_view(&p->nr), BYTES(spis, sizeof spis) };
 	size_t encr = p->encr->key_len + p->encr->salt_len;
 	size_t integ = p->integ == NULL ? 0 : p->integ->key_len;
 	const uint8_t *at = stream;
-	struct blob both = { 0 };
 	struct writer w = writer_of(spis, sizeof spis);
-	struct bytes shared = secret_view(&p->shared);
 
 	write_u64(&w, p->spi_i);
 	write_u64(&w, p->spi_r);
-	both = (struct blob){ .p = malloc(p->ni.n + p->nr.n), .n = p->ni.n + p->nr.n };
-	must(both.p != NULL);
-	memcpy(both.p, p->ni.p, p->ni.n);
-	memcpy(both.p + p->ni.n, p->nr.p, p->nr.n);
-	must(p->prf->compute(p->prf, blob_view(&both), &shared, 1, seed) == 0);
-	blob_free(&both);
-	must(prf_plus(p->prf, BYTES(seed, p->prf->len), nonces, 3, stream,
+	must(prf_plus(p->prf, skeyseed, nonces, 3, stream,
 		      3 * p->prf->len + 2 * integ + 2 * encr) == 0);
 	key_cut(&at, &p->sk_d, p->prf->len);
 	key_cut(&at, &p->sk_ai, integ);
@@ -200,9 +210,36 @@ static void keys_derive(struct peer *p)
 	key_cut(&at, &p->sk_pr, p->prf->len);
 }
 
+/* RFC 7296 2.14: SKEYSEED = prf(Ni | Nr, g^ir) */
+static void keys_derive(struct peer *p)
+{
+	uint8_t seed[PRF_MAX_LEN];
+	struct bytes shared = secret_view(&p->shared);
+	struct blob both = { 0 };
+
+	both = (struct blob){ .p = malloc(p->ni.n + p->nr.n), .n = p->ni.n + p->nr.n };
+	must(both.p != NULL);
+	memcpy(both.p, p->ni.p, p->ni.n);
+	memcpy(both.p + p->ni.n, p->nr.p, p->nr.n);
+	must(p->prf->compute(p->prf, blob_view(&both), &shared, 1, seed) == 0);
+	blob_free(&both);
+	keys_cut(p, BYTES(seed, p->prf->len));
+}
+
 static struct bytes key_view(const struct peer_key *k)
 {
 	return BYTES(k->b, k->n);
+}
+
+/* RFC 9370 2.2.2: SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr) */
+static void keys_renew(struct peer *p, struct bytes shared)
+{
+	const struct bytes parts[] = { shared, blob_view(&p->ni), blob_view(&p->nr) };
+	uint8_t seed[PRF_MAX_LEN];
+
+	must(p->prf->compute(p->prf, key_view(&p->sk_d), parts, 3, seed) == 0);
+	keys_cut(p, BYTES(seed, p->prf->len));
+	p->add_ke_done++;
 }
 
 struct seal_keys peer_keys_out(struct peer *p)
@@ -369,6 +406,76 @@ void peer_take_init(struct peer *p, const struct draft *answer)
 	keys_derive(p);
 }
 
+/* --- IKE_INTERMEDIATE --- */
+
+/*
+ * RFC 9242 3.3.2: IntAuth_n = prf(SK_p, IntAuth_(n-1) | A | P), where A is the header and the SK
+ * payload's header with lengths that count A and P alone, and P the inner payloads.
+ */
+static void intauth_add(struct peer *p, bool of_initiator, const struct draft *d)
+{
+	struct peer_key *sum = of_initiator ? &p->int_i : &p->int_r;
+	const struct peer_key *key = of_initiator ? &p->sk_pi : &p->sk_pr;
+	uint8_t a[32], first, fresh[PRF_MAX_LEN];
+	struct blob chain = draft_chain(d, &first);
+	const struct bytes parts[] = { key_view(sum), BYTES(a, sizeof a), blob_view(&chain) };
+	struct writer w = writer_of(a, sizeof a);
+
+	write_u64(&w, p->spi_i);
+	write_u64(&w, p->spi_r);
+	write_u8(&w, 46);
+	write_u8(&w, IKEV2);
+	write_u8(&w, 43);
+	write_u8(&w, (uint8_t)((d->h.response ? 0x20 : 0) | (of_initiator ? 0x08 : 0)));
+	write_u32(&w, d->h.message_id);
+	write_u32(&w, (uint32_t)(sizeof a + chain.n));
+	write_u8(&w, first);
+	write_u8(&w, 0);
+	write_u16(&w, (uint16_t)(4 + chain.n));
+	must(!w.failed && w.n == sizeof a);
+	must(p->prf->compute(p->prf, key_view(key), parts, 3, fresh) == 0);
+	memcpy(sum->b, fresh, p->prf->len);
+	sum->n = p->prf->len;
+	blob_free(&chain);
+}
+
+void peer_ask_intermediate(struct peer *p, struct draft *out)
+{
+	p->ke = p->add_ke[p->add_ke_done];
+	key_make(p);
+	peer_ask(p, EXCHANGE_IKE_INTERMEDIATE, out);
+	ke_encode(draft_begin(out), p->ke->id, blob_view(&p->ke_public));
+	draft_end(out);
+	intauth_add(p, true, out);
+}
+
+void peer_take_intermediate(struct peer *p, const struct draft *answer)
+{
+	ke_take(p, answer);
+	key_derive(p);
+	intauth_add(p, false, answer);
+	keys_renew(p, secret_view(&p->shared));
+}
+
+void peer_answer_intermediate(struct peer *p, const struct draft *request, struct draft *out)
+{
+	p->ke = p->add_ke[p->add_ke_done];
+	ke_take(p, request);
+	key_respond(p);
+	intauth_add(p, true, request);
+	peer_answer(p, request, out);
+	ke_encode(draft_begin(out), p->ke->id, blob_view(&p->ke_public));
+	draft_end(out);
+	intauth_add(p, false, out);
+	secret_move(&p->next_shared, &p->shared);
+}
+
+void peer_turn(struct peer *p)
+{
+	keys_renew(p, secret_view(&p->next_shared));
+	secret_free(&p->next_shared);
+}
+
 /* --- IKE_AUTH --- */
 
 /* RFC 7296 2.15. Owned by the caller. */
@@ -377,13 +484,22 @@ static struct blob signed_octets(const struct peer *p, bool of_initiator, struct
 	const struct blob *message = of_initiator ? &p->init_i : &p->init_r;
 	const struct blob *nonce = of_initiator ? &p->nr : &p->ni;
 	const struct peer_key *key = of_initiator ? &p->sk_pi : &p->sk_pr;
-	struct blob out = { .n = message->n + nonce->n + p->prf->len };
+	const size_t plain = message->n + nonce->n + p->prf->len;
+	struct blob out = { .n = plain + p->int_i.n + p->int_r.n + (p->add_ke_done > 0 ? 4 : 0) };
 
 	out.p = malloc(out.n);
 	must(out.p != NULL && message->n > 0);
 	memcpy(out.p, message->p, message->n);
 	memcpy(out.p + message->n, nonce->p, nonce->n);
 	must(p->prf->compute(p->prf, key_view(key), &id, 1, out.p + message->n + nonce->n) == 0);
+	if (p->add_ke_done > 0) { /* RFC 9242 3.3.2: IntAuth_iN | IntAuth_rN | IKE_AUTH_MID */
+		struct writer w = writer_of(out.p + plain, out.n - plain);
+
+		write_bytes(&w, key_view(&p->int_i));
+		write_bytes(&w, key_view(&p->int_r));
+		write_u32(&w, 1 + (uint32_t)p->add_ke_done);
+		must(!w.failed);
+	}
 	return out;
 }
 
@@ -501,7 +617,7 @@ static void credential_add(struct peer *p, struct draft *d)
 
 void peer_ask_auth(struct peer *p, struct draft *out)
 {
-	struct ike_header h = header(p, EXCHANGE_IKE_AUTH, false, 1);
+	struct ike_header h = header(p, EXCHANGE_IKE_AUTH, false, 1 + (uint32_t)p->add_ke_done);
 	uint8_t spi[4];
 
 	draft_init(out, &h);
@@ -513,7 +629,7 @@ void peer_ask_auth(struct peer *p, struct draft *out)
 	draft_end(out);
 	ts_add(out, PAYLOAD_TSI, &p->self.ip);
 	ts_add(out, PAYLOAD_TSR, &p->other.ip);
-	p->send_id = 2;
+	p->send_id = h.message_id + 1;
 }
 
 /* SPI of the first proposal; *number too. */

@@ -38,6 +38,12 @@ struct peer {
 	const struct integ_alg *integ;
 	const struct ke_alg *ke;
 	uint8_t proposal_number; /* the one chosen */
+	/* Additional key exchanges (RFC 9370), and IntAuth so far (RFC 9242 3.3.2). */
+	const struct ke_alg *add_ke[ADDKE_MAX];
+	size_t n_add_ke, add_ke_done;
+	struct peer_key int_i, int_r;
+	struct secret next_shared; /* until its answer has left: peer_turn() */
+	bool no_intermediate;	   /* does not say INTERMEDIATE_EXCHANGE_SUPPORTED */
 
 	struct blob ni, nr;
 	struct blob init_i, init_r; /* whole messages, RFC 7296 2.15 */
@@ -72,6 +78,16 @@ void peer_ask_init(struct peer *p, struct draft *out);
 void peer_answer_init(struct peer *p, const struct draft *request, struct draft *out);
 /* As initiator: takes the core's answer and derives all keys. */
 void peer_take_init(struct peer *p, const struct draft *answer);
+
+/*
+ * IKE_INTERMEDIATE { KE }, the additional key exchange that is next. What it adds to IntAuth is the
+ * draft as these make it, and what was received as it came. After its own answer has left the peer
+ * has to be told to turn to the new keys.
+ */
+void peer_ask_intermediate(struct peer *p, struct draft *out);
+void peer_take_intermediate(struct peer *p, const struct draft *answer);
+void peer_answer_intermediate(struct peer *p, const struct draft *request, struct draft *out);
+void peer_turn(struct peer *p);
 
 /* IKE_AUTH { IDi CERT CERTREQ AUTH N(USE_TRANSPORT_MODE) SA TSi TSr } */
 void peer_ask_auth(struct peer *p, struct draft *out);

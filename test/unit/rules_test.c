@@ -286,7 +286,7 @@ static void t68_nine_certificates(void **state)
 
 static void t01_exchanges_that_are_none(void **state)
 {
-	static const uint8_t none[] = { 0, 1, 33, 38, 43, 44, 240, 255 };
+	static const uint8_t none[] = { 0, 1, 33, 38, 42, 45, 240, 255 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(none); i++) {
