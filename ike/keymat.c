@@ -72,13 +72,13 @@ int keymat_init(const struct ike_suite *s, struct bytes ni, struct bytes nr, str
 }
 
 int keymat_rekey(const struct prf_alg *old_prf, struct bytes old_sk_d, const struct ike_suite *s,
-		 struct bytes ni, struct bytes nr, struct bytes shared, uint64_t spi_i,
-		 uint64_t spi_r, struct ike_keys *k)
+		 struct bytes ni, struct bytes nr, struct bytes shared, struct bytes more,
+		 uint64_t spi_i, uint64_t spi_r, struct ike_keys *k)
 {
 	uint8_t skeyseed[PRF_MAX_LEN];
-	const struct bytes parts[] = { shared, ni, nr };
+	const struct bytes parts[] = { shared, ni, nr, more };
 
-	int r = old_prf->compute(old_prf, old_sk_d, parts, 3, skeyseed);
+	int r = old_prf->compute(old_prf, old_sk_d, parts, 4, skeyseed);
 	if (r == 0)
 		r = expand(s, BYTES(skeyseed, old_prf->len), ni, nr, spi_i, spi_r, k);
 	wipe(skeyseed, sizeof(skeyseed));

@@ -31,11 +31,12 @@ int keymat_init(const struct ike_suite *s, struct bytes ni, struct bytes nr, str
 /*
  * Rekeyed IKE SA: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), with the old SA's prf (2.18).
  * An additional key exchange of an IKE SA that begins: the same, with the SA's own prf (RFC
- * 9370 2.2.2).
+ * 9370 2.2.2). more: SK(1) | ... | SK(n) of what followed a rekeying (2.2.4), behind Nr; else
+ * empty.
  */
 int keymat_rekey(const struct prf_alg *old_prf, struct bytes old_sk_d, const struct ike_suite *s,
-		 struct bytes ni, struct bytes nr, struct bytes shared, uint64_t spi_i,
-		 uint64_t spi_r, struct ike_keys *k);
+		 struct bytes ni, struct bytes nr, struct bytes shared, struct bytes more,
+		 uint64_t spi_i, uint64_t spi_r, struct ike_keys *k);
 
 /*
  * KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr): out_len octets (2.17). shared is empty without PFS.

@@ -211,6 +211,27 @@ bool proposal_has_add_ke(const struct proposal_spec *specs, size_t n)
 	return false;
 }
 
+size_t proposal_for_rekey(const struct proposal_spec *from, size_t n, bool has_add_ke,
+			  struct proposal_spec *to)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n && has_add_ke; i++) {
+		if (!proposal_has_add_ke(&from[i], 1))
+			continue;
+		to[kept].n = 0;
+		for (size_t k = 0; k < from[i].n; k++)
+			if (!is_add_ke(from[i].t[k].type) || from[i].t[k].id != KE_NONE)
+				to[kept].t[to[kept].n++] = from[i].t[k];
+		kept++;
+	}
+	if (kept == 0) {
+		memcpy(to, from, n * sizeof(*to));
+		kept = n;
+	}
+	return kept;
+}
+
 static void transform_text(const struct transform *t, char *out, size_t size)
 {
 	const char *name = NULL;

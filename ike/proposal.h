@@ -46,6 +46,14 @@ size_t proposal_without_ke(const struct proposal_spec *from, size_t n, struct pr
 uint16_t proposal_first_ke(const struct proposal_spec *specs, size_t n);
 bool proposal_has_ke(const struct proposal_spec *specs, size_t n, uint16_t group);
 
+/*
+ * Ours for the rekeying of an IKE SA that has additional key exchanges (RFC 9370): those alone that
+ * have some, and insist on them, so that its successor has them too. If there are none any more,
+ * all. Returns the number of proposals.
+ */
+size_t proposal_for_rekey(const struct proposal_spec *from, size_t n, bool has_add_ke,
+			  struct proposal_spec *to);
+
 /* Additional key exchanges (RFC 9370) are offered, or would be accepted. */
 bool proposal_has_add_ke(const struct proposal_spec *specs, size_t n);
 

@@ -21,7 +21,7 @@ struct arrival {
 const struct exchange *exchange_by_type(uint8_t type)
 {
 	static const struct exchange *const rows[] = { &exchange_intermediate, &exchange_auth,
-						       &exchange_create_child,
+						       &exchange_create_child, &exchange_followup,
 						       &exchange_informational };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

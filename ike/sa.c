@@ -229,6 +229,8 @@ void sa_arm(struct engine *e, struct ike_sa *sa)
 		at = mono_first(at, sa->dies_at);
 		at = mono_first(at, sa->reauth_at);
 		at = mono_first(at, sa->keepalive_at);
+		if (sa->theirs != NULL)
+			at = mono_first(at, sa->theirs->until);
 	}
 	deadline_arm(&e->deadlines, &sa->deadline, at);
 }
@@ -452,6 +454,10 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->keepalive_at)) {
 		act_keepalive(e, &sa->local, &sa->remote);
 		plan_keepalive(e, sa);
+	} else if (sa->state == SA_UP && sa->theirs != NULL &&
+		   mono_reached(e->now, sa->theirs->until)) {
+		followup_forget(e, sa);
+		sa_work(e, sa);
 	} else if (mono_reached(e->now, sa->retransmit_at)) {
 		retransmit(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->rekey_at)) {

@@ -10,6 +10,7 @@ struct task *task_new(enum task_kind kind, bool ours)
 	if (t != NULL) {
 		t->kind = kind;
 		t->ours = ours;
+		t->until = MONO_NEVER;
 	}
 	return t;
 }
@@ -25,6 +26,9 @@ void task_free(struct task *t)
 	blob_free(&t->nr);
 	blob_free(&t->rival.ni);
 	blob_free(&t->rival.nr);
+	secret_free(&t->shared);
+	secret_free(&t->more);
+	blob_free(&t->link);
 	free(t);
 }
 

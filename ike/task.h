@@ -40,6 +40,13 @@ struct task {
 	size_t n;
 	uint8_t number;
 	bool other_group_tried;
+
+	/* RFC 9370 2.2.4: between CREATE_CHILD_SA and the last IKE_FOLLOWUP_KE. */
+	size_t add_ke_done;   /* of ike_suite.n_add_ke */
+	struct secret shared; /* SK(0), of CREATE_CHILD_SA */
+	struct secret more;   /* SK(1) | SK(2) ... */
+	struct blob link;     /* ADDITIONAL_KEY_EXCHANGE of the responder */
+	struct mono until;    /* theirs: the next one must come by then */
 };
 
 struct task *task_new(enum task_kind kind, bool ours); /* NULL on no memory */

@@ -503,6 +503,7 @@ static void create_child_answer(struct engine *e, struct ike_sa *sa, const struc
 	const char *why = "malformed";
 	uint16_t error;
 
+	followup_forget(e, sa);
 	if (asks_for_ike(m->payloads)) {
 		rekey_ike_answer(e, sa, m);
 		return;

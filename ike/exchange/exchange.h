@@ -29,7 +29,7 @@ struct exchange {
 /* Protected exchanges; NULL for an unknown type. IKE_SA_INIT has functions of its own below. */
 const struct exchange *exchange_by_type(uint8_t type);
 extern const struct exchange exchange_intermediate, exchange_auth, exchange_create_child,
-	exchange_informational;
+	exchange_followup, exchange_informational;
 
 /* init.c */
 struct init_request {
@@ -71,6 +71,25 @@ void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound 
 /* Ours came to nothing, but the peer's rekeying of the same IKE SA did: that one carries on. */
 bool rekey_ike_yield(struct engine *e, struct ike_sa *sa);
 void rekey_ike_take(struct engine *e, struct ike_sa *sa, const struct inbound *m);
+
+/*
+ * After the additional key exchanges (followup.c). Ours: sa->ours is complete, or failed. Theirs:
+ * the successor is to be made before the last answer, and sa->theirs is over after it.
+ */
+void rekey_ike_ours_made(struct engine *e, struct ike_sa *sa);
+void rekey_ike_fail(struct engine *e, struct ike_sa *sa, const char *why);
+struct ike_sa *rekey_ike_successor(struct engine *e, struct ike_sa *sa, struct task *t);
+void rekey_ike_theirs_made(struct engine *e, struct ike_sa *sa, struct ike_sa *fresh);
+
+/* followup.c: sa->ours has its first secret and a link; the next additional key exchange. */
+void followup_ask(struct engine *e, struct ike_sa *sa);
+/* The peer's link. false: there is none. */
+bool followup_take_link(struct task *t, const struct payloads *ps);
+/* As responder: adds a link to the answer; the peer has FOLLOWUP_WAIT_US for its next request. */
+#define FOLLOWUP_WAIT_US INT64_C(20000000) /* RFC 9370 2.2.4: 5 to 20 s */
+bool followup_expect(struct engine *e, struct ike_sa *sa, struct builder *b);
+/* It let them pass, or asks for something else: then nothing comes of it. */
+void followup_forget(struct engine *e, struct ike_sa *sa);
 
 /* Both rekeys: an answer that refuses ours. true if it was one, and dealt with. */
 bool create_child_refused(struct engine *e, struct ike_sa *sa, const struct inbound *m);

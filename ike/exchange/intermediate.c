@@ -49,7 +49,7 @@ static bool take_value(const struct ike_sa *sa, const struct payloads *ps, size_
 static int derive(const struct ike_sa *sa, struct bytes shared, struct ike_keys *out)
 {
 	return keymat_rekey(sa->suite.prf, secret_view(&sa->keys.d), &sa->suite,
-			    blob_view(&sa->hs->ni), blob_view(&sa->hs->nr), shared,
+			    blob_view(&sa->hs->ni), blob_view(&sa->hs->nr), shared, BYTES_NONE,
 			    sa->initiator ? sa->spi_local : sa->spi_peer,
 			    sa->initiator ? sa->spi_peer : sa->spi_local, out);
 }

@@ -31,8 +31,7 @@ static void put_spi(uint8_t out[static 8], uint64_t spi)
 }
 
 /* The new IKE SA, up from the start, with all that the old one knew of the peer. */
-static struct ike_sa *successor(struct engine *e, struct ike_sa *old, struct task *t,
-				struct bytes shared)
+struct ike_sa *rekey_ike_successor(struct engine *e, struct ike_sa *old, struct task *t)
 {
 	struct ike_sa *sa =
 		sa_new_with_spi(e, old->pair, t->ours, &old->local, &old->remote, t->spi_local);
@@ -61,8 +60,8 @@ static struct ike_sa *successor(struct engine *e, struct ike_sa *old, struct tas
 	int r = blob_copy(&sa->peer_id, blob_view(&old->peer_id));
 	if (r == 0)
 		r = keymat_rekey(old->suite.prf, secret_view(&old->keys.d), &sa->suite,
-				 blob_view(&t->ni), blob_view(&t->nr), shared,
-				 t->ours ? t->spi_local : t->spi_peer,
+				 blob_view(&t->ni), blob_view(&t->nr), secret_view(&t->shared),
+				 secret_view(&t->more), t->ours ? t->spi_local : t->spi_peer,
 				 t->ours ? t->spi_peer : t->spi_local, &sa->keys);
 	sa_skip_handshake(e, sa);
 	if (r != 0) {
@@ -110,6 +109,11 @@ static void resolve(struct engine *e, struct ike_sa *old, struct ike_sa *ours,
 	retire(e, old, winner, !ours_loses);
 }
 
+static size_t offer(const struct engine *e, const struct ike_sa *sa, struct proposal_spec *to)
+{
+	return proposal_for_rekey(e->spec->ike, e->spec->n_ike, sa->suite.n_add_ke > 0, to);
+}
+
 static void tell(struct engine *e, const struct ike_sa *sa, const struct ike_sa *old)
 {
 	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
@@ -118,7 +122,7 @@ static void tell(struct engine *e, const struct ike_sa *sa, const struct ike_sa 
 
 /* ---- ask, take -------------------------------------------------------------------------- */
 
-static void fail(struct engine *e, struct ike_sa *sa, const char *why)
+void rekey_ike_fail(struct engine *e, struct ike_sa *sa, const char *why)
 {
 	report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
 	       "cannot rekey IKE SA [%u]: %s", sa->number, why);
@@ -129,28 +133,33 @@ static void fail(struct engine *e, struct ike_sa *sa, const char *why)
 
 static void key_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
+	struct proposal_spec specs[SPEC_PROPOSALS];
 	struct task *t = sa->ours;
 	struct chain c;
 	uint8_t spi[8];
+	size_t n;
 
 	if (t == NULL || t->kind != TASK_REKEY_IKE)
 		return;
 	if (job->result != 0 || !chain_open(&c)) {
-		fail(e, sa, "no key pair");
+		rekey_ike_fail(e, sa, "no key pair");
 		return;
 	}
 	t->ke_key = job->ke_key;
 	job->ke_key = NULL;
 	put_spi(spi, t->spi_local);
-	sa_encode(&c.b, PROTO_IKE, BYTES(spi, sizeof(spi)), e->spec->ike, e->spec->n_ike);
+	n = offer(e, sa, specs);
+	sa_encode(&c.b, PROTO_IKE, BYTES(spi, sizeof(spi)), specs, n);
 	nonce_encode(&c.b, blob_view(&t->ni));
 	ke_encode(&c.b, t->ke->id, blob_view(&job->ke_public));
 	if (sa_request(e, sa, EXCHANGE_CREATE_CHILD_SA, &c) != 0)
-		fail(e, sa, "cannot build the request");
+		rekey_ike_fail(e, sa, "cannot build the request");
 }
 
 void rekey_ike_ask(struct engine *e, struct ike_sa *sa)
 {
+	struct proposal_spec specs[SPEC_PROPOSALS];
+	const size_t n = offer(e, sa, specs);
 	struct task *t = task_new(TASK_REKEY_IKE, true);
 	struct job *job = job_new(JOB_KE_GENERATE);
 
@@ -163,27 +172,41 @@ void rekey_ike_ask(struct engine *e, struct ike_sa *sa)
 	sa->ours = t;
 	/* The group that served before, if it is still offered. */
 	uint16_t group = sa->suite.ke->id;
-	if (!proposal_has_ke(e->spec->ike, e->spec->n_ike, group))
-		group = proposal_first_ke(e->spec->ike, e->spec->n_ike);
+	if (!proposal_has_ke(specs, n, group))
+		group = proposal_first_ke(specs, n);
 	job->ke = t->ke = ke_by_id(group);
 	if (t->ke == NULL || prepare(e, t, &t->ni) != 0) {
 		job_free(job);
-		fail(e, sa, "no randomness");
+		rekey_ike_fail(e, sa, "no randomness");
 	} else if (act_job(e, sa, job, key_done) != 0) {
-		fail(e, sa, "out of memory");
+		rekey_ike_fail(e, sa, "out of memory");
 	}
 }
 
 static void derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	struct task *t = sa->ours;
-	struct ike_sa *fresh;
 
 	if (t == NULL || t->kind != TASK_REKEY_IKE)
 		return;
-	fresh = job->result == 0 ? successor(e, sa, t, secret_view(&job->shared)) : NULL;
+	if (job->result != 0) {
+		rekey_ike_fail(e, sa, "key exchange failed");
+		return;
+	}
+	secret_move(&t->shared, &job->shared);
+	if (t->ike_suite.n_add_ke > 0)
+		followup_ask(e, sa);
+	else
+		rekey_ike_ours_made(e, sa);
+}
+
+void rekey_ike_ours_made(struct engine *e, struct ike_sa *sa)
+{
+	struct task *t = sa->ours;
+	struct ike_sa *fresh = rekey_ike_successor(e, sa, t);
+
 	if (fresh == NULL) {
-		fail(e, sa, "key exchange failed");
+		rekey_ike_fail(e, sa, "key derivation failed");
 		return;
 	}
 	tell(e, fresh, sa);
@@ -219,6 +242,8 @@ void rekey_ike_take(struct engine *e, struct ike_sa *sa, const struct inbound *m
 	const struct payload *sap = payloads_find(m->payloads, PAYLOAD_SA);
 	const struct payload *noncep = payloads_find(m->payloads, PAYLOAD_NONCE);
 	const struct payload *kep = payloads_find(m->payloads, PAYLOAD_KE);
+	struct proposal_spec specs[SPEC_PROPOSALS];
+	const size_t n = offer(e, sa, specs);
 	struct task *t = sa->ours;
 	struct bytes nr, value;
 	struct chosen chosen;
@@ -227,10 +252,11 @@ void rekey_ike_take(struct engine *e, struct ike_sa *sa, const struct inbound *m
 
 	if (!sap || !noncep || !kep || !sa_decode(sap->body, &v) ||
 	    !nonce_decode(noncep->body, &nr) || !ke_decode(kep->body, &group, &value) ||
-	    !proposal_accept(e->spec->ike, e->spec->n_ike, PROTO_IKE, true, &v, &chosen) ||
-	    chosen.spi.n != 8 || !ike_suite_of(&chosen, &t->ike_suite) ||
-	    t->ike_suite.ke != t->ke || group != t->ke->id || value.n != t->ke->public_len) {
-		fail(e, sa, "peer's answer is malformed");
+	    !proposal_accept(specs, n, PROTO_IKE, true, &v, &chosen) || chosen.spi.n != 8 ||
+	    !ike_suite_of(&chosen, &t->ike_suite) || t->ike_suite.ke != t->ke ||
+	    group != t->ke->id || value.n != t->ke->response_len ||
+	    (t->ike_suite.n_add_ke > 0 && !followup_take_link(t, m->payloads))) {
+		rekey_ike_fail(e, sa, "peer's answer is malformed");
 		return;
 	}
 	struct reader r = reader_of(chosen.spi);
@@ -239,14 +265,14 @@ void rekey_ike_take(struct engine *e, struct ike_sa *sa, const struct inbound *m
 	if (job == NULL || t->spi_peer == 0 || blob_copy(&t->nr, nr) != 0 ||
 	    blob_copy(&job->peer_public, value) != 0) {
 		job_free(job);
-		fail(e, sa, "peer's answer is malformed");
+		rekey_ike_fail(e, sa, "peer's answer is malformed");
 		return;
 	}
 	job->ke = t->ke;
 	job->ke_key = t->ke_key;
 	t->ke_key = NULL;
 	if (act_job(e, sa, job, derive_done) != 0)
-		fail(e, sa, "out of memory");
+		rekey_ike_fail(e, sa, "out of memory");
 }
 
 /* ---- answer ----------------------------------------------------------------------------- */
@@ -261,34 +287,11 @@ static void refuse(struct engine *e, struct ike_sa *sa, uint16_t notify, struct 
 	sa_work(e, sa);
 }
 
-static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
+void rekey_ike_theirs_made(struct engine *e, struct ike_sa *sa, struct ike_sa *fresh)
 {
 	struct task *t = sa->theirs;
-	struct chain c;
-	uint8_t spi[8];
 
-	if (t == NULL || t->kind != TASK_REKEY_IKE)
-		return;
-	if (sa->want_delete || sa->state != SA_UP)
-		job->result = -ECANCELED; /* it is to go: no successor */
-	struct ike_sa *fresh =
-		job->result == 0 ? successor(e, sa, t, secret_view(&job->shared)) : NULL;
-	if (fresh == NULL || !chain_open(&c)) {
-		refuse(e, sa,
-		       job->result == -EINVAL ? NOTIFY_INVALID_SYNTAX : NOTIFY_TEMPORARY_FAILURE,
-		       BYTES_NONE);
-		return;
-	}
-	put_spi(spi, t->spi_local);
-	sa_encode_chosen(&c.b, t->number, PROTO_IKE, BYTES(spi, sizeof(spi)), t->t, t->n);
-	nonce_encode(&c.b, blob_view(&t->nr));
-	ke_encode(&c.b, t->ke->id, blob_view(&job->ke_public));
 	sa->theirs = NULL;
-	if (sa_reply(e, sa, EXCHANGE_CREATE_CHILD_SA, &c) != 0) {
-		task_free(t);
-		sa_close(e, fresh);
-		return;
-	}
 	tell(e, fresh, sa);
 	if (t->rival.present && t->rival.ike_sa != NULL) {
 		resolve(e, sa, t->rival.ike_sa, fresh, task_ours_loses(t));
@@ -300,7 +303,57 @@ static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
 	task_free(t);
 }
 
-static enum doing doing_now(const struct ike_sa *sa)
+static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
+{
+	struct task *t = sa->theirs;
+	struct ike_sa *fresh = NULL;
+	struct chain c;
+	uint8_t spi[8];
+
+	if (t == NULL || t->kind != TASK_REKEY_IKE)
+		return;
+	if (sa->want_delete || sa->state != SA_UP)
+		job->result = -ECANCELED; /* it is to go: no successor */
+	const bool more = t->ike_suite.n_add_ke > 0;
+	if (job->result == 0)
+		secret_move(&t->shared, &job->shared);
+	if (job->result == 0 && !more)
+		fresh = rekey_ike_successor(e, sa, t);
+	if (job->result != 0 || (!more && fresh == NULL) || !chain_open(&c)) {
+		refuse(e, sa,
+		       job->result == -EINVAL ? NOTIFY_INVALID_SYNTAX : NOTIFY_TEMPORARY_FAILURE,
+		       BYTES_NONE);
+		return;
+	}
+	put_spi(spi, t->spi_local);
+	sa_encode_chosen(&c.b, t->number, PROTO_IKE, BYTES(spi, sizeof(spi)), t->t, t->n);
+	nonce_encode(&c.b, blob_view(&t->nr));
+	ke_encode(&c.b, t->ke->id, blob_view(&job->ke_public));
+	if (more && !followup_expect(e, sa, &c.b)) {
+		chain_close(&c);
+		refuse(e, sa, NOTIFY_TEMPORARY_FAILURE, BYTES_NONE);
+		return;
+	}
+	if (sa_reply(e, sa, EXCHANGE_CREATE_CHILD_SA, &c) != 0) {
+		sa->theirs = NULL;
+		task_free(t);
+		if (fresh != NULL)
+			sa_close(e, fresh);
+	} else if (!more) {
+		rekey_ike_theirs_made(e, sa, fresh);
+	}
+}
+
+/*
+ * Where rekeying takes more than one exchange, two at once would each be half done when they meet:
+ * one side comes first (RFC 7296 2.25), and the other one tries again in a moment.
+ */
+static bool takes_turns(const struct engine *e)
+{
+	return proposal_has_add_ke(e->spec->ike, e->spec->n_ike);
+}
+
+static enum doing doing_now(const struct engine *e, const struct ike_sa *sa)
 {
 	if (sa->state != SA_UP)
 		return DOING_DELETE_IKE;
@@ -311,7 +364,7 @@ static enum doing doing_now(const struct ike_sa *sa)
 		return DOING_OTHER; /* a new one is on its way to replace it */
 	if (sa->ours == NULL)
 		return DOING_NOTHING;
-	return sa->ours->kind == TASK_REKEY_IKE ? DOING_REKEY_THIS : DOING_OTHER;
+	return sa->ours->kind == TASK_REKEY_IKE && !takes_turns(e) ? DOING_REKEY_THIS : DOING_OTHER;
 }
 
 void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)
@@ -319,7 +372,9 @@ void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound 
 	const struct payload *sap = payloads_find(m->payloads, PAYLOAD_SA);
 	const struct payload *noncep = payloads_find(m->payloads, PAYLOAD_NONCE);
 	const struct payload *kep = payloads_find(m->payloads, PAYLOAD_KE);
-	uint16_t error = collide_request(ASKED_REKEY_IKE, doing_now(sa));
+	struct proposal_spec specs[SPEC_PROPOSALS];
+	const size_t n = offer(e, sa, specs);
+	uint16_t error = collide_request(ASKED_REKEY_IKE, doing_now(e, sa));
 	struct task *t = error == 0 ? task_new(TASK_REKEY_IKE, false) : NULL;
 	struct bytes ni, value;
 	struct chosen chosen;
@@ -336,8 +391,8 @@ void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound 
 		refuse(e, sa, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
 		return;
 	}
-	if (!proposal_choose(e->spec->ike, e->spec->n_ike, PROTO_IKE, true, &v, &chosen) ||
-	    chosen.spi.n != 8 || !ike_suite_of(&chosen, &t->ike_suite)) {
+	if (!proposal_choose(specs, n, PROTO_IKE, true, &v, &chosen) || chosen.spi.n != 8 ||
+	    !ike_suite_of(&chosen, &t->ike_suite)) {
 		refuse(e, sa, NOTIFY_NO_PROPOSAL_CHOSEN, BYTES_NONE);
 		return;
 	}

@@ -240,6 +240,7 @@ static void keys_renew(struct peer *p, struct bytes shared)
 	must(p->prf->compute(p->prf, key_view(&p->sk_d), parts, 3, seed) == 0);
 	keys_cut(p, BYTES(seed, p->prf->len));
 	p->add_ke_done++;
+	p->ke = ke_by_id(spec_transform(&p->spec->ike[0], TRANSFORM_KE)->id);
 }
 
 struct seal_keys peer_keys_out(struct peer *p)

@@ -24,6 +24,8 @@ void peer_exchange_free(struct peer_exchange *x)
 	blob_free(&x->other);
 	blob_free(&x->ke_public);
 	secret_free(&x->shared);
+	blob_free(&x->more);
+	blob_free(&x->link);
 	if (x->ke_key != NULL)
 		x->ke->free(x->ke_key);
 	*x = (struct peer_exchange){ 0 };
@@ -57,6 +59,8 @@ static void key_make(struct peer *p, struct peer_exchange *x)
 {
 	struct job *j = job_new(JOB_KE_GENERATE);
 
+	if (x->ke_key != NULL)
+		x->ke->free(x->ke_key);
 	x->ke = ke_by_id(x->group);
 	must(j != NULL && x->ke != NULL);
 	j->ke = x->ke;
@@ -265,6 +269,15 @@ void peer_ask_rekey(struct peer *p, struct peer_exchange *x, struct draft *out)
 	draft_end(out);
 }
 
+static void link_give(struct peer *p, struct peer_exchange *x, struct draft *out)
+{
+	uint8_t link[9];
+
+	rng_fill(p->rng, link, sizeof link);
+	copy(&x->link, BYTES(link, sizeof link));
+	draft_add_notify(out, NOTIFY_ADDITIONAL_KEY_EXCHANGE, blob_view(&x->link));
+}
+
 void peer_answer_rekey(struct peer *p, struct peer_exchange *x, const struct draft *request,
 		       struct draft *out)
 {
@@ -284,6 +297,8 @@ void peer_answer_rekey(struct peer *p, struct peer_exchange *x, const struct dra
 	nonce_encode(b, blob_view(&x->nonce));
 	ke_encode(b, x->group, blob_view(&x->ke_public));
 	draft_end(out);
+	if (p->n_add_ke > 0)
+		link_give(p, x, out);
 }
 
 void peer_take_rekey(struct peer *p, struct peer_exchange *x, const struct draft *answer)
@@ -291,13 +306,70 @@ void peer_take_rekey(struct peer *p, struct peer_exchange *x, const struct draft
 	x->ike_other = sa_spi(x, answer);
 	nonce_take(x, answer);
 	key_use(p, x, answer);
+	copy(&x->link, draft_notify_data(answer, NOTIFY_ADDITIONAL_KEY_EXCHANGE));
 }
 
-/* RFC 7296 2.18: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), then as 2.14 has it. */
+/* --- IKE_FOLLOWUP_KE --- */
+
+/* The secret of the exchange is behind those before; that of CREATE_CHILD_SA stays. */
+static void secret_add(struct peer_exchange *x, struct secret *first)
+{
+	struct blob sum = { .p = malloc(x->more.n + x->shared.n), .n = x->more.n + x->shared.n };
+
+	must(sum.p != NULL);
+	if (x->more.n > 0)
+		memcpy(sum.p, x->more.p, x->more.n);
+	memcpy(sum.p + x->more.n, x->shared.p, x->shared.n);
+	blob_free(&x->more);
+	x->more = sum;
+	secret_move(&x->shared, first);
+	x->add_ke_done++;
+}
+
+void peer_ask_followup(struct peer *p, struct peer_exchange *x, struct draft *out)
+{
+	x->group = p->add_ke[x->add_ke_done]->id;
+	key_make(p, x);
+	peer_ask(p, EXCHANGE_IKE_FOLLOWUP_KE, out);
+	ke_encode(draft_begin(out), x->group, blob_view(&x->ke_public));
+	draft_end(out);
+	draft_add_notify(out, NOTIFY_ADDITIONAL_KEY_EXCHANGE, blob_view(&x->link));
+}
+
+void peer_take_followup(struct peer *p, struct peer_exchange *x, const struct draft *answer)
+{
+	struct secret first = { 0 };
+
+	secret_move(&first, &x->shared);
+	key_use(p, x, answer);
+	secret_add(x, &first);
+	copy(&x->link, draft_notify_data(answer, NOTIFY_ADDITIONAL_KEY_EXCHANGE));
+}
+
+void peer_answer_followup(struct peer *p, struct peer_exchange *x, const struct draft *request,
+			  struct draft *out)
+{
+	struct secret first = { 0 };
+
+	secret_move(&first, &x->shared);
+	key_use(p, x, request);
+	secret_add(x, &first);
+	peer_answer(p, request, out);
+	ke_encode(draft_begin(out), x->group, blob_view(&x->ke_public));
+	draft_end(out);
+	if (x->add_ke_done < p->n_add_ke)
+		link_give(p, x, out);
+}
+
+/*
+ * RFC 7296 2.18: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), then as 2.14 has it. RFC 9370
+ * 2.2.4: with SK(1) | SK(2) ... behind the nonces.
+ */
 static void successor_keys(const struct peer *old, const struct peer_exchange *x,
 			   struct peer *fresh)
 {
-	const struct bytes parts[] = { secret_view(&x->shared), nonce_i(x), nonce_r(x) };
+	const struct bytes parts[] = { secret_view(&x->shared), nonce_i(x), nonce_r(x),
+				       blob_view(&x->more) };
 	uint8_t seed[PRF_MAX_LEN], stream[7 * PEER_KEY_MAX], spis[16];
 	const struct bytes rest[] = { nonce_i(x), nonce_r(x), BYTES(spis, sizeof spis) };
 	const size_t encr = fresh->encr->key_len + fresh->encr->salt_len;
@@ -307,7 +379,7 @@ static void successor_keys(const struct peer *old, const struct peer_exchange *x
 
 	write_u64(&w, fresh->spi_i);
 	write_u64(&w, fresh->spi_r);
-	must(old->prf->compute(old->prf, BYTES(old->sk_d.b, old->sk_d.n), parts, 3, seed) == 0);
+	must(old->prf->compute(old->prf, BYTES(old->sk_d.b, old->sk_d.n), parts, 4, seed) == 0);
 	must(prf_plus(fresh->prf, BYTES(seed, old->prf->len), rest, 3, stream,
 		      3 * fresh->prf->len + 2 * integ + 2 * encr) == 0);
 	key_cut(&at, &fresh->sk_d, fresh->prf->len);
@@ -344,7 +416,9 @@ void peer_successor(const struct peer *old, const struct peer_exchange *x, struc
 		.esp_key_in = old->esp_key_in,
 		.esp_key_out = old->esp_key_out,
 		.esp_seq = old->esp_seq,
+		.n_add_ke = old->n_add_ke,
 	};
+	memcpy(fresh->add_ke, old->add_ke, sizeof fresh->add_ke);
 	successor_keys(old, x, fresh);
 }
 

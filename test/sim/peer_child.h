@@ -27,6 +27,9 @@ struct peer_exchange {
 	uint32_t esp_in, esp_out;
 	struct peer_key esp_key_in, esp_key_out;
 	uint64_t ike_own, ike_other; /* SPIs of the new IKE SA */
+	size_t add_ke_done;	     /* IKE_FOLLOWUP_KE so far */
+	struct blob more;	     /* SK(1) | SK(2) ... */
+	struct blob link;	     /* the last ADDITIONAL_KEY_EXCHANGE */
 };
 
 void peer_exchange_free(struct peer_exchange *x);
@@ -45,6 +48,14 @@ void peer_ask_rekey(struct peer *p, struct peer_exchange *x, struct draft *out);
 void peer_answer_rekey(struct peer *p, struct peer_exchange *x, const struct draft *request,
 		       struct draft *out);
 void peer_take_rekey(struct peer *p, struct peer_exchange *x, const struct draft *answer);
+/*
+ * IKE_FOLLOWUP_KE { KE N(ADDITIONAL_KEY_EXCHANGE) } for the next additional key exchange of the IKE
+ * SA, after the three above (RFC 9370 2.2.4).
+ */
+void peer_ask_followup(struct peer *p, struct peer_exchange *x, struct draft *out);
+void peer_take_followup(struct peer *p, struct peer_exchange *x, const struct draft *answer);
+void peer_answer_followup(struct peer *p, struct peer_exchange *x, const struct draft *request,
+			  struct draft *out);
 /* The new IKE SA, with keys and the CHILD_SA; to be wiped. Message ids begin at 0. */
 void peer_successor(const struct peer *old, const struct peer_exchange *x, struct peer *fresh);
 

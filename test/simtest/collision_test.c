@@ -27,6 +27,7 @@
 #define SHOWN 5	  /* failures, with their traces */
 #define TRACE_SHOWN 120
 #define SAS_SEEN 16
+#define HYBRID_SEED 1000000 /* from here on with an additional key exchange (RFC 9370) */
 
 enum thing {
 	REKEY_CHILD,
@@ -234,6 +235,9 @@ static const char *rest(const struct sim *s, const struct holdings *a, const str
 		why = agree_on_child(a, b);
 	if (why != NULL)
 		return why;
+	if (c->seed >= HYBRID_SEED && a->n_ike == 1 &&
+	    (a->ike[0].n_add_ke != 1 || b->ike[0].n_add_ke != 1))
+		return "the additional key exchange got lost";
 	for (unsigned h = 0; h < 2; h++)
 		if (s->hosts[h].kernel.n_sas != 2 * a->n_child)
 			return "a kernel has SAs too many, or too few";
@@ -305,6 +309,14 @@ static void add_pfs(struct spec *spec)
 	p->t[p->n++] = (struct transform){ .type = TRANSFORM_KE, .id = KE_MODP_2048 };
 }
 
+/* In IKE_INTERMEDIATE, and in IKE_FOLLOWUP_KE when it is rekeyed. */
+static void add_ke(struct spec *spec)
+{
+	struct proposal_spec *p = &spec->ike[0];
+
+	p->t[p->n++] = (struct transform){ .type = TRANSFORM_ADDKE1, .id = KE_ML_KEM_768 };
+}
+
 /* Plays it and says how many datagrams it took. */
 static unsigned play(const struct collision *c, struct totals *t, bool loud)
 {
@@ -321,6 +333,8 @@ static unsigned play(const struct collision *c, struct totals *t, bool loud)
 	if (c->seed % 2 == 0)
 		for (unsigned h = 0; h < 2; h++)
 			add_pfs(&s->hosts[h].spec);
+	for (unsigned h = 0; h < 2 && c->seed >= HYBRID_SEED; h++)
+		add_ke(&s->hosts[h].spec);
 	sim_start_all(s);
 	bring_up(s, c->seed);
 	s->lose = lose;
@@ -390,9 +404,9 @@ static bool play_alone(struct totals *t)
 	return true;
 }
 
-static void play_all(bool with_traffic, int64_t offset_us)
+static void play_all(bool with_traffic, int64_t offset_us, unsigned base)
 {
-	const unsigned first = number("IKEMESH_SIM_FIRST", 1);
+	const unsigned first = base + number("IKEMESH_SIM_FIRST", 1);
 	const unsigned end = first + number("IKEMESH_SIM_SEEDS", 1);
 	struct totals t = { 0 };
 
@@ -418,26 +432,39 @@ static void play_all(bool with_traffic, int64_t offset_us)
 static void test_at_once(void **state)
 {
 	(void)state;
-	play_all(true, 0);
+	play_all(true, 0, 0);
 }
 
 static void test_half_a_round_trip_later(void **state)
 {
 	(void)state;
-	play_all(true, DELAY_US);
+	play_all(true, DELAY_US, 0);
 }
 
 static void test_a_round_trip_later(void **state)
 {
 	(void)state;
-	play_all(true, 2 * DELAY_US);
+	play_all(true, 2 * DELAY_US, 0);
 }
 
 /* Nobody sends: what is left is left by the exchanges alone. */
 static void test_without_traffic(void **state)
 {
 	(void)state;
-	play_all(false, 0);
+	play_all(false, 0, 0);
+}
+
+/* Rekeying an IKE SA takes two exchanges then, and only one side can be about it. */
+static void test_hybrid(void **state)
+{
+	(void)state;
+	play_all(true, DELAY_US, HYBRID_SEED);
+}
+
+static void test_hybrid_at_once(void **state)
+{
+	(void)state;
+	play_all(false, 0, HYBRID_SEED);
 }
 
 int main(int argc, char **argv)
@@ -447,6 +474,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_half_a_round_trip_later),
 		cmocka_unit_test(test_a_round_trip_later),
 		cmocka_unit_test(test_without_traffic),
+		cmocka_unit_test(test_hybrid),
+		cmocka_unit_test(test_hybrid_at_once),
 	};
 
 	if (argc > 1)
