@@ -81,7 +81,9 @@ static const struct key_row rows[] = {
 		.protocol = PROTO_IKE,
 		.fallback = "aes128-sha256-modp2048!",
 		.example = "aes128-sha256-modp2048!",
-		.text = "Algorithms for the negotiation, best first.",
+		.text = "Algorithms for the negotiation, best first; ke1_mlkem768 adds a "
+			"post-quantum "
+			"key exchange where OpenSSL has it (3.5 and newer).",
 	},
 	{
 		.name = "prestart_timeout",

@@ -288,6 +288,15 @@ static void show_ike_head(const char *name, const json_t *s, const char *subject
 		json_is_string(peer) ? json_string_value(peer) : "%any");
 }
 
+/* As strongSwan has them: /KE1_ML_KEM_768 */
+static void show_add_ke(const json_t *suite, FILE *out)
+{
+	const json_t *names = get(suite, "additional_key_exchanges");
+
+	for (size_t i = 0; i < json_array_size(names); i++)
+		fprintf(out, "/KE%zu_%s", i + 1, json_string_value(json_array_get(names, i)));
+}
+
 static void show_ike(const char *name, const json_t *s, const char *subject, FILE *out)
 {
 	const json_t *suite = get(s, "suite"), *child;
@@ -305,8 +314,9 @@ static void show_ike(const char *name, const json_t *s, const char *subject, FIL
 			text(suite, "encryption"));
 		if (json_is_string(get(suite, "integrity")))
 			fprintf(out, "/%s", text(suite, "integrity"));
-		fprintf(out, "/%s/%s%s\n", text(suite, "prf"), text(suite, "key_exchange"),
-			json_is_true(get(s, "ppk")) ? ", PPK" : "");
+		fprintf(out, "/%s/%s", text(suite, "prf"), text(suite, "key_exchange"));
+		show_add_ke(suite, out);
+		fprintf(out, "%s\n", json_is_true(get(s, "ppk")) ? ", PPK" : "");
 	}
 	EACH(get(s, "child_sas"), child)
 	{

@@ -254,6 +254,16 @@ static json_t *suite_json(const struct encr_alg *encr, const struct integ_alg *i
 			 text_json(ke != NULL ? ke->name : NULL));
 }
 
+/* RFC 9370: in the order in which they are made. */
+static json_t *add_ke_json(const struct status_ike *s)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < s->n_add_ke; i++)
+		json_array_append_new(names, json_string(s->add_ke[i]->name));
+	return names;
+}
+
 static void visit_ike(void *arg, const struct status_ike *s)
 {
 	struct walk *w = arg;
@@ -271,6 +281,8 @@ static void visit_ike(void *arg, const struct status_ike *s)
 			ip_json(&s->local.ip), "local_port", (int)s->local.port, "remote",
 			ip_json(&s->remote.ip), "remote_port", (int)s->remote.port);
 	json_object_set_new(ike, "suite", suite_json(s->encr, s->integ, s->prf, s->ke));
+	json_object_set_new(json_object_get(ike, "suite"), "additional_key_exchanges",
+			    add_ke_json(s));
 	json_object_set_new(ike, "created_s_ago", ago_json(w, s->created_at));
 	json_object_set_new(ike, "established_s_ago",
 			    s->state >= IKE_ESTABLISHED ? ago_json(w, s->established_at)
