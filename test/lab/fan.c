@@ -69,6 +69,14 @@ struct fan {
 	uint64_t under_way;
 };
 
+union echo { /* 64 octets, as ping's */
+	struct {
+		struct icmphdr icmp;
+		int32_t pid; /* another fan's answers come here as well */
+	} mine;
+	uint16_t words[32];
+};
+
 static volatile sig_atomic_t ended;
 
 static void on_term(int signal)
@@ -169,14 +177,11 @@ static uint16_t checksum(const uint16_t *words, size_t n)
 static void send_one(struct fan *f, struct stream *s, int64_t now)
 {
 	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = s->to };
-	union {
-		struct icmphdr icmp;
-		uint16_t words[28]; /* 56 octets, as ping's */
-	} packet = { .icmp = { .type = ICMP_ECHO } };
+	union echo packet = { .mine = { .icmp = { .type = ICMP_ECHO }, .pid = getpid() } };
 
-	packet.icmp.un.echo.id = htons((uint16_t)(s - f->streams + 1));
-	packet.icmp.un.echo.sequence = htons((uint16_t)s->sent);
-	packet.icmp.checksum = checksum(packet.words, 28);
+	packet.mine.icmp.un.echo.id = htons((uint16_t)(s - f->streams + 1));
+	packet.mine.icmp.un.echo.sequence = htons((uint16_t)s->sent);
+	packet.mine.icmp.checksum = checksum(packet.words, 32);
 	if (sendto(f->sockets[s->host].fd, &packet, sizeof(packet), 0, (const void *)&to,
 		   sizeof(to)) == sizeof(packet))
 		f->under_way++;
@@ -189,19 +194,21 @@ static void send_one(struct fan *f, struct stream *s, int64_t now)
 static void take(struct fan *f, size_t host, const uint8_t *p, size_t n)
 {
 	const struct iphdr *ip = (const void *)p;
-	const struct icmphdr *icmp = (const void *)(p + (size_t)ip->ihl * 4);
+	const size_t head = (size_t)ip->ihl * 4;
+	union echo echo;
 	struct stream *s;
 	unsigned id, number;
 
-	if (n < sizeof(*ip) || n < (size_t)ip->ihl * 4 + sizeof(*icmp) ||
-	    icmp->type != ICMP_ECHOREPLY)
+	if (n < sizeof(*ip) || n != head + sizeof(echo))
 		return;
-	id = ntohs(icmp->un.echo.id);
-	number = ntohs(icmp->un.echo.sequence);
-	if (id == 0 || id > f->n_streams)
+	memcpy(&echo, p + head, sizeof(echo));
+	id = ntohs(echo.mine.icmp.un.echo.id);
+	number = ntohs(echo.mine.icmp.un.echo.sequence);
+	if (echo.mine.icmp.type != ICMP_ECHOREPLY || echo.mine.pid != getpid() || id == 0 ||
+	    id > f->n_streams)
 		return;
 	s = &f->streams[id - 1];
-	/* An echo reply of another process, or one that came twice. */
+	/* It may come twice. */
 	if (s->host != host || s->to.s_addr != ip->saddr || number >= s->sent ||
 	    (s->seen[number / 8] & 1U << number % 8) != 0)
 		return;

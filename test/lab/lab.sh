@@ -183,6 +183,21 @@ expect_alive() {
 
 _prepare_plain() { :; }
 _start_plain() { :; }
+# cpu_of NAME: CPU (ms) that its daemon has taken so far, with all its processes
+cpu_of() {
+	local todo=("${PID[$1]}") pid line ms=0 more
+	while [ ${#todo[@]} -gt 0 ]; do
+		pid=${todo[0]} todo=("${todo[@]:1}")
+		read -r line <"/proc/$pid/stat"
+		set -- ${line##*) }
+		ms=$((ms + (${12} + ${13}) * 10))
+		for line in "/proc/$pid/task"/*/children; do
+			read -r more <"$line" || true
+			todo+=($more)
+		done
+	done
+	echo $ms
+}
 _ready_plain() { :; }
 
 # --- ikemesh ---------------------------------------------------------------------------------------------
