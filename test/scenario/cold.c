@@ -9,7 +9,7 @@
 #define HOSTS 100
 #define FIRST_US (100 * SIM_MS)
 #define EAGER_S 10 /* a packet a second */
-#define CALM_S 80  /* a packet every fifth; then what was replaced has lingered and is gone */
+#define CALM_S 80  /* a packet every tenth; then what was replaced has lingered and is gone */
 #define REST_S 5   /* without a packet */
 
 static const struct wire_manners lossy = { .delay_us = 500, .jitter_us = 500, .loss = 0.1 };
@@ -19,7 +19,7 @@ static void talk(struct sim *s, unsigned from, unsigned to)
 	const int64_t first_us = rng_between(&s->rng, 0, FIRST_US);
 
 	sim_stream(s, from, to, first_us, SIM_SECOND, EAGER_S);
-	sim_stream(s, from, to, first_us + EAGER_S * SIM_SECOND, 5 * SIM_SECOND, CALM_S / 5);
+	sim_stream(s, from, to, first_us + EAGER_S * SIM_SECOND, 10 * SIM_SECOND, CALM_S / 10);
 }
 
 static void run(const struct scenario_options *o, struct outcome *out)

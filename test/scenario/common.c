@@ -10,6 +10,8 @@ struct sim *scenario_sim(const struct scenario_options *o, unsigned hosts,
 	options.wire = *wire;
 	options.timer_slack_us = 2 * SIM_MS;
 	options.soft_late = options.seed % 2 == 1;
+	options.fleet.shared_certificate = options.seed % 3 == 0;
+	options.fleet.ipv6 = options.seed % 4 == 0;
 	return sim_new(&options);
 }
 

@@ -72,7 +72,7 @@ static void reload_all(struct sim *s, const struct fleet_options *fleet)
 static void run(const struct scenario_options *o, struct outcome *out)
 {
 	struct scenario_options with = *o;
-	struct fleet_options calm = { 0 };
+	struct fleet_options calm;
 	struct storm t = { 0 };
 	struct sim *s;
 	int64_t calm_at;
@@ -91,6 +91,8 @@ static void run(const struct scenario_options *o, struct outcome *out)
 	sim_at(s, 0, look, &t);
 	sim_run_for(s, STORM_S * SIM_SECOND);
 	t.over = true;
+	calm = s->options.fleet;
+	calm.esp_lifetime_s = calm.ike_lifetime_s = 0;
 	reload_all(s, &calm);
 	calm_at = s->now.us;
 	/* Lifetimes of SAs that are there still count: each is replaced once more. */

@@ -45,7 +45,10 @@ extern const struct scenario scenario_cold, scenario_rekey, scenario_large, scen
 /* NULL: there is none, as in every ordinary build. */
 const struct sim_core *scenario_other_core(struct sim_core *room);
 
-/* Ordinary manners: half a millisecond, a little jitter, two cores. */
+/*
+ * Seeds differ in more than their luck: in some all hosts share one certificate, in some they speak
+ * IPv6, in some the kernel notices soft limits late.
+ */
 struct sim *scenario_sim(const struct scenario_options *o, unsigned hosts,
 			 const struct wire_manners *wire);
 /* What every scenario tells in the end. */
