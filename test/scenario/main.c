@@ -76,6 +76,7 @@ static double cpu_seconds(void)
 
 static void child_end(struct child *c)
 {
+	fflush(stdout);
 	c->verdict.outcome.cpu_s = cpu_seconds();
 	if (write(c->fd, &c->verdict, sizeof c->verdict) != (ssize_t)sizeof c->verdict)
 		_exit(2);
@@ -311,22 +312,29 @@ static bool run(const struct scenario *sc, const struct arguments *args)
 
 static int usage(void)
 {
-	fprintf(stderr,
-		"sim [--scenario NAME] [--seeds N | --seed N] [--first N] [--hosts N]\n"
-		"    [--days N] [--jobs N] [--limit SECONDS] [--traces DIRECTORY] [--brief]\n"
-		"    [--verbose]\n");
+	fprintf(stderr, "sim [--scenario NAME] [--seeds N | --seed N] [--first N] [--hosts N]\n"
+			"    [--days N] [--jobs N] [--limit SECONDS] [--traces DIRECTORY] "
+			"[--brief] [--real]\n"
+			"    [--verbose]\n");
 	for (size_t i = 0; i < N_SCENARIOS; i++)
 		fprintf(stderr, "  %-8s %s\n", scenarios[i]->name, scenarios[i]->what);
 	return 2;
 }
 
 static const struct option long_options[] = {
-	{ "scenario", required_argument, NULL, 'c' }, { "seeds", required_argument, NULL, 'n' },
-	{ "seed", required_argument, NULL, 's' },     { "first", required_argument, NULL, 'f' },
-	{ "hosts", required_argument, NULL, 'h' },    { "days", required_argument, NULL, 'd' },
-	{ "jobs", required_argument, NULL, 'j' },     { "limit", required_argument, NULL, 'l' },
-	{ "traces", required_argument, NULL, 't' },   { "verbose", no_argument, NULL, 'v' },
-	{ "brief", no_argument, NULL, 'b' },	      { NULL, 0, NULL, 0 },
+	{ "scenario", required_argument, NULL, 'c' },
+	{ "seeds", required_argument, NULL, 'n' },
+	{ "seed", required_argument, NULL, 's' },
+	{ "first", required_argument, NULL, 'f' },
+	{ "hosts", required_argument, NULL, 'h' },
+	{ "days", required_argument, NULL, 'd' },
+	{ "jobs", required_argument, NULL, 'j' },
+	{ "limit", required_argument, NULL, 'l' },
+	{ "traces", required_argument, NULL, 't' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "brief", no_argument, NULL, 'b' },
+	{ "real", no_argument, NULL, 'r' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static bool parse(int argc, char **argv, struct arguments *a)
@@ -365,6 +373,9 @@ static bool parse(int argc, char **argv, struct arguments *a)
 		case 't':
 			a->traces = optarg;
 			break;
+		case 'r':
+			a->options.sim.real_crypto = true;
+			break;
 		case 'b':
 			a->options.brief = true;
 			break;
@@ -391,6 +402,8 @@ int main(int argc, char **argv)
 		.options = { .sim = { .quiet = true } },
 	};
 	bool found = false, good = true;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	if (!parse(argc, argv, &args))
 		return usage();

@@ -75,6 +75,11 @@ void sim_host_job(struct sim_host *h, struct sim_event *e);
 void sim_host_timer(struct sim_host *h, const struct sim_event *e);
 void sim_host_tick(struct sim_host *h, const struct sim_event *e);
 
+/* sim_real.c */
+void sim_real_spec(struct sim *s, unsigned host, const struct fleet_options *fleet);
+time_t sim_real_wall(const struct sim *s);
+void sim_real_free(struct sim *s);
+
 /* sim_net.c */
 struct fake_kernel_hooks sim_net_hooks(struct sim_host *h);
 int sim_net_send(struct sim_host *h, const struct endpoint *local, const struct endpoint *remote,

@@ -126,6 +126,7 @@ void sim_free(struct sim *s)
 		sim_event_free(s, s->current);
 	queue_drop(s);
 	sim_pairs_free(s);
+	sim_real_free(s);
 	free(s->hosts);
 	free(s->nats);
 	free(s->packets);

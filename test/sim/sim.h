@@ -50,10 +50,11 @@ struct sim_options {
 	unsigned nats;	/* translators with an address of their own: sim_behind() */
 	struct fleet_options fleet;
 	struct wire_manners wire;
-	unsigned cores;		    /* for jobs; 0: 2 */
-	int64_t timer_slack_us;	    /* timers are up to this late */
-	bool icmp;		    /* a host whose daemon is down answers with port unreachable */
-	bool soft_late;		    /* see fake_kernel.h */
+	bool real_crypto;	/* instead of the stand-in's: slow, and no run is like the other */
+	unsigned cores;		/* for jobs; 0: 2 */
+	int64_t timer_slack_us; /* timers are up to this late */
+	bool icmp;		/* a host whose daemon is down answers with port unreachable */
+	bool soft_late;		/* see fake_kernel.h */
 	int64_t acquire_expires_us; /* 0: 6 s, as the daemon sets it */
 	bool quiet;		    /* no trace: large runs */
 	/* The trace is of one host, or of two and what is between them; the second may be -1. */
@@ -137,6 +138,7 @@ struct sim_pair {
 };
 
 struct sim_event;
+struct sim_pki;
 
 struct sim {
 	struct sim_options options;
@@ -146,6 +148,7 @@ struct sim {
 	struct sim_host *hosts;
 	unsigned n_hosts;
 	struct nat *nats;
+	struct sim_pki *pki; /* real_crypto */
 	struct event_queue queue;
 	struct sim_event *reserve; /* events to be used again */
 	struct sim_event *current;

@@ -222,6 +222,14 @@ static int random_of(void *arg, uint8_t *out, size_t n)
 	return 0;
 }
 
+static void spec_make(struct sim_host *h, const struct fleet_options *fleet)
+{
+	if (h->sim->options.real_crypto)
+		sim_real_spec(h->sim, h->index, fleet);
+	else
+		fleet_spec(&h->spec, h->index + 1, fleet);
+}
+
 void sim_host_init(struct sim *s, unsigned index)
 {
 	struct sim_host *h = &s->hosts[index];
@@ -234,8 +242,8 @@ void sim_host_init(struct sim *s, unsigned index)
 								  : &this_core;
 	h->ip = fleet_address(index + 1, s->options.fleet.ipv6);
 	h->rng.state = rng_next(&s->rng);
-	fleet_spec(&h->spec, index + 1, &s->options.fleet);
 	h->doer = (struct job_doer){ .rng = &h->rng, .ca = s->options.fleet.ca };
+	spec_make(h, &s->options.fleet);
 	h->hands = (struct hands){
 		.send = hand_send,
 		.sa_add = hand_sa_add,
@@ -376,7 +384,7 @@ void sim_reload(struct sim *s, unsigned host, const struct fleet_options *fleet)
 	const struct event e = { .kind = EVENT_SPEC, .spec = { .spec = &h->spec } };
 
 	sim_trace(s, host, -1, "reloads");
-	fleet_spec(&h->spec, host + 1, fleet);
+	spec_make(h, fleet);
 	h->spec.credential.generation = old.credential.generation + 1;
 	fake_kernel_policies(&h->kernel, &h->spec);
 	h->doer.leaf = blob_view(&h->spec.credential.certs[0]);
@@ -443,7 +451,8 @@ void sim_host_job(struct sim_host *h, struct sim_event *e)
 
 	if (!h->running || e->life != h->life)
 		return;
-	h->doer.wall = h->sim->now.us / SIM_SECOND + h->wall_off_s;
+	h->doer.wall = h->wall_off_s +
+		       (h->doer.real ? sim_real_wall(h->sim) : h->sim->now.us / SIM_SECOND);
 	job_do(&h->doer, e->job);
 	event.job_done.job = e->job;
 	e->job = NULL;
