@@ -223,9 +223,17 @@ static void check_census(const struct sim *s, unsigned at)
 	free(c.of);
 }
 
+static size_t pairs_of(const struct sim *s, unsigned host)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		n += sim_pair_find(s, host, i) != NULL;
+	return n;
+}
+
 void sim_check_rest(const struct sim *s)
 {
-	size_t *pairs = sim_grab(s->n_hosts, sizeof *pairs);
 	struct sim_tally t = sim_tally(s, -1, -1);
 
 	for (size_t i = 0; i < s->n_pairs; i++) {
@@ -235,21 +243,18 @@ void sim_check_rest(const struct sim *s)
 			sim_breach_of(s, (int)p->a, (int)p->b, "%u and %u at rest: %s", p->a, p->b,
 				      p->up ? "more than one SA a direction"
 					    : "no SAs with equal keys both ways");
-		pairs[p->a]++;
-		pairs[p->b]++;
 	}
 	for (unsigned i = 0; i < s->n_hosts; i++) {
-		size_t n = s->hosts[i].kernel.n_sas;
+		const size_t n = s->hosts[i].kernel.n_sas, pairs = pairs_of(s, i);
 
-		if (n != 2 * pairs[i])
+		if (n != 2 * pairs)
 			sim_breach_of(s, (int)i, -1,
 				      "host %u at rest: %zu SAs in the kernel for %zu pairs", i, n,
-				      pairs[i]);
+				      pairs);
 		check_census(s, i);
 	}
 	if (t.held > 0)
 		sim_breach(s, "%zu packets are held still", t.held);
-	free(pairs);
 }
 
 static void check_direction(const struct sim *s, unsigned from, unsigned to)
