@@ -18,7 +18,8 @@ struct hold {
 	struct hold *prev, *next;
 	struct ip local;
 	const struct subnet_spec *net;
-	struct pair *pairs; /* in the order of asking */
+	int64_t patience_us; /* with a negotiation, from asking on */
+	struct pair *pairs;  /* in the order of asking */
 };
 
 static struct hold *find(const struct engine *e, const struct ip *local,
@@ -43,6 +44,7 @@ static struct hold *get(struct engine *e, const struct ip *local, const struct s
 		return NULL; /* as if nothing were known of it */
 	h->local = *local;
 	h->net = net;
+	h->patience_us = HOLD_STEP_US;
 	DL_APPEND(e->holds, h);
 	return h;
 }
@@ -91,16 +93,12 @@ void hold_asked(struct engine *e, struct pair *p)
 	DL_APPEND2(h->pairs, p, hold_prev, hold_next);
 }
 
-/* Under way, and no message of it was lost so far. */
+/* Under way, and for no longer than is to be expected. */
 static bool is_hopeful(const struct engine *e, const struct pair *p)
 {
-	if (p->turn != TURN_NONE)
-		return true;
-	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		if (sa->state <= SA_R_SIGN && sa->retransmits == 0 &&
-		    e->now.us - sa->created_at.us < HOLD_MOST_US)
-			return true;
-	return false;
+	if (e->now.us - p->asked_at.us >= p->hold->patience_us)
+		return false;
+	return p->turn != TURN_NONE || pair_is_connecting(p);
 }
 
 static struct child *held_child(const struct pair *p)
@@ -126,17 +124,39 @@ static bool others_are_hopeful(const struct engine *e, const struct pair *head, 
 	return false;
 }
 
+/*
+ * Usually a first retransmission says that a peer is dead. Where hundreds are asked at once they
+ * all take longer, and what those took that are ready says how long.
+ */
+static void learn_patience(const struct engine *e, const struct pair *p)
+{
+	int64_t us = 2 * (e->now.us - p->asked_at.us);
+
+	us = us < HOLD_STEP_US ? HOLD_STEP_US : us;
+	p->hold->patience_us = us > HOLD_MOST_US ? HOLD_MOST_US : us;
+}
+
+/* As long as the last one took, nobody may get ready. */
+static struct mono step_from(const struct engine *e, const struct hold *h)
+{
+	return mono_after(e->now,
+			  h->patience_us > 2 * HOLD_STEP_US ? h->patience_us / 2 : HOLD_STEP_US);
+}
+
 bool hold_must_wait(struct engine *e, struct child *c)
 {
 	struct pair *p = c->sa->pair;
 
-	if (p->hold == NULL || p->hold->pairs != p || p->ready || child_can_send_on_another(c) ||
-	    !others_are_hopeful(e, p, e->now))
+	if (p->hold == NULL || p->hold->pairs != p || p->ready || child_can_send_on_another(c))
+		return false;
+	if (!c->held)
+		learn_patience(e, p);
+	if (!others_are_hopeful(e, p, e->now))
 		return false;
 	if (!c->held)
 		c->held_at = e->now;
 	c->held = true;
-	child_hold_until(e, c, mono_after(e->now, HOLD_STEP_US));
+	child_hold_until(e, c, step_from(e, p->hold));
 	return true;
 }
 
@@ -144,8 +164,9 @@ void hold_installed(struct engine *e, const struct child *c)
 {
 	struct pair *p = c->sa->pair;
 
-	if (p->hold == NULL)
+	if (p->hold == NULL || p->ready)
 		return;
+	learn_patience(e, p);
 	p->ready = true;
 	e->hold_changed = true;
 }
@@ -282,7 +303,7 @@ static bool advance(struct engine *e, struct hold *h)
 			child_release(e, c); /* now it is ready */
 			return head->hold == h && head->ready;
 		}
-		child_hold_until(e, c, mono_first(mono_after(e->now, HOLD_STEP_US), most));
+		child_hold_until(e, c, mono_first(step_from(e, h), most));
 		return false;
 	}
 	if (e->now.us - head->asked_at.us >= PURGE_US) {
