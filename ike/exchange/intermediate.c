@@ -128,8 +128,8 @@ static void intermediate_take(struct engine *e, struct ike_sa *sa, const struct 
 		return;
 	sa_request_done(e, sa);
 	if (payloads_find(m->payloads, PAYLOAD_KE) == NULL) {
-		sa_fail(e, sa, error, false, "peer refused IKE_INTERMEDIATE: %s",
-			error != 0 ? notify_name(error) : "no key exchange in it");
+		sa_fail(e, sa, error, false, "peer refused IKE_INTERMEDIATE with %s: %s",
+			hs->ke->name, error != 0 ? notify_name(error) : "no key exchange in it");
 		return;
 	}
 	job = job_new(JOB_KE_DERIVE);

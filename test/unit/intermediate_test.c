@@ -711,10 +711,11 @@ static void test_bad_answers(void **state)
 		}
 		duet_say(&d, &said);
 		duet_hear_nothing(&d);
-		if (!duet_reported(&d, f == FAULTS ? "peer refused IKE_INTERMEDIATE: INVALID_SYNTAX"
-				       : f == NO_KE || f == TWO_KES
-					       ? "peer's answer is malformed"
-					       : "no ML_KEM_768 value that can be"))
+		if (!duet_reported(
+			    &d, f == FAULTS ? "peer refused IKE_INTERMEDIATE with ML_KEM_768: "
+					      "INVALID_SYNTAX"
+				: f == NO_KE || f == TWO_KES ? "peer's answer is malformed"
+							     : "no ML_KEM_768 value that can be"))
 			fail_msg("%u: %s", f, d.reports);
 		duet_assert_empty(&d);
 		duet_end(&d);
