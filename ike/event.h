@@ -22,11 +22,11 @@ enum event_kind {
 	EVENT_JOB_DONE,	   /* a job comes home; the engine owns it again */
 	EVENT_FAILED,	   /* an action failed; the rest of its group was not performed */
 	EVENT_UNREACHABLE, /* ICMP error for a datagram we sent: a hint, never a proof */
-	EVENT_STRAY_ESP,   /* ESP came that the kernel has no SA for; anybody may have sent it */
-	EVENT_STATE_LOADED, /* see engine_options.awaits_state */
 	EVENT_SPEC,	   /* another configuration */
 	EVENT_COMMAND,	   /* an operator asks */
 	EVENT_SHUTDOWN,	   /* send DELETE to every peer, remove our SAs */
+	EVENT_STRAY_ESP, /* ESP came that the kernel has no SA for; anybody may have sent it */
+	EVENT_STATE_LOADED, /* see engine_options.awaits_state */
 };
 
 enum command_kind {

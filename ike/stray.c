@@ -14,7 +14,8 @@
 #define WAYS 8		/* places that a source may have */
 #define SPIS 4		/* of one source that are followed at once */
 #define CREDIT_MAX 4096 /* octets: what was saved up long ago pays for little */
-#define QUIET_MAX_S 60
+#define QUIET_MIN_US (SECOND / 2)
+#define QUIET_MAX_US (60 * SECOND)
 #define RESERVED_SPIS 256 /* RFC 4303 2.1: 1 to 255; 0 is never on the wire */
 
 struct source {
@@ -191,11 +192,11 @@ static bool pays(struct engine *e, struct source *s, size_t octets)
 
 static void be_quiet(struct engine *e, struct source *s)
 {
-	int64_t wait = 1;
+	int64_t wait = QUIET_MIN_US;
 
-	for (unsigned i = 0; i < s->unanswered && wait < QUIET_MAX_S; i++)
+	for (unsigned i = 0; i < s->unanswered && wait < QUIET_MAX_US; i++)
 		wait *= 2;
-	s->quiet_until = mono_after(e->now, (wait < QUIET_MAX_S ? wait : QUIET_MAX_S) * SECOND);
+	s->quiet_until = mono_after(e->now, wait < QUIET_MAX_US ? wait : QUIET_MAX_US);
 	if (s->unanswered < 16)
 		s->unanswered++;
 }
@@ -208,7 +209,8 @@ static size_t headers_len(const struct ip *ip)
 	return (ip->family == 6 ? 40u : 20u) + 8u;
 }
 
-static void ask(struct engine *e, struct source *s, const struct event *event)
+/* asked: the suspect who has not answered yet, or NULL. */
+static void ask(struct engine *e, struct source *s, struct pair *asked, const struct event *event)
 {
 	/* In UDP: to the port that it came from, which a NAT may have chosen. */
 	const uint16_t port = event->stray.port;
@@ -218,17 +220,20 @@ static void ask(struct engine *e, struct source *s, const struct event *event)
 					 .port = port ? port : e->options.port };
 	const size_t octets = init_request_size(e, &local, &remote);
 
-	if (HASH_COUNT(e->suspects) >= SUSPECTS_MAX) {
+	if (asked == NULL && HASH_COUNT(e->suspects) >= SUSPECTS_MAX) {
 		e->counters.strays_refused++;
 		return;
 	}
 	if (octets == 0 || !pays(e, s, octets + headers_len(&local.ip)))
 		return;
 	be_quiet(e, s);
-	struct pair *p = pair_new_suspect(e, &s->key.local, &s->key.remote);
+	/* It, or its answer, was lost, or the answer comes late: now another may be waited for. */
+	if (asked != NULL && asked->sas != NULL)
+		sa_close(e, asked->sas);
+	struct pair *p = asked ? asked : pair_new_suspect(e, &s->key.local, &s->key.remote);
 	struct ike_sa *sa = p ? sa_new(e, p, true, &local, &remote) : NULL;
 	if (sa == NULL) {
-		if (p != NULL)
+		if (p != NULL && asked == NULL)
 			pair_free(e, p);
 		return;
 	}
@@ -271,7 +276,7 @@ void stray_esp(struct engine *e, const struct event *event)
 		return;
 	struct pair *p = pair_find(e, &key.local, &key.remote), *asked;
 	HASH_FIND(hh, e->suspects, &key, sizeof(key), asked);
-	if (asked != NULL || is_busy(p))
+	if (is_busy(p))
 		return;
 	struct strays *t = table(e);
 	if (t == NULL)
@@ -288,7 +293,7 @@ void stray_esp(struct engine *e, const struct event *event)
 	if (sa != NULL)
 		tell(e, s, sa, event->stray.spi);
 	else if (p == NULL || mono_is_never(p->retry_at) || mono_reached(e->now, p->retry_at))
-		ask(e, s, event);
+		ask(e, s, asked, event);
 }
 
 void stray_answered(struct engine *e, struct ike_sa *sa)

@@ -65,6 +65,8 @@ struct sim_options {
 	/* Told of a breach and of the hosts that are concerned (or -1); NULL: the test fails. */
 	void (*breach)(const struct sim *s, int a, int b, const char *text);
 	void *arg; /* whatever a breach() needs */
+	bool healing; /* daemons see who sends on SAs that are not there, as healing.h has it */
+	bool tokens;  /* hosts have a secret for RFC 6290, which outlives their reboots */
 };
 
 enum fate {
@@ -98,6 +100,9 @@ struct sim_host {
 	bool running;		  /* the daemon; engine is NULL without */
 	struct mono asleep_until; /* suspended: it hears nothing and does nothing; 0: it is not */
 	uint64_t life;	    /* counts up when the daemon ends: what was under way for it is void */
+	struct mono young_until;
+	struct mono rose_at;  /* ESP without an SA came last */
+	struct mono tap_from; /* the tap is open from then on; MONO_NEVER: it is not asked for */
 	int64_t clock_us;   /* its clock is so much ahead of the world's */
 	int64_t wall_off_s; /* and so much the wall clock by which it judges certificates */
 	struct spec spec;

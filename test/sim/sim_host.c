@@ -2,6 +2,8 @@
 /* A host: machine, kernel, daemon, clock, and what befalls them. */
 #include "sim/inside.h"
 
+#include "cmd/ikemeshd/healing.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -317,11 +319,13 @@ static void orphans_remove(struct sim_host *h)
 void sim_start(struct sim *s, unsigned host)
 {
 	struct sim_host *h = &s->hosts[host];
+	const uint8_t secret[QCD_SECRET_LEN] = { (uint8_t)host, (uint8_t)(host >> 8), 1 };
 	const struct engine_options o = {
 		.random = random_of,
 		.random_arg = &h->rng,
 		.port = 500,
 		.port_natt = 4500,
+		.qcd_secret = s->options.tokens ? secret : NULL,
 	};
 	const struct event e = { .kind = EVENT_SPEC, .spec = { .spec = &h->spec } };
 
@@ -329,6 +333,8 @@ void sim_start(struct sim *s, unsigned host)
 		return;
 	sim_trace(s, host, -1, "starts");
 	h->up = h->running = true;
+	h->tap_from = MONO_NEVER;
+	h->young_until.us = s->now.us + HEALING_YOUNG_FOR_US;
 	orphans_remove(h);
 	fake_kernel_policies(&h->kernel, &h->spec);
 	h->kernel.listening = true;

@@ -2,6 +2,8 @@
 /* Between the hosts: IKE datagrams, ESP and cleartext, over the wire and through translators. */
 #include "sim/inside.h"
 
+#include "cmd/ikemeshd/healing.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -70,6 +72,8 @@ static struct sim_host *route(struct sim_host *h, struct endpoint *src, struct e
 	}
 	return to != NULL && to->nat < 0 ? to : NULL;
 }
+
+static void kernel_event(struct sim_host *h, const struct event *event);
 
 /* --- IKE --- */
 
@@ -159,13 +163,44 @@ static void kernel_send_esp(void *arg, const struct esp_packet *packet)
 	wipe(p.key, sizeof p.key);
 }
 
+/*
+ * The daemon looks at the counter now and then, and only from then on sees the packets themselves,
+ * until the counter has been calm for a while.
+ */
+static void stray(struct sim_host *h, const struct esp_packet *p)
+{
+	struct sim *s = h->sim;
+	const bool young = s->now.us < h->young_until.us;
+	const struct event e = {
+		.kind = EVENT_STRAY_ESP,
+		.stray = { .local = p->inner.dst,
+			   .remote = p->inner.src,
+			   .port = p->encap ? p->src_port : 0,
+			   .spi = p->spi,
+			   .seq = (uint32_t)p->seq,
+			   .octets = p->inner.n + ESP_OVERHEAD },
+	};
+
+	if (h->tap_from.us == INT64_MAX || s->now.us - h->rose_at.us > HEALING_CALM_US)
+		h->tap_from.us =
+			s->now.us +
+			rng_between(&s->rng, 0, young ? HEALING_YOUNG_US : HEALING_IDLE_US);
+	h->rose_at = s->now;
+	if (s->now.us >= h->tap_from.us)
+		kernel_event(h, &e);
+}
+
 void sim_net_esp(struct sim_host *h, const struct sim_event *e)
 {
+	const uint64_t before = h->kernel.no_states;
+
 	if (!h->up) {
 		sim_packet_lost(h->sim, &e->esp.inner, LOSS_DOWN);
 		return;
 	}
 	fake_kernel_input_esp(&h->kernel, sim_host_now(h), &e->esp);
+	if (h->sim->options.healing && h->running && h->kernel.no_states != before)
+		stray(h, &e->esp);
 	sim_timers_set(h);
 }
 
