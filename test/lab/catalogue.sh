@@ -1,44 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which lab tests there are. A script t/NN-story.sh is the test `story`, or with a line
-# `# cases: a b` the tests `story-a` and `story-b`, the case being its first argument. Other header
-# lines: `# timeout: SECONDS` (120 if none), `# alone` (measures: nothing else may run beside it), and
-# `# long: c d`, further cases that run by name, or all of them with LAB_ALL=1.
-T=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/t
+# `# cases: a b` the tests `story-a` and `story-b`, the case being its first argument. Other lines of the
+# comment at its head: `# timeout: SECONDS` (120 if none), `# takes: SECONDS` (10 if none: the long ones
+# begin first), `# alone` (measures: nothing else may run beside it), and `# long: c d`, further cases that
+# run by name, or all of them with LAB_ALL=1.
+#
+# read_catalogue fills these: NAMES in order, and by name SCRIPT, CASE, TIMEOUT, TAKES, ALONE (or empty) and
+# LONG (or empty). It starts no process, as these are dear in a guest.
+T=${BASH_SOURCE[0]%/*}/t
+NAMES=()
+declare -A SCRIPT=() CASE=() TIMEOUT=() TAKES=() ALONE=() LONG=()
 
-header() { # SCRIPT KEY DEFAULT
-	local v
-	v=$(sed -n "s/^# $2: *//p" "$1" | paste -s -d ' ')
-	echo "${v:-$3}"
-}
-
-story_of() { basename "$1" .sh | sed 's/^[0-9]*-//'; } # SCRIPT
-
-catalogue() { # every test by name, in order
-	local script cases c
+read_catalogue() {
+	local script line story c cases long timeout takes alone
 	for script in "$T"/*.sh; do
-		cases=$(header "$script" cases '')
-		[ -z "${LAB_ALL-}" ] || cases=$(echo $cases $(header "$script" long ''))
-		[ -n "$cases" ] || story_of "$script"
-		for c in $cases; do echo "$(story_of "$script")-$c"; done
+		story=${script##*/} cases='' long='' timeout=120 takes=10 alone=''
+		story=${story%.sh}
+		story=${story#*-}
+		while read -r line; do
+			case $line in
+			'# cases: '*) cases+=" ${line#*: }" ;;
+			'# long: '*) long+=" ${line#*: }" ;;
+			'# timeout: '*) timeout=${line#*: } ;;
+			'# takes: '*) takes=${line#*: } ;;
+			'# alone'*) alone=yes ;;
+			'#'*) ;;
+			*) break ;;
+			esac
+		done <"$script"
+		[ -n "$cases$long" ] || _entry "$story" ''
+		for c in $cases; do _entry "$story-$c" "$c"; done
+		for c in $long; do _entry "$story-$c" "$c" && LONG[$story-$c]=yes; done
 	done
 }
-
-script_of() { # NAME: the script whose story is the longest beginning of it
-	local script story length=0 best=
-	for script in "$T"/*.sh; do
-		story=$(story_of "$script")
-		case $1 in "$story" | "$story"-*)
-			[ ${#story} -le $length ] || { best=$script length=${#story}; }
-			;;
-		esac
-	done
-	echo "$best"
+_entry() { # NAME CASE
+	NAMES+=("$1")
+	SCRIPT[$1]=$script CASE[$1]=$2 TIMEOUT[$1]=$timeout TAKES[$1]=$takes ALONE[$1]=$alone LONG[$1]=
 }
-
-case_of() { # NAME
-	local story
-	story=$(story_of "$(script_of "$1")")
-	[ "$1" = "$story" ] || echo "${1#"$story"-}"
-}
-
-is_alone() { grep -q '^# alone' "$(script_of "$1")"; } # NAME

@@ -419,14 +419,16 @@ expect_established() { # NAME…
 # --- traffic ---------------------------------------------------------------------------------------------
 
 # pings FROM TO [COUNT [INTERVAL]]: sets SENT, ANSWERED, LOST and FIRST (ms until the first answer)
+PATIENCE=3 # seconds to wait for the last answers
 pings() {
-	local out
-	out=$(on "$1" ping -n -c "${3:-5}" -i "${4:-0.2}" -W 3 "$(address "$2")" 2>&1) || true
-	SENT=$(sed -n 's/^\([0-9]*\) packets transmitted.*/\1/p' <<<"$out")
-	ANSWERED=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' <<<"$out")
-	LOST=$((${SENT:-0} - ${ANSWERED:-0}))
-	FIRST=$(sed -n '0,/time=/s/.*icmp_seq=\([0-9]*\) .*time=\([0-9.]*\) ms/\1 \2/p' <<<"$out" | head -n 1 |
-		awk -v i="${4:-0.2}" '{ print ($1 - 1) * i * 1000 + $2 }')
+	local out interval=${4:-0.05}
+	at "$2"
+	out=$(on "$1" ping -n -c "${3:-5}" -i "$interval" -W "$PATIENCE" "${AT[0]}" 2>&1) || true
+	SENT='' ANSWERED=0 FIRST=''
+	[[ ! $out =~ ([0-9]+)\ packets\ transmitted,\ ([0-9]+)\ received ]] || SENT=${BASH_REMATCH[1]} ANSWERED=${BASH_REMATCH[2]}
+	[[ ! $out =~ icmp_seq=([0-9]+)\ [^$'\n']*time=([0-9.]+)\ ms ]] ||
+		FIRST=$(awk "BEGIN { print (${BASH_REMATCH[1]} - 1) * $interval * 1000 + ${BASH_REMATCH[2]} }")
+	LOST=$((${SENT:-0} - ANSWERED))
 	say "ping from $1 to $2: $ANSWERED of $SENT answered${FIRST:+, the first after $FIRST ms}"
 	[ -n "$SENT" ] || fail "ping from $1 to $2: $out"
 }
@@ -435,6 +437,7 @@ ping_all() { # like pings, and none may be lost
 	[ "$LOST" = 0 ] || fail "$LOST of $SENT pings from $1 to $2 were lost"
 }
 ping_none() { # like pings, and none may be answered
+	local PATIENCE=1
 	pings "$@"
 	[ "$ANSWERED" = 0 ] || fail "$ANSWERED of $SENT pings from $1 to $2 were answered"
 }

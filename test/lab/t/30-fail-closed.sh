@@ -2,6 +2,7 @@
 # The daemon dies before there is any SA: its policies stay, and nothing leaves in the clear. Nor is
 # anything let in that comes in the clear.
 # cases: v4 v6
+# takes: 20
 family "${1#v}"
 ca ca
 cert instance ca

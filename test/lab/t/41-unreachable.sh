@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Nobody answers: the log and statusall say so, and nothing leaves in the clear.
+# takes: 40
 ca ca
 cert instance ca
 host a ikemesh 10.1.0.1/16

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # With xfrm_acq_expires at 6 s, as the add-on sets it, a handshake that takes longer still succeeds: the
 # SPIs that it has reserved are not lost half-way.
+# takes: 20
 ca ca
 cert instance ca
 host a ikemesh 10.1.0.1/16

@@ -7,6 +7,7 @@
 # cases: ikemesh strongswan-both
 # long: strongswan-ours strongswan-theirs strongswan-reauth
 # timeout: 240
+# takes: 25
 SECONDS_OF_TRAFFIC=${LAB_REKEY_SECONDS:-15}
 IFS=- read -r peer who <<<"$1"
 SHORT=$'ike_lifetime: 7s\nesp_lifetime: 4s'

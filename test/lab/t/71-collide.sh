@@ -5,6 +5,7 @@
 # cases: child-child-ours ike-ike-theirs
 # long: child-delete-theirs child-child-theirs ike-ike-ours child-ike-theirs ike-child-ours delete-child-ours
 # timeout: 180
+# takes: 20
 ROUNDS=2
 IFS=- read -r ours theirs slow <<<"$1"
 ca ca

@@ -3,6 +3,7 @@
 # cuts its messages itself. Over IPv4 and IPv6, begun by either side.
 # cases: ikemesh strongswan
 # timeout: 180
+# takes: 25
 ca root - rsa4096
 ca middle root rsa4096
 cert leaf middle rsa4096

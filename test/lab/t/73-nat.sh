@@ -3,6 +3,7 @@
 # alive, and followed when the router forgets it and makes another. The case: who a is, who b is.
 # cases: ikemesh-ikemesh ikemesh-strongswan strongswan-ikemesh
 # timeout: 180
+# takes: 30
 IFS=- read -r inner outer <<<"$1"
 ca ca
 cert instance ca

@@ -2,6 +2,7 @@
 # Two hosts behind one address of a router and one peer: transport mode cannot tell them apart. The second
 # one is refused, the peer says why, and the first one goes on undisturbed.
 # cases: ikemesh strongswan
+# takes: 20
 ca ca
 cert instance ca
 host a "$1" 10.2.0.1/24

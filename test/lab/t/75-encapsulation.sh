@@ -2,6 +2,7 @@
 # Where protocol 50 is filtered, ESP goes inside UDP though there is no NAT: `encapsulation: always`. One
 # side's word is enough. The wire of this test drops ESP. The case: who b is, and who insists.
 # cases: ikemesh-ours strongswan-ours strongswan-theirs
+# takes: 25
 IFS=- read -r peer insists <<<"$1"
 ca ca
 cert instance ca

@@ -5,7 +5,8 @@
 # Before that, idle pairs: with dpd_delay at 2 s not one packet passes. The case is what b is.
 # LAB_IDLE_SECONDS=60 is the long run.
 # cases: ikemesh strongswan
-IDLE=${LAB_IDLE_SECONDS:-25} DELAY=2 TIMEOUT=6
+# takes: 50
+IDLE=${LAB_IDLE_SECONDS:-12} DELAY=2 TIMEOUT=6
 ca ca
 cert instance ca
 host a ikemesh 10.1.0.1/16
@@ -37,6 +38,8 @@ again() { [ "$(answered)" -gt "$before" ]; }
 until_ok $((TIMEOUT + 1)) again || fail "no traffic $((TIMEOUT + 1)) s after b's start: $(status a)"
 now
 back=$((NOW - started))
+nap 1
+kill -INT "${PID[stream-a-b]}"
 streamed a b
 report "not one packet in $IDLE idle seconds; traffic is back $back ms after the start of the host that was reset, $LOST of $SENT pings at 50 ms lost"
 expect_silent a b # b, while it has no policies, says that nobody listens on port 500

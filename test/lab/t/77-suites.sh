@@ -4,6 +4,7 @@
 # both. A few of each by default. LAB_SUITES=all does all of them, and writes the table in docs/interop.md.
 # cases: ike esp signature
 # timeout: 1500
+# takes: 30
 ALL=$([ "${LAB_SUITES-}" != all ] || echo yes)
 IKE=aes128-sha256-modp2048 ESP=aes128gcm16
 ca ca

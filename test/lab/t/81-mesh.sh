@@ -7,6 +7,7 @@
 # cases: 8 9-third
 # long: 32 32-third
 # timeout: 1500
+# takes: 25
 IFS=- read -r N third <<<"$1"
 RUNS=${LAB_MESH_RUNS:-$([ "$N" -lt 30 ] && echo 1 || echo 10)}
 ca ca

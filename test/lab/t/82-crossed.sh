@@ -7,6 +7,7 @@
 # cases: ikemesh-ikemesh-6 ikemesh-strongswan-6
 # long: ikemesh-ikemesh-50 ikemesh-strongswan-50 strongswan-strongswan-50
 # timeout: 400
+# takes: 30
 IFS=- read -r first second TRIALS <<<"$1"
 APART=400 SECONDS_MORE=59
 [ "$TRIALS" -ge 50 ] || SECONDS_MORE=8

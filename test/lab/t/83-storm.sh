@@ -6,6 +6,7 @@
 # cases: 50
 # long: 300 1000
 # timeout: 900
+# takes: 30
 N=$1
 HELD=$((N < 100 ? N : 100))
 ca ca
