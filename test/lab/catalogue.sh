@@ -2,7 +2,7 @@
 # Which lab tests there are. A script t/NN-story.sh is the test `story`, or with a line
 # `# cases: a b` the tests `story-a` and `story-b`, the case being its first argument. Other lines of the
 # comment at its head: `# timeout: SECONDS` (120 if none), `# takes: SECONDS` (10 if none: the long ones
-# begin first), `# alone` (measures: nothing else may run beside it), and `# long: c d`, further cases that
+# begin first), `# alone` (measures: nothing else may run on its CPU), and `# long: c d`, further cases that
 # run by name, or all of them with LAB_ALL=1.
 #
 # read_catalogue fills these: NAMES in order, and by name SCRIPT, CASE, TIMEOUT, TAKES, ALONE (or empty) and

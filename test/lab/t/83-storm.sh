@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # A cold storm: one host sends to N others in one moment, and has an SA with none of them. All come up; and
 # of the first packets, the kernel holds a hundred a policy, and those arrive, each of them. The N others are
-# the addresses of one host with one daemon. The case is N. Then strongSwan does the same, for its figures;
-# it holds nothing, and loses them all.
-# cases: 50
+# the addresses of one host with one daemon. The case is N. By name, strongSwan
+# does the same afterwards, for its figures; it holds nothing, and loses them all.
+# cases: 30
 # long: 300 1000
+# alone
 # timeout: 900
-# takes: 30
 N=$1
 HELD=$((N < 100 ? N : 100))
 ca ca
@@ -58,6 +58,14 @@ report "ikemesh: $RIGHT peers with one CHILD_SA, $NONE with none, $DOUBLE with m
 expect_alive a b
 stop a b
 
+verdict() {
+	[ "$up" = "$N" ] || fail "$((N - up)) of $N did not come up"
+	[ "$right" = "$N" ] || fail "$((N - right)) pairs have not exactly one CHILD_SA"
+	[ "$arrived" = "$HELD" ] || fail "of the first $HELD packets $((HELD - arrived)) did not arrive"
+	exit 0
+}
+[ "$N" -ge 300 ] || verdict
+
 # strongSwan answers on any address that it has, without policies for each, and as many of one address as ask.
 configure d charon=$'block_threshold = 0\n    cookie_threshold = 0'
 eval "routing_$(declare -f ipsec_conf)"
@@ -71,7 +79,4 @@ storm c d
 judge c d
 judged c
 report "strongSwan: $RIGHT peers with one CHILD_SA, $NONE with none, $DOUBLE with more; IKE SAs made: $(grep -c 'IKE_SA .* established between' "$SCRATCH/c/log")"
-
-[ "$up" = "$N" ] || fail "$((N - up)) of $N did not come up"
-[ "$right" = "$N" ] || fail "$((N - right)) pairs have not exactly one CHILD_SA"
-[ "$arrived" = "$HELD" ] || fail "of the first $HELD packets $((HELD - arrived)) did not arrive"
+verdict
