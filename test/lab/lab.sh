@@ -582,7 +582,7 @@ _epilogue() {
 	exit $rc
 }
 trap _epilogue EXIT
-trap 'fail "line ${BASH_LINENO[0]} of ${BASH_SOURCE[1]##*/}: $BASH_COMMAND"' ERR
+trap 'fail "line $LINENO of ${BASH_SOURCE[0]##*/}${BASH_SOURCE[1]:+, from line ${BASH_LINENO[0]} of ${BASH_SOURCE[1]##*/}}: $BASH_COMMAND"' ERR
 trap 'fail "out of time"' TERM
 set -E
 
