@@ -8,9 +8,9 @@
 
 #define HOSTS 100
 #define FIRST_US (100 * SIM_MS)
-#define EAGER_S 10 /* a packet a second */
-#define CALM_S 80  /* a packet every tenth; then what was replaced has lingered and is gone */
-#define REST_S 5   /* without a packet */
+#define EAGER_S 5 /* a packet a second */
+#define CALM_S 85 /* a packet every tenth; then what was replaced has lingered and is gone */
+#define REST_S 5  /* without a packet */
 
 static const struct wire_manners lossy = { .delay_us = 500, .jitter_us = 500, .loss = 0.1 };
 

@@ -20,6 +20,7 @@
 #define FAILURES_SHOWN 3
 #define TRACE_TAIL 60 /* lines */
 #define JOBS_MAX 64
+#define PROGRESS 100 /* seeds */
 
 static const struct scenario *const scenarios[] = {
 	&scenario_cold, &scenario_large, &scenario_rekey,
@@ -103,6 +104,7 @@ static void child_run(const struct scenario *sc, const struct arguments *args, i
 	struct sim_core other;
 
 	alarm(args->limit_s);
+	scenario_cheap_rows(!o.sealed && !o.sim.real_crypto);
 	if (o.brief && o.hosts == 0)
 		o.hosts = sc->brief_hosts;
 	if (o.brief && o.days == 0)
@@ -276,6 +278,8 @@ static void reap(struct worker *workers, unsigned *n, struct summary *sum)
 			continue;
 		v = harvest(&workers[i], status);
 		take(sum, &v);
+		if (sum->run % PROGRESS == 0)
+			printf("  %u of %u so far\n", sum->converged, sum->run);
 		workers[i] = workers[--*n];
 		return;
 	}
@@ -314,7 +318,7 @@ static int usage(void)
 {
 	fprintf(stderr, "sim [--scenario NAME] [--seeds N | --seed N] [--first N] [--hosts N]\n"
 			"    [--days N] [--jobs N] [--limit SECONDS] [--traces DIRECTORY] "
-			"[--brief] [--real]\n"
+			"[--brief] [--sealed | --real]\n"
 			"    [--verbose]\n");
 	for (size_t i = 0; i < N_SCENARIOS; i++)
 		fprintf(stderr, "  %-8s %s\n", scenarios[i]->name, scenarios[i]->what);
@@ -322,19 +326,13 @@ static int usage(void)
 }
 
 static const struct option long_options[] = {
-	{ "scenario", required_argument, NULL, 'c' },
-	{ "seeds", required_argument, NULL, 'n' },
-	{ "seed", required_argument, NULL, 's' },
-	{ "first", required_argument, NULL, 'f' },
-	{ "hosts", required_argument, NULL, 'h' },
-	{ "days", required_argument, NULL, 'd' },
-	{ "jobs", required_argument, NULL, 'j' },
-	{ "limit", required_argument, NULL, 'l' },
-	{ "traces", required_argument, NULL, 't' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "brief", no_argument, NULL, 'b' },
-	{ "real", no_argument, NULL, 'r' },
-	{ NULL, 0, NULL, 0 },
+	{ "scenario", required_argument, NULL, 'c' }, { "seeds", required_argument, NULL, 'n' },
+	{ "seed", required_argument, NULL, 's' },     { "first", required_argument, NULL, 'f' },
+	{ "hosts", required_argument, NULL, 'h' },    { "days", required_argument, NULL, 'd' },
+	{ "jobs", required_argument, NULL, 'j' },     { "limit", required_argument, NULL, 'l' },
+	{ "traces", required_argument, NULL, 't' },   { "verbose", no_argument, NULL, 'v' },
+	{ "brief", no_argument, NULL, 'b' },	      { "sealed", no_argument, NULL, 'e' },
+	{ "real", no_argument, NULL, 'r' },	      { NULL, 0, NULL, 0 },
 };
 
 static bool parse(int argc, char **argv, struct arguments *a)
@@ -375,6 +373,9 @@ static bool parse(int argc, char **argv, struct arguments *a)
 			break;
 		case 'r':
 			a->options.sim.real_crypto = true;
+			break;
+		case 'e':
+			a->options.sealed = true;
 			break;
 		case 'b':
 			a->options.brief = true;

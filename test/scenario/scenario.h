@@ -14,6 +14,7 @@ struct scenario_options {
 	struct sim_options sim; /* seed and trace are filled in; the rest is the scenario's */
 	unsigned hosts;		/* 0: as the scenario has it */
 	unsigned days;		/* the same */
+	bool sealed;		/* IKE messages by the library's ciphers */
 	bool brief;		/* as little as shows anything */
 	bool verbose;		/* tells of its progress */
 };
@@ -42,6 +43,8 @@ struct scenario {
 extern const struct scenario scenario_cold, scenario_rekey, scenario_large, scenario_year,
 	scenario_nat, scenario_roam;
 
+/* rows.c: cheap stand-ins for sealing and key derivation, in this process; off at first. */
+void scenario_cheap_rows(bool on);
 /* NULL: there is none, as in every ordinary build. */
 const struct sim_core *scenario_other_core(struct sim_core *room);
 

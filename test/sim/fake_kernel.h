@@ -122,7 +122,7 @@ struct fake_kernel {
 	size_t n_policies;
 	struct fake_sa *by_spi[FAKE_KERNEL_BUCKETS];
 	struct fake_sa *by_pair[FAKE_KERNEL_BUCKETS];
-	struct fake_larval *larvals;
+	struct fake_larval *larvals[FAKE_KERNEL_BUCKETS]; /* by pair */
 	size_t n_sas;
 	uint64_t order;
 	struct mono deadline;

@@ -95,7 +95,9 @@ static void sa_unlink(struct fake_kernel *k, struct fake_sa *s)
 
 static void larval_drop(struct fake_kernel *k, const struct ip *src, const struct ip *dst)
 {
-	for (struct fake_larval **at = &k->larvals; *at != NULL; at = &(*at)->next) {
+	struct fake_larval **at = &k->larvals[pair_bucket(src, dst)];
+
+	for (; *at != NULL; at = &(*at)->next) {
 		struct fake_larval *l = *at;
 
 		if (!ip_equal(&l->src, src) || !ip_equal(&l->dst, dst))
@@ -113,13 +115,13 @@ void fake_states_free(struct fake_kernel *k)
 			next = s->next_by_spi;
 			sa_free(s);
 		}
+		for (struct fake_larval *l = k->larvals[i], *next; l != NULL; l = next) {
+			next = l->next;
+			free(l);
+		}
 		k->by_spi[i] = k->by_pair[i] = NULL;
+		k->larvals[i] = NULL;
 	}
-	for (struct fake_larval *l = k->larvals, *next; l != NULL; l = next) {
-		next = l->next;
-		free(l);
-	}
-	k->larvals = NULL;
 	k->n_sas = 0;
 }
 
@@ -273,7 +275,7 @@ const struct fake_sa *fake_kernel_outbound(const struct fake_kernel *k, struct m
 
 void fake_acquire(struct fake_kernel *k, struct mono now, const struct app_packet *p)
 {
-	struct fake_larval *l = k->larvals;
+	struct fake_larval **bucket = &k->larvals[pair_bucket(&p->src, &p->dst)], *l = *bucket;
 
 	while (l != NULL && (!ip_equal(&l->src, &p->src) || !ip_equal(&l->dst, &p->dst)))
 		l = l->next;
@@ -283,8 +285,8 @@ void fake_acquire(struct fake_kernel *k, struct mono now, const struct app_packe
 	l->src = p->src;
 	l->dst = p->dst;
 	l->ends_at.us = now.us + k->acquire_expires_us;
-	l->next = k->larvals;
-	k->larvals = l;
+	l->next = *bucket;
+	*bucket = l;
 	fake_due_at(k, l->ends_at.us);
 	k->acquires++;
 	k->hooks.acquire(k->hooks.arg, p);
@@ -395,10 +397,8 @@ void fake_sas_tick(struct fake_kernel *k, struct mono now)
 	}
 }
 
-void fake_larvals_tick(struct fake_kernel *k, struct mono now)
+static void larvals_tick(struct fake_kernel *k, struct fake_larval **at, struct mono now)
 {
-	struct fake_larval **at = &k->larvals;
-
 	while (*at != NULL) {
 		struct fake_larval *l = *at;
 
@@ -410,6 +410,12 @@ void fake_larvals_tick(struct fake_kernel *k, struct mono now)
 			at = &l->next;
 		}
 	}
+}
+
+void fake_larvals_tick(struct fake_kernel *k, struct mono now)
+{
+	for (size_t i = 0; i < FAKE_KERNEL_BUCKETS; i++)
+		larvals_tick(k, &k->larvals[i], now);
 }
 
 /* --- to look at --- */
