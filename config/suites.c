@@ -394,7 +394,7 @@ static int complete(struct parser *p, const struct word *w, struct proposal_spec
 /* RFC 9370 1.3: a KEM comes on top of an exchange that has stood the test of time. */
 static int lonely_kem(struct parser *p, const struct word *w, const struct transform *t)
 {
-	return fail(p, w, t->id == KE_ML_KEM_768 ? "ke1_mlkem768" : NULL,
+	return fail(p, w, t->id == KE_ML_KEM_768 ? "curve25519-ke1_mlkem768" : NULL,
 		    "'%s' does not stand alone: write ke1_%s, beside a key exchange such as "
 		    "curve25519",
 		    w->text, keyword_of(t));

@@ -348,6 +348,51 @@ static void test_peer_cannot(void **state)
 	duet_end(&d);
 }
 
+/* RFC 9370 2.2.1: what is chosen was offered, once each, and nothing is left out that had to be. */
+static void test_bad_choices(void **state)
+{
+	static const struct {
+		const char *ours, *chosen;
+	} table[] = {
+		{ HYBRID, PLAIN },
+		{ HYBRID, PLAIN "-ke1_mlkem512" },
+		{ HYBRID, PLAIN "-ke2_mlkem768" },
+		{ HYBRID, HYBRID "-ke2_ecp256" },
+		{ HYBRID "-ke1_ecp384", HYBRID "-ke1_ecp384" }, /* both of one type */
+		{ PLAIN, HYBRID },
+		{ THREE, "aes256gcm16-prfsha512-ecp256-ke2_mlkem1024-ke7_mlkem512" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct duet d;
+
+		start(&d, table[i].ours, table[i].chosen, false);
+		duet_core_init(&d);
+		if (duet_waiting(&d) || !duet_reported(&d, "chooses what we did not offer"))
+			fail_msg("%s of %s: %s", table[i].chosen, table[i].ours, d.reports);
+		duet_end(&d);
+	}
+	/* A number of no type that there is. */
+	for (unsigned type = 13; type < 256; type += 11) {
+		struct draft heard, said;
+		struct duet d;
+
+		start(&d, HYBRID, HYBRID, false);
+		duet_acquire(&d);
+		duet_hear(&d, EXCHANGE_IKE_SA_INIT, false, &heard);
+		peer_answer_init(&d.peer, &heard, &said);
+		draft_free(&heard);
+		struct draft_payload *sa = draft_find(&said, PAYLOAD_SA);
+		assert_int_equal(sa->body.p[sa->body.n - 4], TRANSFORM_ADDKE1);
+		sa->body.p[sa->body.n - 4] = (uint8_t)type;
+		duet_say(&d, &said);
+		duet_hear_nothing(&d);
+		assert_true(duet_reported(&d, "chooses what we did not offer"));
+		duet_end(&d);
+	}
+}
+
 /* --- loss --- */
 
 static bool same_datagram(const struct duet *d, size_t a, size_t b)
@@ -884,6 +929,7 @@ int main(void)
 		cmocka_unit_test(test_peer_falls_back),
 		cmocka_unit_test(test_nothing_said_without_need),
 		cmocka_unit_test(test_peer_cannot),
+		cmocka_unit_test(test_bad_choices),
 		cmocka_unit_test(test_core_repeats),
 		cmocka_unit_test(test_core_answers_again),
 		cmocka_unit_test(test_no_answer_at_all),

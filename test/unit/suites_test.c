@@ -151,7 +151,7 @@ static void test_bad(void **state)
 		  "modp2048" },
 		/* additional key exchanges */
 		{ PROTO_IKE, "aes128-sha256-mlkem768", "write ke1_mlkem768, beside", "mlkem768",
-		  "ke1_mlkem768" },
+		  "curve25519-ke1_mlkem768" },
 		{ PROTO_IKE, "aes128-sha256-ke1_mlkem768", "needs a key exchange, such as", NULL,
 		  NULL },
 		{ PROTO_ESP, "aes128gcm16-x25519-ke1_mlkem768", "no place in an ESP proposal",
