@@ -42,7 +42,7 @@ static void refill(struct engine *e)
 
 static bool needs_turn(const struct engine *e, const struct pair *p)
 {
-	return pair_is_wanted(e, p) && !pair_is_connecting(p) && pair_live_child(p) == NULL;
+	return pair_is_wanted(e, p) && !pair_is_connecting(e, p) && pair_live_child(p) == NULL;
 }
 
 static void serve(struct engine *e)

@@ -103,6 +103,12 @@ struct sa_ref child_ref(const struct child *c, bool inbound)
 				.spi = inbound ? c->spi_in : c->spi_out };
 }
 
+/* Up to a tenth earlier, so that a fleet does not rekey in step. */
+static uint64_t earlier(uint64_t limit, uint16_t fuzz)
+{
+	return limit - limit / 10 * fuzz / 65536;
+}
+
 static void sa_spec_of(const struct engine *e, const struct child *c, bool inbound,
 		       struct sa_spec *s)
 {
@@ -132,8 +138,8 @@ static void sa_spec_of(const struct engine *e, const struct child *c, bool inbou
 		s->hard_packets = PACKETS_NO_ESN;
 	if (!inbound) {
 		/* The inbound SA's soft limit may be taken by its first packet. */
-		s->soft_packets = e->spec->esp_packet_limit;
-		s->soft_bytes = e->spec->esp_byte_limit;
+		s->soft_packets = earlier(e->spec->esp_packet_limit, c->fuzz);
+		s->soft_bytes = earlier(e->spec->esp_byte_limit, c->fuzz);
 	}
 }
 
@@ -155,21 +161,20 @@ static void add(struct engine *e, struct child *c, bool inbound)
 
 static void plan_life(struct engine *e, struct child *c)
 {
-	uint32_t life = e->spec->esp_lifetime_s;
-	uint16_t fuzz = 0;
+	const int64_t life = SECOND * e->spec->esp_lifetime_s;
 
 	pair_no_retry(e, c->sa->pair);
 	c->number = ++e->next_child;
 	c->installed_at = c->came_at = c->looked_at = e->now;
 	e->counters.children++;
-	if (life == 0 || engine_random(e, (uint8_t *)&fuzz, sizeof(fuzz)) != 0)
+	if (engine_random(e, (uint8_t *)&c->fuzz, sizeof(c->fuzz)) != 0)
+		c->fuzz = 0;
+	if (life == 0)
 		return;
-	/* Up to a tenth earlier, so that a fleet does not rekey in step. */
-	int64_t us = SECOND * life;
-	c->rekey_at = mono_after(e->now, us - us / 10 * fuzz / 65536);
+	c->rekey_at = mono_after(e->now, (int64_t)earlier((uint64_t)life, c->fuzz));
 	/* As a responder a little later, so that both sides seldom begin at once. */
 	if (!c->initiator)
-		c->rekey_at = mono_after(c->rekey_at, us / 50);
+		c->rekey_at = mono_after(c->rekey_at, life / 50);
 }
 
 static void arm(struct engine *e, struct child *c, struct mono at)

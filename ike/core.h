@@ -71,6 +71,7 @@ struct child {
 	uint8_t protocol;
 	uint16_t local_port, remote_port; /* of its selectors; 0: any */
 	struct mono installed_at, rekey_at;
+	uint16_t fuzz; /* by chance: of its lifetime and limits */
 	struct deadline deadline;
 
 	/* Liveness: counters at the last look. */
@@ -186,6 +187,7 @@ struct ike_sa {
 	struct mono retransmit_at, expires_at; /* MONO_NEVER: not */
 	int64_t rtt_us;			       /* 0: not measured */
 	bool peer_fragments, peer_ikemesh;
+	bool peer_returned_cookie; /* so it is where it says (RFC 7296 2.6) */
 	bool ppk; /* it is in the keys, or was in those that these descend from (RFC 8784) */
 	uint8_t peer_id_type;
 	struct blob peer_id;
@@ -245,7 +247,7 @@ struct pair {
 	uint32_t decoy;		 /* SPI; 0: none */
 	struct mono decoy_until; /* when to look after the decoy, or the queue, again */
 	struct mono sacrificed_at;
-	bool suspect;		  /* in engine.suspects: nothing was heard of it but strays */
+	bool suspect; /* in engine.suspects: nothing was heard of it but strays */
 	struct deadline deadline;
 };
 
@@ -269,7 +271,7 @@ struct engine {
 	struct mono now;     /* of the event under way */
 	struct actions *out; /* of the event under way */
 	struct pair *pairs;
-	struct pair *by_use; /* the same, the one longest unused first */
+	struct pair *by_use;   /* the same, the one longest unused first */
 	struct pair *suspects; /* see stray.h */
 	struct strays *strays; /* NULL until there was one */
 	struct ike_sa *sas;

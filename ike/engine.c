@@ -478,7 +478,7 @@ static void command(struct engine *e, const struct event *event)
 		p = pair_get(e, local, remote);
 		if (p != NULL)
 			stray_wanted(e, p);
-		if (p != NULL && !pair_is_connecting(p) && pair_live_child(p) == NULL) {
+		if (p != NULL && !pair_is_connecting(e, p) && pair_live_child(p) == NULL) {
 			pair_clear_back_off(e, p);
 			pair_initiate(e, p);
 		}

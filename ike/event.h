@@ -13,19 +13,19 @@ struct mono {
 #define MONO_NEVER ((struct mono){ .us = INT64_MAX })
 
 enum event_kind {
-	EVENT_TIMER,	   /* the deadline has come (an early or late one does no harm) */
-	EVENT_PACKET,	   /* a datagram on an IKE port, the non-ESP marker cut off */
-	EVENT_ACQUIRE,	   /* the kernel has traffic and no SA */
-	EVENT_EXPIRE,	   /* soft or hard limit of one of our SAs */
-	EVENT_MAPPING,	   /* the kernel saw a peer's NAT mapping change */
-	EVENT_USAGE,	   /* packet counters that were asked for */
-	EVENT_JOB_DONE,	   /* a job comes home; the engine owns it again */
-	EVENT_FAILED,	   /* an action failed; the rest of its group was not performed */
-	EVENT_UNREACHABLE, /* ICMP error for a datagram we sent: a hint, never a proof */
-	EVENT_SPEC,	   /* another configuration */
-	EVENT_COMMAND,	   /* an operator asks */
-	EVENT_SHUTDOWN,	   /* send DELETE to every peer, remove our SAs */
-	EVENT_STRAY_ESP, /* ESP came that the kernel has no SA for; anybody may have sent it */
+	EVENT_TIMER,	    /* the deadline has come (an early or late one does no harm) */
+	EVENT_PACKET,	    /* a datagram on an IKE port, the non-ESP marker cut off */
+	EVENT_ACQUIRE,	    /* the kernel has traffic and no SA */
+	EVENT_EXPIRE,	    /* soft or hard limit of one of our SAs */
+	EVENT_MAPPING,	    /* the kernel saw a peer's NAT mapping change */
+	EVENT_USAGE,	    /* packet counters that were asked for */
+	EVENT_JOB_DONE,	    /* a job comes home; the engine owns it again */
+	EVENT_FAILED,	    /* an action failed; the rest of its group was not performed */
+	EVENT_UNREACHABLE,  /* ICMP error for a datagram we sent: a hint, never a proof */
+	EVENT_SPEC,	    /* another configuration */
+	EVENT_COMMAND,	    /* an operator asks */
+	EVENT_SHUTDOWN,	    /* send DELETE to every peer, remove our SAs */
+	EVENT_STRAY_ESP,    /* ESP came that the kernel has no SA for; anybody may have sent it */
 	EVENT_STATE_LOADED, /* see engine_options.awaits_state */
 };
 

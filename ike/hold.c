@@ -98,7 +98,7 @@ static bool is_hopeful(const struct engine *e, const struct pair *p)
 {
 	if (e->now.us - p->asked_at.us >= p->hold->patience_us)
 		return false;
-	return p->turn != TURN_NONE || pair_is_connecting(p);
+	return p->turn != TURN_NONE || pair_is_connecting(e, p);
 }
 
 static struct child *held_child(const struct pair *p)

@@ -19,7 +19,7 @@ static bool is_idle(const struct engine *e, const struct pair *p)
 {
 	const int64_t idle = e->spec->idle_timeout_s * INT64_C(1000000);
 
-	if (pair_is_wanted(e, p) || pair_is_connecting(p))
+	if (pair_is_wanted(e, p) || pair_is_connecting(e, p))
 		return false;
 	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
 		for (const struct child *c = sa->children; c; c = c->next)
@@ -58,9 +58,9 @@ void idle_check(struct engine *e, struct pair *p)
 }
 
 /* Memory of failures only, or SAs that nothing goes through at the moment. */
-static bool may_leave(const struct pair *p, bool with_sas)
+static bool may_leave(const struct engine *e, const struct pair *p, bool with_sas)
 {
-	if (p->turn != TURN_NONE || pair_is_connecting(p))
+	if (p->turn != TURN_NONE || pair_is_connecting(e, p))
 		return false;
 	if (p->sas == NULL)
 		return true;
@@ -73,7 +73,7 @@ bool idle_make_room(struct engine *e, bool with_sas)
 	unsigned tried = 0;
 
 	for (struct pair *p = e->by_use; p && tried < LEAVERS_TRIED; p = p->use_next, tried++) {
-		if (!may_leave(p, with_sas))
+		if (!may_leave(e, p, with_sas))
 			continue;
 		e->counters.evicted++;
 		if (p->sas == NULL) {

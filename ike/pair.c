@@ -21,8 +21,6 @@
 /* How long the memory of an idle pair is kept: failures of our own, and of strangers' attempts. */
 #define MEMORY_S 3600
 #define MEMORY_UNSOLICITED_S 600
-/* Strangers make no pair beyond this: a forger has as many addresses as he likes. */
-#define PAIRS_UNSOLICITED_MAX 16384
 
 static struct pair_key key_of(const struct ip *local, const struct ip *remote)
 {
@@ -138,9 +136,8 @@ struct pair *pair_get_unsolicited(struct engine *e, const struct ip *local, cons
 
 	if (p != NULL)
 		return p;
-	/* Whoever it is, it does not drive out a pair that has an SA. */
-	if (HASH_COUNT(e->pairs) >= PAIRS_UNSOLICITED_MAX ||
-	    (is_full(e) && !idle_make_room(e, false)))
+	/* A forger has as many addresses as he likes: they drive out nobody that has an SA. */
+	if (is_full(e) && !idle_make_room(e, false))
 		return NULL;
 	return pair_get(e, local, remote);
 }
@@ -209,18 +206,32 @@ size_t pair_children(const struct pair *p)
 	return n;
 }
 
-bool pair_is_connecting(const struct pair *p)
+/*
+ * Anybody can send an IKE_SA_INIT under the peer's address: until it has shown that it receives
+ * what we send there, it keeps us from beginning ourselves for a moment only.
+ */
+#define PROMISE_US INT64_C(3000000)
+
+static bool is_promising(const struct engine *e, const struct ike_sa *sa)
+{
+	if (!sa_is_connecting(sa))
+		return false;
+	return sa->initiator || sa->state > SA_R_INIT || sa->peer_returned_cookie ||
+	       e->now.us - sa->created_at.us < PROMISE_US;
+}
+
+bool pair_is_connecting(const struct engine *e, const struct pair *p)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		if (sa_is_connecting(sa))
+		if (is_promising(e, sa))
 			return true;
 	return false;
 }
 
-bool pair_has_other_sa(const struct pair *p, const struct ike_sa *but)
+bool pair_has_other_sa(const struct engine *e, const struct pair *p, const struct ike_sa *but)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		if (sa != but && (sa_is_up(sa) || sa_is_connecting(sa)))
+		if (sa != but && (sa_is_up(sa) || is_promising(e, sa)))
 			return true;
 	return false;
 }
@@ -254,22 +265,40 @@ static bool same_peer(const struct ike_sa *a, const struct ike_sa *b)
 		       : bytes_equal(blob_view(&a->peer_id), blob_view(&b->peer_id));
 }
 
-void pair_bound_sas(struct engine *e, struct pair *p)
+/*
+ * The oldest, of those without a child if there is one: a peer may not pile them up. What came up
+ * in this very step is not among them.
+ */
+static struct ike_sa *superfluous(const struct engine *e, const struct pair *p, size_t *n)
 {
 	struct ike_sa *oldest = NULL;
-	size_t n = 0;
 
+	*n = 0;
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
-		if (!sa_is_up(sa))
+		++*n;
+		if ((!sa_is_up(sa) && sa->state != SA_REKEYED) ||
+		    sa->established_at.us == e->now.us)
 			continue;
-		n++;
-		oldest = sa; /* new ones are put in front */
+		/* New ones are put in front. */
+		if (oldest == NULL || sa->children == NULL || oldest->children != NULL)
+			oldest = sa;
 	}
-	if (n <= PAIR_SAS_MAX)
+	return oldest;
+}
+
+void pair_bound_sas(struct engine *e, struct pair *p)
+{
+	size_t n;
+	struct ike_sa *sa = superfluous(e, p, &n);
+
+	if (sa == NULL || n <= PAIR_SAS_MAX)
 		return;
-	report(e, REPORT_WARNING, p, oldest, 0, "more than %d IKE SAs with one peer: [%u] goes",
-	       PAIR_SAS_MAX, oldest->number);
-	informational_delete_sa(e, oldest);
+	report(e, REPORT_WARNING, p, sa, 0, "more than %d IKE SAs with one peer: [%u] goes",
+	       PAIR_SAS_MAX, sa->number);
+	if (n > 2 * PAIR_SAS_MAX)
+		sa_close(e, sa); /* it does not answer our DELETEs */
+	else
+		informational_delete_sa(e, sa);
 }
 
 void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa *but)
@@ -370,8 +399,13 @@ void pair_acquire(struct engine *e, struct pair *p)
 	p->wanted_until = mono_after(e->now, INT64_C(1000000) * WANTED_S);
 	pair_used(e, p);
 	hold_asked(e, p);
-	if (pair_is_connecting(p))
-		return; /* ours or the peer's: it will serve */
+	if (pair_is_connecting(e, p)) { /* ours or the peer's: it will serve, or in a moment not */
+		if (mono_is_never(p->retry_at)) {
+			p->retry_at = mono_after(e->now, PROMISE_US);
+			pair_arm(e, p);
+		}
+		return;
+	}
 	if (c != NULL && (c->out_waits || e->now.us - c->installed_at.us < 1000000))
 		return; /* crossed with our own installing */
 	if (!mono_is_never(p->retry_at) && !mono_reached(e->now, p->retry_at))
@@ -399,7 +433,7 @@ void pair_timer(struct engine *e, struct pair *p)
 	if (p->sas != NULL)
 		p->forget_at = MONO_NEVER; /* until it is idle again: pair_release */
 	p->retry_at = MONO_NEVER;
-	if (pair_is_wanted(e, p) && !pair_is_connecting(p) && pair_live_child(p) == NULL)
+	if (pair_is_wanted(e, p) && !pair_is_connecting(e, p) && pair_live_child(p) == NULL)
 		make_child(e, p);
 	else
 		pair_arm(e, p);

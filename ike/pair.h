@@ -60,11 +60,11 @@ void pair_bound_sas(struct engine *e, struct pair *p);
 #define PAIR_CHILDREN_ASKED 8 /* by us: a peer that narrows each to one port would have no end */
 size_t pair_children(const struct pair *p);
 /* Is an exchange under way that will bring a child? */
-bool pair_is_connecting(const struct pair *p);
+bool pair_is_connecting(const struct engine *e, const struct pair *p);
 /* The IKE SA that carries on when `of` goes; NULL: none. */
 struct ike_sa *pair_heir(const struct pair *p, const struct ike_sa *of);
 /* An IKE SA other than `but`, up or on its way. */
-bool pair_has_other_sa(const struct pair *p, const struct ike_sa *but);
+bool pair_has_other_sa(const struct engine *e, const struct pair *p, const struct ike_sa *but);
 /* Our new IKE SA is up: those that it was made to replace are deleted. */
 void pair_retire(struct engine *e, struct pair *p, const struct ike_sa *but);
 /* INITIAL_CONTACT from the peer: all of its older SAs go, within this pair (RFC 7296 2.4). */

@@ -125,8 +125,10 @@ uint16_t ppk_accept(struct engine *e, struct ike_sa *sa, const struct payloads *
 {
 	struct notify_view n;
 
+	*why = "peer was not asked for a PPK, which ppk_required demands by now";
 	if (!sa->hs->ppk)
-		return 0;
+		return ppk_is_configured(e) && e->spec->ppk_required ? NOTIFY_AUTHENTICATION_FAILED
+								     : 0;
 	if (notify_find(ps, NOTIFY_PPK_IDENTITY, &n)) {
 		apply(sa);
 		return 0;

@@ -146,6 +146,20 @@ static struct ike_sa *find_sa(const struct engine *e, const struct ike_header *h
 	return sa;
 }
 
+/*
+ * One of the SPIs is of an IKE SA of ours, whatever else of the header is wrong: it is not lost,
+ * and the proof that it is must not go out (RFC 6290 9.2).
+ */
+static bool knows_spi(const struct engine *e, const struct ike_header *h)
+{
+	struct ike_sa *sa = NULL;
+
+	HASH_FIND(hh, e->sas, &h->spi_i, sizeof(h->spi_i), sa);
+	if (sa == NULL)
+		HASH_FIND(hh, e->sas, &h->spi_r, sizeof(h->spi_r), sa);
+	return sa != NULL;
+}
+
 static bool has_keys(const struct ike_sa *sa)
 {
 	return sa->keys.d.n > 0;
@@ -179,11 +193,13 @@ static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uin
 	else
 		j = rules_judge(h->exchange, h->response, &inner);
 	if (h->response) {
-		if (j.notify != 0) {
-			/* It is authentic, so the peer will not say anything better. */
+		/* It is authentic, so the peer will not say anything better. */
+		if (j.notify != 0 && sa->state == SA_UP)
+			informational_end_sa(e, sa, j.why);
+		else if (j.notify != 0)
 			sa_fail(e, sa, j.notify, false, "peer's answer is malformed: %s", j.why);
+		if (j.notify != 0)
 			return;
-		}
 		x->take(e, sa, &m);
 		return;
 	}
@@ -344,7 +360,7 @@ static void receive_protected(struct engine *e, struct arrival *a)
 	if (sa == NULL) {
 		e->counters.invalid_spi++;
 		/* What is not here may be about to be handed over. */
-		if (e->state_loaded)
+		if (e->state_loaded && !knows_spi(e, &a->header))
 			complain(e, a, NOTIFY_INVALID_IKE_SPI, BYTES_NONE);
 		drop(e, a, "no IKE SA of these SPIs");
 		return;

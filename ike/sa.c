@@ -478,8 +478,8 @@ void sa_probe(struct engine *e, struct ike_sa *sa)
 	if (sa->state != SA_UP || !mono_is_never(sa->dies_at))
 		return;
 	/*
-	 * How long an idle peer was not heard of says nothing: the time counts from when we spoke to
-	 * it, and the last look was a dpd_delay ago. A few lost answers are no death.
+	 * How long an idle peer was not heard of says nothing: the time counts from when we spoke
+	 * to it, and the last look was a dpd_delay ago. A few lost answers are no death.
 	 */
 	sa->dies_at = mono_after(sa->heard_at, timeout);
 	if (sa->dies_at.us < e->now.us + timeout - delay)
@@ -513,13 +513,14 @@ void sa_peer_dead(struct engine *e, struct ike_sa *sa, const char *why)
 	}
 }
 
-void sa_reauthenticate(struct engine *e, struct ike_sa *sa)
+bool sa_reauthenticate(struct engine *e, struct ike_sa *sa)
 {
-	if (sa->state != SA_UP || sa->retiring || pair_is_connecting(sa->pair))
-		return;
+	if (sa->state != SA_UP || sa->retiring || pair_is_connecting(e, sa->pair))
+		return false;
 	sa->retiring = true;
 	report(e, REPORT_INFO, sa->pair, sa, 0, "IKE SA [%u] is authenticated anew", sa->number);
 	pair_initiate(e, sa->pair);
+	return true;
 }
 
 #define AUTH_LIFETIME_MIN_S \

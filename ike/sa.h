@@ -82,7 +82,7 @@ void sa_plan_rekey(struct engine *e, struct ike_sa *sa);
  * A new IKE SA is negotiated beside this one, and this one deleted once the other carries
  * (RFC 7296 2.8.3, make before break).
  */
-void sa_reauthenticate(struct engine *e, struct ike_sa *sa);
+bool sa_reauthenticate(struct engine *e, struct ike_sa *sa); /* false: not now */
 /* RFC 4478: the peer will end the IKE SA in so many seconds unless we authenticate again. */
 void sa_limit_by_peer(struct engine *e, struct ike_sa *sa, const struct payloads *ps);
 /* An authentic packet came from another port of the peer's NAT (RFC 7296 2.23): follow it. */

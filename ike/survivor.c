@@ -58,7 +58,7 @@ void survivor_confirm(struct engine *e, struct pair *p)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
 		if (!sa->initiator || !sa_is_up(sa) || sa->confirmed || !sa->peer_ikemesh ||
-		    !pair_has_other_sa(p, sa))
+		    !pair_has_other_sa(e, p, sa))
 			continue;
 		sa->confirmed = true;
 		sa->want_probe = true;

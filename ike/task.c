@@ -79,6 +79,8 @@ int task_nonce(struct engine *e, struct blob *out)
 
 void task_meet(struct task *t, const struct task *other, struct child *child, struct ike_sa *sa)
 {
+	blob_free(&t->rival.ni);
+	blob_free(&t->rival.nr);
 	t->rival.present = blob_copy(&t->rival.ni, blob_view(&other->ni)) == 0 &&
 			   blob_copy(&t->rival.nr, blob_view(&other->nr)) == 0;
 	t->rival.child = child;

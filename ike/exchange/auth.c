@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_AUTH with one transport-mode CHILD_SA, RFC 7296 1.2, 2.15, 2.21.2. */
-#include "ike/admission.h"
 #include "ike/auth.h"
+#include "ike/admission.h"
 
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
@@ -76,7 +76,7 @@ static void auth_send(struct engine *e, struct ike_sa *sa)
 	 * RFC 7296 2.4. Others than ikemesh apply it to every address of the same identity, and a
 	 * whole fleet may share one: never to them.
 	 */
-	if (sa->peer_ikemesh && !pair_has_other_sa(sa->pair, sa))
+	if (sa->peer_ikemesh && !pair_has_other_sa(e, sa->pair, sa))
 		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
 	ppk_encode(sa, &c.b);
 	qcd_encode(e, sa, &c.b);
@@ -308,7 +308,7 @@ static void establish_r(struct engine *e, struct ike_sa *sa)
 		hs->child_error = NOTIFY_NO_ADDITIONAL_SAS;
 	}
 	/* [SA_ADD inbound, SEND answer] stand and fall together; see auth_answer_without_child. */
-	const bool quiet = !pair_is_wanted(e, sa->pair) && !pair_has_other_sa(sa->pair, sa);
+	const bool quiet = !pair_is_wanted(e, sa->pair) && !pair_has_other_sa(e, sa->pair, sa);
 	if (hs->answer.child != NULL)
 		child_install_inbound(e, hs->answer.child, out_wait(sa));
 	if (send_answer(e, sa) != 0) {
@@ -323,6 +323,8 @@ static void establish_r(struct engine *e, struct ike_sa *sa)
 	if (hs->answer.child != NULL && quiet)
 		child_install_outbound_too(e, hs->answer.child);
 	survivor_confirm(e, sa->pair);
+	pair_bound_sas(e, sa->pair);
+	ppk_enforce(e, sa->pair); /* it may have become required since the peer was judged */
 	e->settling = sa;
 }
 

@@ -14,7 +14,6 @@
 #define SECOND INT64_C(1000000)
 /* RFC 7296 2.8: at a rekey our outbound SA waits so long for the peer's first ESP or DELETE. */
 #define OUT_WAIT_US (5 * SECOND)
-#define REKEY_FAILURES_MAX 5
 
 /* ---- both sides ------------------------------------------------------------------------- */
 
@@ -121,13 +120,15 @@ void create_child_ask(struct engine *e, struct ike_sa *sa, struct child *old)
 		return;
 	sa->ours = t;
 	t->old = old;
+	if (old != NULL)
+		old->want_rekey =
+			false; /* before anything can fail: that asks what there is to do */
 	t->fresh = child_new(e, sa, true);
 	if (t->fresh == NULL || task_nonce(e, &t->ni) != 0) {
 		fail(e, sa, "out of memory");
 		return;
 	}
 	if (old != NULL) {
-		old->want_rekey = false;
 		t->fresh->protocol = old->protocol;
 		t->fresh->local_port = old->local_port;
 		t->fresh->remote_port = old->remote_port;
@@ -208,24 +209,28 @@ static struct mono retry_time(struct engine *e, unsigned failures)
 	return mono_after(e->now, SECOND * failures + SECOND * fuzz / 65536);
 }
 
+/* Nothing could be begun: something else is under way with the peer. */
+static struct mono another_time(const struct engine *e)
+{
+	return mono_after(e->now, 60 * SECOND);
+}
+
 /* RFC 7296 2.25: TEMPORARY_FAILURE asks to wait; other refusals will not change by waiting. */
 static void retry_later(struct engine *e, struct ike_sa *sa, struct task *t, bool temporary)
 {
 	struct child *old = t->old;
 
 	if (t->kind == TASK_REKEY_IKE) {
-		if (!temporary || ++sa->rekey_failures > REKEY_FAILURES_MAX) {
-			sa_reauthenticate(e, sa);
-			return;
-		}
-		sa->rekey_at = retry_time(e, sa->rekey_failures);
+		if (!temporary || ++sa->rekey_failures > REKEY_FAILURES_MAX)
+			sa->rekey_at = sa_reauthenticate(e, sa) ? MONO_NEVER : another_time(e);
+		else
+			sa->rekey_at = retry_time(e, sa->rekey_failures);
 		sa_arm(e, sa);
 	} else if (old != NULL && old->state == CHILD_INSTALLED) {
-		if (!temporary || ++old->rekey_failures > REKEY_FAILURES_MAX) {
-			sa_reauthenticate(e, sa);
-			return;
-		}
-		child_retry_rekey(e, old, retry_time(e, old->rekey_failures));
+		if (temporary && ++old->rekey_failures <= REKEY_FAILURES_MAX)
+			child_retry_rekey(e, old, retry_time(e, old->rekey_failures));
+		else if (!sa_reauthenticate(e, sa))
+			child_retry_rekey(e, old, another_time(e));
 	} else if (t->kind == TASK_NEW_CHILD && !temporary) {
 		/* No CHILD_SA from this IKE SA: it serves nobody. Traffic asks again. */
 		sa->want_delete = true;

@@ -91,6 +91,8 @@ bool followup_expect(struct engine *e, struct ike_sa *sa, struct builder *b);
 /* It let them pass, or asks for something else: then nothing comes of it. */
 void followup_forget(struct engine *e, struct ike_sa *sa);
 
+/* In a row, then a new IKE SA is negotiated beside the old one. */
+#define REKEY_FAILURES_MAX 5
 /* Both rekeys: an answer that refuses ours. true if it was one, and dealt with. */
 bool create_child_refused(struct engine *e, struct ike_sa *sa, const struct inbound *m);
 /* Our exchange is over, for better or worse. */
@@ -98,6 +100,8 @@ void create_child_over(struct engine *e, struct ike_sa *sa);
 
 /* informational.c */
 void informational_delete_sa(struct engine *e, struct ike_sa *sa);
+/* The peer answered a request of ours with what cannot be: the IKE SA goes, and it is told. */
+void informational_end_sa(struct engine *e, struct ike_sa *sa, const char *why);
 void informational_delete_child(struct engine *e, struct child *c);
 void informational_notify(struct engine *e, struct ike_sa *sa, uint16_t notify);
 /* The peer sends on an SA of this SPI that is not there. Nothing if a request is under way. */

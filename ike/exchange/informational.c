@@ -42,6 +42,20 @@ void informational_delete_sa(struct engine *e, struct ike_sa *sa)
 	ask(e, sa, &c);
 }
 
+void informational_end_sa(struct engine *e, struct ike_sa *sa, const char *why)
+{
+	char text[ATTEMPT_TEXT_LEN];
+
+	snprintf(text, sizeof(text), "peer's answer is malformed: %s", why);
+	report(e, REPORT_ERROR, sa->pair, sa, sa->window.request_exchange, "%s", text);
+	pair_note(e, sa->pair, STAGE_UP, text);
+	sa_request_done(e, sa);
+	rekey_ike_yield(e, sa);
+	task_free(sa->ours);
+	sa->ours = NULL;
+	informational_delete_sa(e, sa);
+}
+
 void informational_delete_child(struct engine *e, struct child *child)
 {
 	struct ike_sa *sa = child->sa;
@@ -61,7 +75,8 @@ void informational_delete_child(struct engine *e, struct child *child)
 		act_sa_delete(e, &ref, false);
 		child->out_added = false;
 	}
-	child->out_waits = false;
+	child->out_waits = child->held = false;
+	deadline_disarm(&e->deadlines, &child->deadline);
 	delete_encode(&c.b, PROTO_ESP, &child->spi_in, 1);
 	ask(e, sa, &c);
 }
@@ -163,8 +178,13 @@ static void examine(struct engine *e, struct ike_sa *sa, const struct payloads *
 static void gone(struct engine *e, struct ike_sa *sa)
 {
 	rekey_ike_yield(e, sa); /* its children, if any is left, belong to the successor */
+	if (sa->ours != NULL && sa->ours->nr.n == 0 && !sa->window.request_out) {
+		task_free(sa->ours); /* its key pair is still being made: nothing to ask now */
+		sa->ours = NULL;
+	}
 	child_abandon_all(e, sa);
-	/* RFC 7296 2.25.2: what we asked for meanwhile is moot, and nobody is there to answer it. */
+	/* RFC 7296 2.25.2: what we asked for meanwhile is moot, and nobody is there to answer it.
+	 */
 	sa->retransmit_at = MONO_NEVER;
 	/* Not closed at once: the peer may miss our answer and ask again. */
 	sa_set_state(e, sa, SA_LINGERS);

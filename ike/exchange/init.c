@@ -110,6 +110,7 @@ struct offer {
 	struct sa_view sa;
 	uint16_t group;
 	struct bytes ke, nonce;
+	bool cookie_returned;
 };
 
 static bool offer_decode(const struct payloads *ps, struct offer *o)
@@ -483,7 +484,7 @@ static size_t half_open_of(const struct pair *p)
 
 /* Under load the sender must show that it receives what we send to its address. */
 static bool cookie_passes(struct engine *e, const struct init_request *m, const struct pair *p,
-			  struct bytes ni)
+			  struct offer *o)
 {
 	uint8_t cookie[COOKIE_LEN];
 	struct notify_view n;
@@ -492,10 +493,12 @@ static bool cookie_passes(struct engine *e, const struct init_request *m, const 
 		return true;
 	if (cookie_refresh(&e->cookies, e->now, e->options.random, e->options.random_arg) != 0)
 		return false;
-	if (notify_find(m->payloads, NOTIFY_COOKIE, &n) &&
-	    cookie_good(&e->cookies, n.data, ni, m->remote, m->header->spi_i))
+	o->cookie_returned =
+		notify_find(m->payloads, NOTIFY_COOKIE, &n) &&
+		cookie_good(&e->cookies, n.data, o->nonce, m->remote, m->header->spi_i);
+	if (o->cookie_returned)
 		return e->half_open < HALF_OPEN_MAX && half_open_of(p) < HALF_OPEN_PEER_MAX;
-	if (cookie_make(&e->cookies, ni, m->remote, m->header->spi_i, cookie) == 0) {
+	if (cookie_make(&e->cookies, o->nonce, m->remote, m->header->spi_i, cookie) == 0) {
 		e->counters.cookies_sent++;
 		send_refusal(e, m, NOTIFY_COOKIE, BYTES(cookie, sizeof(cookie)));
 	}
@@ -626,6 +629,7 @@ static void respond(struct engine *e, const struct init_request *m, const struct
 		goto fail;
 	struct handshake *hs = sa->hs;
 	sa->spi_peer = m->header->spi_i;
+	sa->peer_returned_cookie = o->cookie_returned;
 	sa->suite = *suite;
 	hs->ke = suite->ke;
 	memcpy(hs->ike_t, chosen->t, sizeof(hs->ike_t));
@@ -671,7 +675,7 @@ static bool is_repeat(struct engine *e, const struct init_request *m, const stru
 void init_answer(struct engine *e, const struct init_request *m)
 {
 	struct pair *p = pair_find(e, &m->local->ip, &m->remote->ip);
-	struct offer o;
+	struct offer o = { 0 };
 	struct notify_view n;
 	struct chosen chosen;
 	struct ike_suite suite;
@@ -683,7 +687,7 @@ void init_answer(struct engine *e, const struct init_request *m)
 		refuse(e, m, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
 		return;
 	}
-	if (!cookie_passes(e, m, p, o.nonce))
+	if (!cookie_passes(e, m, p, &o))
 		return;
 	if (!proposal_choose(e->spec->ike, e->spec->n_ike, PROTO_IKE, true, &o.sa, &chosen) ||
 	    !ike_suite_of(&chosen, &suite)) {

@@ -126,8 +126,12 @@ void rekey_ike_fail(struct engine *e, struct ike_sa *sa, const char *why)
 {
 	report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
 	       "cannot rekey IKE SA [%u]: %s", sa->number, why);
-	sa->rekey_at = mono_after(e->now, 10 * SECOND);
-	sa_arm(e, sa);
+	if (!rekey_ike_yield(e, sa)) {
+		sa->rekey_at = mono_after(e->now, 10 * SECOND);
+		if (++sa->rekey_failures > REKEY_FAILURES_MAX && sa_reauthenticate(e, sa))
+			sa->rekey_at = MONO_NEVER;
+		sa_arm(e, sa);
+	}
 	create_child_over(e, sa);
 }
 
@@ -167,6 +171,8 @@ void rekey_ike_ask(struct engine *e, struct ike_sa *sa)
 	if (t == NULL || job == NULL) {
 		task_free(t);
 		job_free(job);
+		sa->rekey_at = mono_after(e->now, 10 * SECOND);
+		sa_arm(e, sa);
 		return;
 	}
 	sa->ours = t;
@@ -301,6 +307,7 @@ void rekey_ike_theirs_made(struct engine *e, struct ike_sa *sa, struct ike_sa *f
 		retire(e, sa, fresh, false);
 	}
 	task_free(t);
+	pair_bound_sas(e, sa->pair);
 }
 
 static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
@@ -348,9 +355,9 @@ static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
  * Where rekeying takes more than one exchange, two at once would each be half done when they meet:
  * one side comes first (RFC 7296 2.25), and the other one tries again in a moment.
  */
-static bool takes_turns(const struct engine *e)
+static bool takes_turns(const struct engine *e, const struct ike_sa *sa)
 {
-	return proposal_has_add_ke(e->spec->ike, e->spec->n_ike);
+	return sa->suite.n_add_ke > 0 || proposal_has_add_ke(e->spec->ike, e->spec->n_ike);
 }
 
 static enum doing doing_now(const struct engine *e, const struct ike_sa *sa)
@@ -364,7 +371,10 @@ static enum doing doing_now(const struct engine *e, const struct ike_sa *sa)
 		return DOING_OTHER; /* a new one is on its way to replace it */
 	if (sa->ours == NULL)
 		return DOING_NOTHING;
-	return sa->ours->kind == TASK_REKEY_IKE && !takes_turns(e) ? DOING_REKEY_THIS : DOING_OTHER;
+	if (sa->ours->rival.present)
+		return DOING_OTHER; /* it has done so once already: that is to be resolved first */
+	return sa->ours->kind == TASK_REKEY_IKE && !takes_turns(e, sa) ? DOING_REKEY_THIS
+								       : DOING_OTHER;
 }
 
 void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)
