@@ -268,6 +268,26 @@ static bool all_optional(const struct spec *s)
 	return s->optional;
 }
 
+/* The first probe leaves after dpd_delay of silence: what is left of dpd_timeout is for its answer.
+ */
+static void check_dpd(struct reading *r, const struct node *settings)
+{
+	const struct spec *s = &r->out->spec;
+	const struct node *at = node_get(settings, "dpd_delay");
+	char *mend;
+
+	if (s->dpd_delay_s == 0 || s->dpd_timeout_s > s->dpd_delay_s)
+		return;
+	mend = report_text(&r->report, "dpd_timeout: %us", 4 * s->dpd_delay_s);
+	report_add(
+		&r->report, PROBLEM_WARNING,
+		node_place(at != NULL ? at : node_get(settings, "dpd_timeout")), mend,
+		"dpd_timeout (%us) is not longer than dpd_delay (%us): one lost answer, and a peer "
+		"counts as dead",
+		s->dpd_timeout_s, s->dpd_delay_s);
+	free(mend);
+}
+
 static void read_settings(struct reading *r, const struct node *settings)
 {
 	const struct node *protect = node_get(settings, "ipsec_subnets");
@@ -289,6 +309,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 			 node_get(settings, "ca_certificates"));
 	read_optional_suites(r, settings);
 	read_properties(r, settings);
+	check_dpd(r, settings);
 	read_ppk(r, node_get(settings, "ppk"), node_get(settings, "ppk_id"), settings);
 }
 

@@ -174,6 +174,8 @@ static void test_findings(void **state)
 		{ "ppk: @PPK_OPEN\n" ID, PROBLEM_WARNING, "holds the PPK and is open to others" },
 		{ "ppk: " HEX "\nppk: " HEX "\n" ID, PROBLEM_ERROR, "ppk stands here a second" },
 		{ "ppk: " HEX "\nppk_id: [a]\n", PROBLEM_ERROR, "ppk_id: a text was expected" },
+		{ "dpd_delay: 5m\n", PROBLEM_WARNING,
+		  "dpd_timeout (120s) is not longer than dpd_delay (300s)" },
 		/* A slip that breaks the YAML around it. */
 		{ "ppk: \"" HEX "\n" ID, PROBLEM_ERROR, "" },
 		{ "  ppk: " HEX "\n" ID, PROBLEM_ERROR, "" },
