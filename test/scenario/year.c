@@ -75,19 +75,22 @@ static int64_t log_uniform(struct rng *r, int64_t low, int64_t high)
 
 /* --- what a pair goes through --- */
 
-/* Its trouble is over in `after_us`, then both talk, and HEAL_S later all must be well. */
+/* Its trouble is over in `after_us`, then both talk, or one; HEAL_S later all must be well. */
 static void excuse(struct year *y, struct sim_pair *p, int64_t after_us)
 {
 	struct sim *s = y->s;
 	const int64_t until = s->now.us + after_us;
+	const uint64_t one_sided = rng_below(&s->rng, 4);
 
 	y->healing[p - s->pairs] = true;
 	if (until + HEAL_S * SIM_SECOND > p->excused_until.us)
 		p->excused_until.us = until + HEAL_S * SIM_SECOND;
-	sim_stream(s, p->a, p->b, after_us + rng_between(&s->rng, 0, SIM_SECOND), 2 * SIM_SECOND,
-		   HEAL_S / 2);
-	sim_stream(s, p->b, p->a, after_us + rng_between(&s->rng, 0, SIM_SECOND), 2 * SIM_SECOND,
-		   HEAL_S / 2);
+	if (one_sided != 1)
+		sim_stream(s, p->a, p->b, after_us + rng_between(&s->rng, 0, SIM_SECOND),
+			   2 * SIM_SECOND, HEAL_S / 2);
+	if (one_sided != 2)
+		sim_stream(s, p->b, p->a, after_us + rng_between(&s->rng, 0, SIM_SECOND),
+			   2 * SIM_SECOND, HEAL_S / 2);
 }
 
 static void excuse_host(struct year *y, unsigned host, int64_t after_us)
