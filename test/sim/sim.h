@@ -65,8 +65,8 @@ struct sim_options {
 	/* Told of a breach and of the hosts that are concerned (or -1); NULL: the test fails. */
 	void (*breach)(const struct sim *s, int a, int b, const char *text);
 	void *arg; /* whatever a breach() needs */
-	bool healing; /* daemons see who sends on SAs that are not there, as healing.h has it */
-	bool tokens;  /* hosts have a secret for RFC 6290, which outlives their reboots */
+	bool deaf;	/* daemons do not see who sends on SAs that are not there (healing.h) */
+	bool no_tokens; /* hosts have no secret for RFC 6290; else it outlives their reboots */
 };
 
 enum fate {

@@ -325,7 +325,7 @@ void sim_start(struct sim *s, unsigned host)
 		.random_arg = &h->rng,
 		.port = 500,
 		.port_natt = 4500,
-		.qcd_secret = s->options.tokens ? secret : NULL,
+		.qcd_secret = s->options.no_tokens ? NULL : secret,
 	};
 	const struct event e = { .kind = EVENT_SPEC, .spec = { .spec = &h->spec } };
 

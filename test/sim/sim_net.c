@@ -199,7 +199,7 @@ void sim_net_esp(struct sim_host *h, const struct sim_event *e)
 		return;
 	}
 	fake_kernel_input_esp(&h->kernel, sim_host_now(h), &e->esp);
-	if (h->sim->options.healing && h->running && h->kernel.no_states != before)
+	if (!h->sim->options.deaf && h->running && h->kernel.no_states != before)
 		stray(h, &e->esp);
 	sim_timers_set(h);
 }

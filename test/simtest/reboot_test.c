@@ -3,6 +3,7 @@
  * A host is reset while its peers go on sending on SAs that it lost. Without a dead-peer timer, and
  * also when it has nothing to send itself, they are back at once.
  */
+#include "ike/stray.h"
 #include "sim/sim.h"
 
 #include <setjmp.h>
@@ -24,8 +25,7 @@ static struct sim *fleet(uint64_t seed, bool healing, double loss)
 				 .hosts = HOSTS,
 				 .wire = { .delay_us = 1000, .jitter_us = 500 },
 				 .fleet = { .dpd_delay_s = 0, .dpd_timeout_s = 0 },
-				 .healing = healing,
-				 .tokens = true };
+				 .deaf = !healing };
 	struct sim *s = sim_new(&o);
 
 	for (unsigned i = 0; i < HOSTS; i++)
@@ -154,6 +154,74 @@ static void test_without_it(void **state)
 	sim_free(s);
 }
 
+/*
+ * h1 is behind a NAT, and what it sends on to the host that was reset is ESP in UDP: it is asked
+ * at the port that the NAT gave it, as nothing else gets in.
+ */
+static void test_peer_behind_nat(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct sim *s = sim_new(&(struct sim_options){
+			.seed = seed, .hosts = 2, .nats = 1, .wire = { .delay_us = 1000 } });
+		struct mono started;
+
+		sim_behind(s, 1, 0);
+		sim_start_all(s);
+		sim_stream(s, 1, 0, 0, INTERVAL_US, 700);
+		sim_run_for(s, 3 * SIM_SECOND);
+		assert_true(sim_pair_up(s, 0, 1));
+		sim_crash(s, 0);
+		sim_run_for(s, DOWN_US);
+		sim_start(s, 0);
+		started = s->now;
+		sim_run_for(s, SIM_SECOND);
+		assert_in_range(outage(s, 1, started), 1, 300 * SIM_MS);
+		sim_run_for(s, 20 * SIM_SECOND);
+		assert_true(sim_pair_up(s, 0, 1));
+		assert_int_equal(sim_live_children(s, 1, 0), 1);
+		sim_free(s);
+	}
+}
+
+/* Many peers at once: more than may be asked at a time, and more than the bucket holds. */
+static void test_many(void **state)
+{
+	const unsigned many = 3 * SUSPECTS_MAX;
+	struct sim_options o = { .seed = 1,
+				 .hosts = many,
+				 .wire = { .delay_us = 1000, .jitter_us = 500 },
+				 .cores = 8,
+				 .quiet = true };
+	struct sim *s = sim_new(&o);
+	struct mono started;
+	int64_t worst = 0;
+
+	(void)state;
+	sim_start_all(s);
+	for (unsigned i = 1; i < many; i++)
+		sim_stream(s, i, 0, i * SIM_MS * 20, SIM_SECOND, 2);
+	sim_run_for(s, 30 * SIM_SECOND);
+	for (unsigned i = 1; i < many; i++) {
+		assert_true(sim_pair_up(s, 0, i));
+		sim_stream(s, i, 0, 0, 5 * INTERVAL_US, 200);
+	}
+	sim_crash(s, 0);
+	sim_run_for(s, SIM_SECOND);
+	sim_start(s, 0);
+	started = s->now;
+	sim_run_for(s, 9 * SIM_SECOND);
+	for (unsigned i = 1; i < many; i++) {
+		const int64_t us = outage(s, i, started);
+
+		assert_true(us > 0);
+		worst = us > worst ? us : worst;
+	}
+	printf("%u peers: the last one after %.0f ms\n", many - 1, (double)worst / 1e3);
+	assert_in_range(worst, 0, 5 * SIM_SECOND);
+	sim_free(s);
+}
+
 /* Somebody flushes the kernel's SAs beneath the daemon. */
 static void test_flushed(void **state)
 {
@@ -222,8 +290,9 @@ static void test_token(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_back_at_once), cmocka_unit_test(test_with_losses),
-		cmocka_unit_test(test_without_it),   cmocka_unit_test(test_flushed),
+		cmocka_unit_test(test_back_at_once),	cmocka_unit_test(test_with_losses),
+		cmocka_unit_test(test_peer_behind_nat), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_without_it),	cmocka_unit_test(test_flushed),
 		cmocka_unit_test(test_token),
 	};
 
