@@ -24,7 +24,6 @@ struct source {
 		uint32_t spi, seq;
 	} last[SPIS];
 	unsigned next; /* of last, to be given up for another SPI */
-	bool used;
 	size_t credit; /* octets that came and are not yet spent */
 	struct mono seen_at;
 	struct mono quiet_until; /* nothing is sent before */
@@ -34,7 +33,7 @@ struct source {
 struct strays {
 	uint64_t seed; /* unknown to forgers: they cannot choose whose place they take */
 	struct bucket bucket;
-	struct source s[STRAY_SOURCES];
+	struct source *s[STRAY_SOURCES]; /* in sets of WAYS; NULL: free */
 };
 
 /* ---- the table --------------------------------------------------------------------------- */
@@ -76,37 +75,43 @@ static uint64_t mix(uint64_t h, const void *octets, size_t n)
 	return h;
 }
 
-static struct source *set_of(struct strays *t, const struct pair_key *key)
+static struct source **set_of(struct strays *t, const struct pair_key *key)
 {
 	return &t->s[mix(t->seed, key, sizeof(*key)) % (STRAY_SOURCES / WAYS) * WAYS];
 }
 
-/* Found, or made in the place that was quiet for longest. */
+static bool is_of(const struct source *s, const struct pair_key *key)
+{
+	return s != NULL && ip_equal(&s->key.local, &key->local) &&
+	       ip_equal(&s->key.remote, &key->remote);
+}
+
+/* Found, or made, in the place of the one that was quiet for longest if need be. NULL: no memory.
+ */
 static struct source *source_get(struct engine *e, struct strays *t, const struct pair_key *key)
 {
-	struct source *set = set_of(t, key), *oldest = set;
+	struct source **set = set_of(t, key), **place = set;
 
 	for (size_t i = 0; i < WAYS; i++) {
-		struct source *s = &set[i];
-
-		if (s->used && ip_equal(&s->key.local, &key->local) &&
-		    ip_equal(&s->key.remote, &key->remote))
-			return s;
-		if (oldest->used && (!s->used || s->seen_at.us < oldest->seen_at.us))
-			oldest = s;
+		if (is_of(set[i], key))
+			return set[i];
+		if (*place != NULL && (set[i] == NULL || set[i]->seen_at.us < (*place)->seen_at.us))
+			place = &set[i];
 	}
-	*oldest = (struct source){ .used = true, .key = *key, .quiet_until = e->now };
-	return oldest;
+	if (*place == NULL)
+		*place = malloc(sizeof(**place));
+	if (*place != NULL)
+		**place = (struct source){ .key = *key, .quiet_until = e->now };
+	return *place;
 }
 
 static struct source *source_find(struct engine *e, const struct pair_key *key)
 {
-	struct source *set = e->strays ? set_of(e->strays, key) : NULL;
+	struct source **set = e->strays ? set_of(e->strays, key) : NULL;
 
 	for (size_t i = 0; set != NULL && i < WAYS; i++)
-		if (set[i].used && ip_equal(&set[i].key.local, &key->local) &&
-		    ip_equal(&set[i].key.remote, &key->remote))
-			return &set[i];
+		if (is_of(set[i], key))
+			return set[i];
 	return NULL;
 }
 
@@ -282,6 +287,8 @@ void stray_esp(struct engine *e, const struct event *event)
 	if (t == NULL)
 		return;
 	struct source *s = source_get(e, t, &key);
+	if (s == NULL)
+		return;
 	s->seen_at = e->now;
 	s->credit += event->stray.octets;
 	if (s->credit > CREDIT_MAX)
@@ -344,6 +351,8 @@ void stray_close_suspects(struct engine *e)
 
 void stray_free(struct engine *e)
 {
+	for (size_t i = 0; e->strays != NULL && i < STRAY_SOURCES; i++)
+		free(e->strays->s[i]);
 	free(e->strays);
 	e->strays = NULL;
 }

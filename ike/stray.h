@@ -15,8 +15,7 @@
  *    is on no list, in no status and of which there are SUSPECTS_MAX at most. An answer proves that
  *    the source is where it says, as it names our SPI of 64 random bits;
  *  - where an IKE SA with the peer lives, it is told there, by DELETE, that the SPI is unknown.
- * Memory is one table of fixed size, made at the first stray. A source that finds no place in it is
- * forgotten: the dead-peer timers are still there.
+ * Memory is a table of STRAY_SOURCES at most. A source that finds no place in it is forgotten: the dead-peer timers are still there.
  */
 #ifndef IKEMESH_IKE_STRAY_H
 #define IKEMESH_IKE_STRAY_H
