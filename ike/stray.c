@@ -174,12 +174,12 @@ static bool is_known(struct engine *e, uint32_t spi)
 }
 
 /* An exchange is under way that will settle it. */
-static bool is_busy(const struct pair *p)
+static bool is_busy(const struct engine *e, const struct pair *p)
 {
 	for (const struct ike_sa *sa = p ? p->sas : NULL; sa; sa = sa->next)
-		if (sa_is_connecting(sa) || sa->state == SA_DELETING)
+		if (sa->state == SA_DELETING)
 			return true;
-	return false;
+	return p != NULL && pair_is_connecting(e, p);
 }
 
 /* What is sent must have come in before. */
@@ -281,7 +281,7 @@ void stray_esp(struct engine *e, const struct event *event)
 		return;
 	struct pair *p = pair_find(e, &key.local, &key.remote), *asked;
 	HASH_FIND(hh, e->suspects, &key, sizeof(key), asked);
-	if (is_busy(p))
+	if (is_busy(e, p))
 		return;
 	struct strays *t = table(e);
 	if (t == NULL)

@@ -398,6 +398,11 @@ static void test_under_way(void **state)
 	assert_int_equal(duet_waiting(&d), 1);
 	two_strays(&d);
 	assert_int_equal(duet_waiting(&d), 1);
+	/* It may have been a forger's: not for long. */
+	duet_wait(&d, 4 * SECOND);
+	two_strays(&d);
+	assert_int_equal(duet_waiting(&d), 2);
+	assert_int_equal(duet_counters(&d).strays_asked, 1);
 	duet_end(&d);
 }
 
