@@ -253,10 +253,12 @@ static bool other_group(struct engine *e, struct ike_sa *sa, const struct inboun
 	struct notify_view n;
 
 	if (!notify_find(m->payloads, NOTIFY_INVALID_KE_PAYLOAD, &n) || n.data.n != 2 ||
-	    t->other_group_tried || t->kind == TASK_REKEY_IKE || t->fresh == NULL)
+	    t->other_group_tried)
 		return false;
 	uint16_t group = (uint16_t)(n.data.p[0] << 8 | n.data.p[1]);
-	if (!proposal_has_ke(e->spec->esp, e->spec->n_esp, group))
+	if (t->kind == TASK_REKEY_IKE)
+		return rekey_ike_other_group(e, sa, group);
+	if (t->fresh == NULL || !proposal_has_ke(e->spec->esp, e->spec->n_esp, group))
 		return false;
 	t->other_group_tried = true;
 	if (t->ke_key != NULL)

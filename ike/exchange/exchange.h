@@ -67,6 +67,8 @@ void create_child_answer_failed(struct engine *e, struct ike_sa *sa);
 
 /* rekey_ike.c: the IKE SA itself, RFC 7296 1.3.2. The rest is reached through create_child.c. */
 void rekey_ike_ask(struct engine *e, struct ike_sa *sa);
+/* The peer wants that group instead (RFC 7296 1.3). false: we do not offer it. */
+bool rekey_ike_other_group(struct engine *e, struct ike_sa *sa, uint16_t group);
 void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m);
 /* Ours came to nothing, but the peer's rekeying of the same IKE SA did: that one carries on. */
 bool rekey_ike_yield(struct engine *e, struct ike_sa *sa);

@@ -189,6 +189,28 @@ void rekey_ike_ask(struct engine *e, struct ike_sa *sa)
 	}
 }
 
+bool rekey_ike_other_group(struct engine *e, struct ike_sa *sa, uint16_t group)
+{
+	struct proposal_spec specs[SPEC_PROPOSALS];
+	const size_t n = offer(e, sa, specs);
+	struct task *t = sa->ours;
+	struct job *job;
+
+	if (t->rival.present || !proposal_has_ke(specs, n, group))
+		return false; /* the peer's own rekeying is complete: it serves */
+	t->other_group_tried = true;
+	if (t->ke_key != NULL)
+		t->ke->free(t->ke_key);
+	t->ke_key = NULL;
+	t->ke = ke_by_id(group);
+	job = job_new(JOB_KE_GENERATE);
+	if (job != NULL)
+		job->ke = t->ke;
+	if (job == NULL || act_job(e, sa, job, key_done) != 0)
+		rekey_ike_fail(e, sa, "out of memory");
+	return true;
+}
+
 static void derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	struct task *t = sa->ours;

@@ -721,6 +721,35 @@ static void test_invalid_ke_received(void **state)
 	duet_end(&d);
 }
 
+/* The same for the IKE SA itself. */
+static void test_invalid_ke_received_for_ike(void **state)
+{
+	static const uint8_t curve[] = { 0, KE_CURVE25519 };
+	struct draft heard;
+	struct duet d;
+	struct bytes value;
+	uint16_t group;
+
+	(void)state;
+	up(&d, true, KE_NONE, 1);
+	d.spec.ike[0].t[d.spec.ike[0].n++] =
+		(struct transform){ .type = TRANSFORM_KE, .id = KE_CURVE25519 };
+	command(&d, COMMAND_REKEY_IKE);
+	duet_hear(&d, EXCHANGE_CREATE_CHILD_SA, false, &heard);
+	refuse(&d, &heard, NOTIFY_INVALID_KE_PAYLOAD, BYTES(curve, 2));
+	draft_free(&heard);
+	duet_hear(&d, EXCHANGE_CREATE_CHILD_SA, false, &heard);
+	assert_true(ke_decode(blob_view(&draft_find(&heard, PAYLOAD_KE)->body), &group, &value));
+	assert_int_equal(group, KE_CURVE25519);
+	/* Again: no loop, but another IKE SA beside this one. */
+	refuse(&d, &heard, NOTIFY_INVALID_KE_PAYLOAD, BYTES(curve, 2));
+	draft_free(&heard);
+	assert_true(duet_waiting(&d) > 0);
+	assert_int_equal(duet_take(&d)->b.p[18], EXCHANGE_IKE_SA_INIT);
+	duet_assert_child(&d);
+	duet_end(&d);
+}
+
 static void test_invalid_ke_sent(void **state)
 {
 	static const uint16_t groups[] = { KE_CURVE25519, KE_ECP_256 };
@@ -1649,6 +1678,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_temporary_failure_once),
 		cmocka_unit_test(test_no_additional_sas_received),
 		cmocka_unit_test(test_invalid_ke_received),
+		cmocka_unit_test(test_invalid_ke_received_for_ike),
 		cmocka_unit_test(test_invalid_ke_sent),
 		cmocka_unit_test(test_changed_requests),
 		cmocka_unit_test(test_failed_rekey_is_tried_again),
