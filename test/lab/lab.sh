@@ -6,7 +6,7 @@ set -euo pipefail
 shopt -s inherit_errexit
 
 BIN=${IKEMESH_BIN:-$LAB_TOP/build/bin}
-FAN=$BIN/../test/fan # pings of many hosts to many others: its source says how
+FAN=$LAB_TOP/build/test/fan # pings of many hosts to many others: its source says how
 declare -A KIND=() ADDRS=() ADDRESS=() PID=() OPTION=() CONN_EXTRA=()
 HOSTS=()
 FAMILY=4
