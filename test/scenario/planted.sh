@@ -9,11 +9,11 @@ cd "$(dirname "$0")/../.."
 out=$build/planted
 limit=60 # seconds
 
-# NAME|WHO HAS IT: all, or the hosts of odd number|SCENARIO|FILE|SED|WHAT IT IS
+# NAME|WHO HAS IT: all, or the hosts of odd number|SCENARIO with options|FILE|SED|WHAT IT IS
 # A rule that both sides compute wrongly alike does no harm between them: hence the mixed fleet.
 bugs='
 nonce|odd|rekey|ike/collide.c|s/lowest(ours), lowest(theirs)) < 0/lowest(ours), lowest(theirs)) > 0/|the nonce rule reversed
-survivor|all|cold|ike/survivor.c|/^void survivor_choose/,/^}/s/if (theirs == NULL)/if (1)/|the survivor rule off
+survivor|all|cold --hosts 30|ike/survivor.c|/^void survivor_choose/,/^}/s/if (theirs == NULL)/if (1)/|the survivor rule off
 undeleted|all|rekey|ike/sa.c|s/if (c->want_delete) {/if (c->want_delete \&\& c->state != CHILD_REKEYED) {/|a child that was replaced is not deleted
 left|all|rekey|ike/child.c|/^void child_remove/,/^}/s/if (c->in_added) {/if (c->in_added \&\& !c->lingers) {/|its inbound SA stays in the kernel
 '
@@ -35,7 +35,7 @@ hunt() { # NAME SCENARIO WHAT
 	local began seed line
 	began=$(milliseconds)
 	for ((seed = 1; $(milliseconds) - began < limit * 1000; seed++)); do
-		if ! "$out/$1/sim" --scenario "$2" --seed "$seed" --traces "$out/$1" >"$out/$1/found" 2>&1; then
+		if ! "$out/$1/sim" --scenario $2 --seed "$seed" --traces "$out/$1" >"$out/$1/found" 2>&1; then
 			line=$(sed -n 's/^  seed [0-9]*: //p' "$out/$1/found" | head -n 1)
 			printf '%-10s %s: found by %s with seed %d after %d.%01d s: %s\n' "$1" "$3" "$2" "$seed" \
 				$((($(milliseconds) - began) / 1000)) $((($(milliseconds) - began) / 100 % 10)) "$line"
