@@ -4,7 +4,8 @@
 # the daemon is up until each peer is answered, over several resets; nobody has a dead-peer timer.
 # The case: both sides send, or the others only; over IPv6; with ESP in UDP. strongswan-*: the same with
 # strongSwan everywhere. The host that is reset has the capabilities of its unit and no more.
-# LAB_RESETS and LAB_PEERS (all ikemesh but the last) make it longer.
+# At the end somebody flushes the SAs beneath the daemon. LAB_RESETS and LAB_PEERS (all ikemesh but the
+# last) make it longer.
 # cases: both others others-v6 others-udp
 # long: strongswan-both strongswan-others
 # alone
@@ -51,7 +52,7 @@ for h in "${PEERS[@]}"; do bring_up "$h" r 20; done
 nap 2
 
 pinging() { # FROM TO: every 10 ms, with the time of each answer, until it is killed
-	on "$1" stdbuf -oL ping -n -D -i 0.01 "$(address "$2")" >"$SCRATCH/$1/pings-$2" 2>&1 &
+	nsenter "--net=/run/netns/$1" stdbuf -oL ping -n -D -i 0.01 "$(address "$2")" >"$SCRATCH/$1/pings-$2" 2>&1 &
 	PINGING+=($!)
 }
 # Milliseconds from $1 (seconds since the epoch) to the first answer that $2 got afterwards.
@@ -125,3 +126,12 @@ case $1 in strongswan-*) exit 0 ;; esac
 for h in "${PEERS[@]}"; do ping_all "$h" r 5 0.1; done
 case $1 in others*) expect_log r 'sends on an SA that this host has lost' ;; esac
 expect_status r 'lost SAs: [0-9]+ stray ESP packets'
+
+# The daemon lives on while somebody flushes the kernel's SAs beneath it: found in the same way.
+stream p1 r 6 0.05
+nap 1
+on r ip xfrm state flush
+streamed p1 r
+expect_log r 'the kernel lost CHILD_SA'
+[ "$LOST" -lt 40 ] || fail "after a flush of the SAs $LOST of $SENT pings at 50 ms were lost"
+report "after a flush of the kernel's SAs $LOST of $SENT pings at 50 ms were lost"
