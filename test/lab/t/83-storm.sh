@@ -54,7 +54,7 @@ up=$UP arrived=$ARRIVED
 settled() { judge a b && judged a && [ "$RIGHT" = "$N" ]; }
 until_ok 60 settled || head -n 5 "$SCRATCH/judged"
 right=$RIGHT
-report "ikemesh: $RIGHT peers with one CHILD_SA, $NONE with none, $DOUBLE with more; IKE SAs made: $(grep -c 'IKE SA .* established' "$SCRATCH/a/log")"
+report "${KIND[a]}: $RIGHT peers with one CHILD_SA, $NONE with none, $DOUBLE with more; IKE SAs made: $(grep -cE 'IKE.SA .* established' "$SCRATCH/a/log" || true)"
 expect_alive a b
 stop a b
 
