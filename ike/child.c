@@ -18,6 +18,7 @@
 /* AES-GCM without ESN must never reuse a sequence number (RFC 4303 3.3.3): well before 2^32. */
 #define PACKETS_NO_ESN UINT64_C(0xf0000000)
 #define LOOK_MAX_S 60
+#define IP_UDP 17 /* protocol number */
 #define LINGER_US (5 * SECOND)
 /* A peer that rekeyed an SA and never deletes the old one: we do, after this. */
 #define UNDELETED_US (30 * SECOND)
@@ -130,6 +131,8 @@ static void sa_spec_of(const struct engine *e, const struct child *c, bool inbou
 	if (sa->encap) {
 		s->encap_src_port = inbound ? sa->remote.port : sa->local.port;
 		s->encap_dst_port = inbound ? sa->local.port : sa->remote.port;
+		if (!inbound && c->keeps_alive)
+			s->keepalive_s = KEEPALIVE_S;
 	}
 	s->sel_protocol = c->protocol;
 	s->sel_src_port = inbound ? c->remote_port : c->local_port;
@@ -143,10 +146,22 @@ static void sa_spec_of(const struct engine *e, const struct child *c, bool inbou
 	}
 }
 
+/*
+ * The kernel asks its policies about its own keepalives: where they do not let UDP 4500 pass, it
+ * would send them as ESP, and every idle SA would look used, at both ends.
+ */
+static bool kernel_may_keep_alive(const struct engine *e, const struct ike_sa *sa)
+{
+	return e->options.kernel_keepalives && sa->encap && sa->nat_local &&
+	       spec_bypasses(e->spec, &sa->remote.ip, IP_UDP, sa->remote.port);
+}
+
 static void add(struct engine *e, struct child *c, bool inbound)
 {
 	struct sa_spec s;
 
+	if (!inbound)
+		c->keeps_alive = kernel_may_keep_alive(e, c->sa);
 	sa_spec_of(e, c, inbound, &s);
 	if (inbound && c->out_waits)
 		s.soft_packets = 1;

@@ -60,6 +60,7 @@ struct child {
 	unsigned number;
 	enum child_state state;
 	bool in_added, out_added; /* in the kernel, as far as we know */
+	bool keeps_alive;	  /* the kernel sends NAT keepalives on the outbound one */
 	bool waited;		  /* once already, since there was another to send on */
 	bool out_waits;		  /* responder: outbound SA still to come (RFC 7296 2.8) */
 	bool held;		  /* the same, for the sake of others' packets; see hold.h */

@@ -27,6 +27,8 @@ struct engine_options {
 	 * that an SA is unknown, and no stray is taken for the sign of one that is lost.
 	 */
 	bool awaits_state;
+	/* The kernel sends NAT keepalives for an SA that has keepalive_s. */
+	bool kernel_keepalives;
 };
 
 /* NULL on no memory. Takes no configuration: feed EVENT_SPEC first; until then requests of peers

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define SECOND INT64_C(1000000)
-#define KEEPALIVE_S 20
 
 static void plan_keepalive(struct engine *e, struct ike_sa *sa);
 
@@ -418,6 +417,15 @@ static void plan_keepalive(struct engine *e, struct ike_sa *sa)
 		sa->keepalive_at = mono_after(e->now, KEEPALIVE_S * SECOND);
 }
 
+/* Has it an SA on which the kernel sends them? */
+static bool kernel_keeps_alive(const struct ike_sa *sa)
+{
+	for (const struct child *c = sa->children; c; c = c->next)
+		if (c->out_added && c->keeps_alive)
+			return true;
+	return false;
+}
+
 void sa_follow_port(struct engine *e, struct ike_sa *sa, uint16_t port)
 {
 	if (!sa->nat_remote || sa->remote.port == port)
@@ -452,7 +460,8 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 		sa->retiring = false;
 		sa_reauthenticate(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->keepalive_at)) {
-		act_keepalive(e, &sa->local, &sa->remote);
+		if (!kernel_keeps_alive(sa))
+			act_keepalive(e, &sa->local, &sa->remote);
 		plan_keepalive(e, sa);
 	} else if (sa->state == SA_UP && sa->theirs != NULL &&
 		   mono_reached(e->now, sa->theirs->until)) {

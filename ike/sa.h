@@ -8,6 +8,7 @@
 #define HALF_OPEN_LIFE_S 30 /* RFC 8019 4.1 */
 #define LINGER_S 10
 #define DELETE_WAIT_S 10
+#define KEEPALIVE_S 20
 
 /* A new IKE SA of the pair, with its own random SPI. NULL on no memory or no randomness. */
 struct ike_sa *sa_new(struct engine *e, struct pair *p, bool initiator,

@@ -61,3 +61,16 @@ enum ruling spec_ruling(const struct spec *s, const struct ip *peer,
 		return RULING_BYPASS;
 	return s->optional || protect->optional ? RULING_OPTIONAL : RULING_ENFORCED;
 }
+
+bool spec_bypasses(const struct spec *s, const struct ip *peer, uint8_t protocol, uint16_t port)
+{
+	for (size_t i = 0; i < s->n_bypass; i++) {
+		const struct subnet_spec *b = &s->bypass[i];
+
+		if (subnet_contains(&b->net, peer) &&
+		    (b->protocol == 0 || b->protocol == protocol) &&
+		    (b->port == 0 || b->port == port))
+			return true;
+	}
+	return false;
+}

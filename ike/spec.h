@@ -117,6 +117,9 @@ enum ruling {
 enum ruling spec_ruling(const struct spec *s, const struct ip *peer,
 			const struct subnet_spec **which);
 
+/* Do no_ipsec_subnets let packets of this protocol to this port of the peer pass in the clear? */
+bool spec_bypasses(const struct spec *s, const struct ip *peer, uint8_t protocol, uint16_t port);
+
 /* The one reqid of all our SAs and templates, and the marks of policies without a template. */
 #define IKEMESH_REQID 0x494b4d00u	 /* "IKM\0" */
 #define IKEMESH_POLICY_INDEX 0x494b0000u /* base of bypass and block policies */
@@ -138,6 +141,8 @@ struct sa_spec {
 	bool encap;		 /* ESP in UDP */
 	uint16_t encap_src_port; /* host order */
 	uint16_t encap_dst_port;
+	uint32_t keepalive_s;  /* seconds; outbound and encapsulated: the kernel itself sends NAT
+				  keepalives (RFC 3948 2.3) on an idle SA; 0: it does not */
 	uint8_t sel_protocol;  /* 0: any */
 	uint16_t sel_src_port; /* 0: any; host order */
 	uint16_t sel_dst_port;

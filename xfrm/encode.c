@@ -222,6 +222,8 @@ struct nlmsghdr *encode_sa_add(void *buf, const struct sa_spec *sa, bool knows_d
 	put_replay(nlh, info, sa, knows_dir);
 	if (knows_dir)
 		mnl_attr_put_u8(nlh, XFRM_ATTR_SA_DIR, sa->inbound ? SA_DIR_IN : SA_DIR_OUT);
+	if (sa->keepalive_s)
+		mnl_attr_put_u32(nlh, XFRM_ATTR_NAT_KEEPALIVE, sa->keepalive_s);
 	return nlh;
 }
 
@@ -262,6 +264,15 @@ struct nlmsghdr *encode_sa_dir_probe(void *buf)
 	struct nlmsghdr *nlh = name_sa(buf, XFRM_MSG_GETSA, &nobody);
 
 	mnl_attr_put_u8(nlh, XFRM_ATTR_SA_DIR, SA_DIR_IN);
+	return nlh;
+}
+
+struct nlmsghdr *encode_keepalive_probe(void *buf)
+{
+	struct sa_ref nobody = { .dst = ip_v4(0, 0, 0, 0), .spi = 1 };
+	struct nlmsghdr *nlh = name_sa(buf, XFRM_MSG_GETSA, &nobody);
+
+	mnl_attr_put_u8(nlh, XFRM_ATTR_NAT_KEEPALIVE, 0);
 	return nlh;
 }
 

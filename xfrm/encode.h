@@ -21,6 +21,8 @@ enum {
 	SA_DIR_IN = 1,
 	SA_DIR_OUT = 2,
 };
+/* From Linux 6.11: seconds (32 bits) between NAT keepalives; outbound encapsulated SAs only. */
+#define XFRM_ATTR_NAT_KEEPALIVE 34
 
 /*
  * A new SA; the caller wipes buf. NULL: the kernel has no name for its algorithms, or the keying
@@ -37,6 +39,9 @@ struct nlmsghdr *encode_sa_dump(void *buf); /* ESP only */
 /* Asks for an SA that is not there, with a direction: -EINVAL from kernels that know directions
  * (and refuse one in this place), -ESRCH from the others. */
 struct nlmsghdr *encode_sa_dir_probe(void *buf);
+/* The same with a keepalive interval that is too short an attribute: -EINVAL or -ERANGE from
+ * kernels that know it, -ESRCH from the others. */
+struct nlmsghdr *encode_keepalive_probe(void *buf);
 
 /* replace: in place, or new if it is not there; otherwise it must be new. */
 struct nlmsghdr *encode_policy_put(void *buf, const struct policy *p, bool replace);

@@ -31,7 +31,8 @@ union request {
 struct kernel {
 	struct mnl_socket *requests, *events;
 	uint32_t seq;
-	bool knows_dir; /* of SAs: XFRM_ATTR_SA_DIR */
+	bool knows_dir;	      /* of SAs: XFRM_ATTR_SA_DIR */
+	bool knows_keepalive; /* XFRM_ATTR_NAT_KEEPALIVE */
 	char error[128];
 	uint8_t answer[ANSWER_ROOM] __attribute__((aligned(8)));
 	uint8_t event[EVENTS_AT_ONCE][EVENT_ROOM] __attribute__((aligned(8)));
@@ -130,12 +131,19 @@ static unsigned group(unsigned n)
 static void prepare_requests(struct kernel *k)
 {
 	union request buf;
-	int on = 1;
+	int on = 1, r;
 
 	mnl_socket_setsockopt(k->requests, NETLINK_EXT_ACK, &on, sizeof(on));
 	mnl_socket_setsockopt(k->requests, NETLINK_CAP_ACK, &on, sizeof(on));
 	k->knows_dir = ask(k, encode_sa_dir_probe(&buf), NULL, NULL) == -EINVAL;
+	r = ask(k, encode_keepalive_probe(&buf), NULL, NULL);
+	k->knows_keepalive = k->knows_dir && (r == -EINVAL || r == -ERANGE);
 	k->error[0] = '\0';
+}
+
+bool kernel_knows_keepalive(const struct kernel *k)
+{
+	return k->knows_keepalive;
 }
 
 int kernel_open(struct kernel **out)

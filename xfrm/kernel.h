@@ -16,6 +16,8 @@ int kernel_open(struct kernel **out);
 void kernel_close(struct kernel *k);
 /* What the kernel said about the last request that failed, beyond its errno; "" if nothing. */
 const char *kernel_error(const struct kernel *k);
+/* Does it send NAT keepalives itself (sa_spec.keepalive_s, Linux 6.11)? If not, leave that 0. */
+bool kernel_knows_keepalive(const struct kernel *k);
 
 /*
  * The SA takes packets between its two addresses only (its selector): who holds a key cannot speak

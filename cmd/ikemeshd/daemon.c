@@ -373,6 +373,7 @@ static int start_engine(struct daemon *d)
 		.random = engine_random,
 		.port = IKE_PORT,
 		.port_natt = IKE_PORT_NATT,
+		.kernel_keepalives = kernel_knows_keepalive(d->kernel),
 	};
 	const char *missing = NULL;
 

@@ -288,6 +288,7 @@ static void engine_start(struct duet *d)
 		.port_natt = 4500,
 		.qcd_secret = d->options.qcd_secret,
 		.awaits_state = d->options.awaits_state,
+		.kernel_keepalives = d->options.kernel_keepalives,
 	};
 	const struct event e = { .kind = EVENT_SPEC, .spec = { .spec = &d->spec } };
 

@@ -45,6 +45,7 @@ struct duet_options {
 	bool optional;
 	bool no_spec; /* do not feed EVENT_SPEC */
 	bool awaits_state;
+	bool kernel_keepalives;
 	const uint8_t *qcd_secret; /* NULL: none */
 	uint16_t group;
 };

@@ -734,9 +734,87 @@ static void test_knows_its_sas(void **state)
 	duet_end(&d);
 }
 
+/* --- behind a NAT --- */
+
+/* The core initiates, and the peer sees it come from another address than its own. */
+static void up_behind_a_nat(struct duet *d)
+{
+	struct draft heard, said;
+	uint8_t *body;
+
+	duet_acquire(d);
+	duet_hear(d, EXCHANGE_IKE_SA_INIT, false, &heard);
+	peer_answer_init(&d->peer, &heard, &said);
+	draft_free(&heard);
+	body = draft_notify(&said, NOTIFY_NAT_DETECTION_DESTINATION_IP)->body.p;
+	body[4] ^= 1; /* the first octet of the hash */
+	duet_say(d, &said);
+	d->us.port = d->them.port = 4500;
+	duet_hear(d, EXCHANGE_IKE_AUTH, false, &heard);
+	peer_answer_auth(&d->peer, &heard, &said);
+	draft_free(&heard);
+	duet_say(d, &said);
+	duet_assert_child(d);
+}
+
+/* How many the core sends in a bit more than a minute. */
+static size_t keepalives(struct duet *d)
+{
+	size_t n = 0;
+
+	(void)duet_log(d);
+	duet_wait(d, 61 * SECOND);
+	for (const char *at = duet_log(d); (at = strstr(at, "keepalive")) != NULL; at++)
+		n++;
+	return n;
+}
+
+/* The kernel sends them on an SA, if it can and the policies let it: then the core does not. */
+static void test_who_keeps_a_mapping_alive(void **state)
+{
+	static const struct {
+		bool kernel, exempt, by_kernel;
+	} rows[] = {
+		{ false, false, false },
+		{ false, true, false },
+		{ true, false, false },
+		{ true, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct fake_sa *out, *in;
+		struct draft heard, said;
+		struct duet d;
+
+		duet_start(&d, &(struct duet_options){ .kernel_keepalives = rows[i].kernel });
+		if (rows[i].exempt)
+			d.spec.bypass[0] = (struct subnet_spec){ .net = { d.them.ip, 32 },
+								 .protocol = 17,
+								 .port = 4500 };
+		up_behind_a_nat(&d);
+		out = fake_kernel_sa(&d.kernel, &d.them.ip, d.peer.esp_in);
+		in = fake_kernel_sa(&d.kernel, &d.us.ip, d.peer.esp_out);
+		assert_non_null(out);
+		assert_non_null(in);
+		assert_true(out->spec.encap);
+		assert_int_equal(out->spec.keepalive_s, rows[i].by_kernel ? 20 : 0);
+		assert_int_equal(in->spec.keepalive_s, 0);
+		assert_int_equal(keepalives(&d), rows[i].by_kernel ? 0 : 3);
+		/* Without an SA that the kernel could do it on, the core does again. */
+		peer_ask_delete_child(&d.peer, &said);
+		duet_say(&d, &said);
+		duet_hear(&d, EXCHANGE_INFORMATIONAL, true, &heard);
+		draft_free(&heard);
+		assert_int_equal(keepalives(&d), 3);
+		duet_end(&d);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_keeps_a_mapping_alive),
 		cmocka_unit_test(test_first_contact),
 		cmocka_unit_test(test_first_contact_for_real),
 		cmocka_unit_test(test_order_as_initiator),

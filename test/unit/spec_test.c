@@ -107,6 +107,36 @@ static void test_port_bypass(void **state)
 	spec_free(&s);
 }
 
+static void test_what_bypasses_a_packet(void **state)
+{
+	struct spec s = spec_of(&(struct lists){
+		.protect = { "10.0.0.0/20" },
+		.bypass = { "10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24" },
+	});
+	static const struct {
+		struct ip peer;
+		uint8_t protocol;
+		uint16_t port;
+		bool passes;
+	} rows[] = {
+		{ { 4, { 10, 0, 0, 1 } }, 17, 4500, true },
+		{ { 4, { 10, 0, 0, 1 } }, 17, 4501, false },
+		{ { 4, { 10, 0, 0, 1 } }, 6, 4500, false },
+		{ { 4, { 10, 0, 1, 1 } }, 17, 4501, true },
+		{ { 4, { 10, 0, 1, 1 } }, 6, 4501, false },
+		{ { 4, { 10, 0, 2, 1 } }, 6, 22, true },
+		{ { 4, { 10, 0, 3, 1 } }, 17, 4500, false },
+	};
+
+	(void)state;
+	s.bypass[0].protocol = s.bypass[1].protocol = 17;
+	s.bypass[0].port = 4500;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(spec_bypasses(&s, &rows[i].peer, rows[i].protocol, rows[i].port),
+				 rows[i].passes);
+	spec_free(&s);
+}
+
 static void test_optional_whole(void **state)
 {
 	struct spec s = spec_of(&(struct lists){
@@ -151,9 +181,13 @@ static void test_freed_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lists),	       cmocka_unit_test(test_bypass_wins),
-		cmocka_unit_test(test_port_bypass),    cmocka_unit_test(test_optional_whole),
-		cmocka_unit_test(test_families_apart), cmocka_unit_test(test_freed_whole),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_bypass_wins),
+		cmocka_unit_test(test_port_bypass),
+		cmocka_unit_test(test_what_bypasses_a_packet),
+		cmocka_unit_test(test_optional_whole),
+		cmocka_unit_test(test_families_apart),
+		cmocka_unit_test(test_freed_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

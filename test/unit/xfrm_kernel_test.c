@@ -1001,6 +1001,41 @@ static void a_moved_nat_port_is_told(void **state)
 	close(natt);
 }
 
+/*
+ * From Linux 6.11, on an idle SA. They meet the policies: in the clear only where these let UDP
+ * 4500 pass, and else as ESP, which counts. Older kernels send none.
+ */
+static void nat_keepalives_of_the_kernel(void **state)
+{
+	struct sa_spec out = sa_of("10.0.0.1", "10.0.0.2", 0x1001, false);
+	struct sa_ref ref = ref_of(&out);
+	const bool known = kernel_knows_keepalive(t.k);
+	struct sa_counters c;
+	int natt;
+
+	(void)state;
+	need_esp();
+	want(ENTRIES("10.0.0.0/20"), ENTRIES("10.0.0.2/32 udp/4600"));
+	world_enter(t.world.there);
+	natt = world_listen(4, 4600);
+	world_enter(t.world.here);
+	out.encap = true;
+	out.encap_src_port = out.encap_dst_port = 4500;
+	out.keepalive_s = 1;
+	assert_int_equal(kernel_sa_add(t.k, &out), 0);
+	out.encap_dst_port = 4600;
+	assert_int_equal(kernel_sa_update(t.k, &out), 0);
+	assert_int_equal(world_receives(natt, LATEST), known);
+	assert_int_equal(world_receives(natt, LATEST), known);
+	assert_int_equal(kernel_sa_counters(t.k, &ref, &c), 0);
+	assert_int_equal(c.packets, 0);
+	want(ENTRIES("10.0.0.0/20"), ENTRIES());
+	usleep(LATEST * 1000);
+	assert_int_equal(kernel_sa_counters(t.k, &ref, &c), 0);
+	assert_int_equal(c.packets > 0, known);
+	close(natt);
+}
+
 static void removal_takes_our_sas_alone(void **state)
 {
 	size_t policies, sas;
@@ -1061,6 +1096,7 @@ int main(void)
 		TEST(held_packets_are_released_by_the_nudge),
 		TEST(a_forwarded_port_is_reached_by_esp),
 		TEST(a_moved_nat_port_is_told),
+		TEST(nat_keepalives_of_the_kernel),
 		TEST(removal_takes_our_sas_alone),
 	};
 
