@@ -239,9 +239,25 @@ static void look(struct engine *e, struct child *c)
 	act_sa_usage(e, &in, &out);
 }
 
-void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_t packets_out)
+void child_doubt(struct engine *e, struct child *c)
+{
+	const struct sa_ref in = child_ref(c, true), out = child_ref(c, false);
+
+	c->doubted = true;
+	act_sa_usage(e, &in, &out);
+}
+
+void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_t packets_out,
+		 bool out_gone)
 {
 	struct ike_sa *sa = c->sa;
+	const bool lost = c->doubted && out_gone && c->out_added;
+
+	c->doubted = false;
+	if (lost) {
+		pair_lost(e, sa->pair, c);
+		return;
+	}
 	const bool comes = packets_in > c->packets_in, goes = packets_out > c->packets_out;
 
 	c->packets_in = packets_in;

@@ -32,7 +32,10 @@ void child_install_outbound_too(struct engine *e, struct child *c);
 void child_follow_port(struct engine *e, struct child *c);
 
 /* The kernel's counters: do we send, and does anything come back? (RFC 7296 2.4) */
-void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_t packets_out);
+void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_t packets_out,
+		 bool out_gone);
+/* Has the kernel still got it? If not, it is negotiated afresh (pair_lost). */
+void child_doubt(struct engine *e, struct child *c);
 
 void child_timer(struct engine *e, struct child *c);
 void child_retry_rekey(struct engine *e, struct child *c, struct mono at);

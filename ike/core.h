@@ -82,6 +82,7 @@ struct child {
 
 	/* Rekeying (RFC 7296 2.8). */
 	bool want_rekey, want_delete;
+	bool doubted;		   /* the kernel asked for an SA: does it still have this one? */
 	bool was_rekeyed;	   /* when its DELETE left */
 	bool lingers;		   /* gone for the peer; inbound kept for stragglers */
 	unsigned rekey_failures;   /* in a row */
@@ -200,6 +201,7 @@ struct ike_sa {
 	bool heals;	       /* begun because the peer sends on an SA that we lost; see stray.h */
 	struct mono reauth_at; /* the peer wants it by then (RFC 4478); MONO_NEVER */
 	struct mono keepalive_at; /* MONO_NEVER: we are behind no NAT */
+	struct mono idle_at;	  /* key idle_timeout: without a child by then, it is looked at */
 	struct ip behind;	  /* the peer's own address behind its NAT; none without */
 	struct mono heard_at; /* last sign of life: an authentic message, or ESP seen at a look */
 	struct mono dies_at;  /* a probe that must be answered by then; MONO_NEVER: none */

@@ -400,7 +400,8 @@ static void usage(struct engine *e, const struct event *event)
 	struct child *c = child_by_ref(e, &event->usage.in);
 
 	if (c != NULL)
-		child_usage(e, c, event->usage.packets_in, event->usage.packets_out);
+		child_usage(e, c, event->usage.packets_in, event->usage.packets_out,
+			    event->usage.out_gone);
 }
 
 static void unreachable(struct engine *e, const struct event *event)
@@ -426,6 +427,9 @@ static void take_spec(struct engine *e, const struct spec *spec)
 	HASH_ITER(hh, e->pairs, p, next)
 	{
 		ppk_enforce(e, p);
+		for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+			if (sa_is_up(sa))
+				sa_plan_idle(e, sa);
 		/* What was refused yesterday may be fine under another configuration. */
 		if (p->failures == 0)
 			continue;

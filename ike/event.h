@@ -61,6 +61,7 @@ struct event {
 		struct {
 			struct sa_ref in;
 			uint64_t packets_in, packets_out; /* 0 for an SA that is not there */
+			bool out_gone; /* the kernel does not have the outbound SA */
 		} usage;
 		struct {
 			struct job *job;

@@ -217,12 +217,12 @@ static void take_away(struct engine *e, struct pair *p)
 	p->decoy = 0;
 }
 
-static void sacrifice(struct engine *e, struct pair *p)
+static bool sacrifice(struct engine *e, struct pair *p)
 {
 	struct sa_spec s;
 
 	if (p->decoy != 0 || !decoy_spec(e, p, &s))
-		return;
+		return false;
 	report(e, REPORT_INFO, p, NULL, 0,
 	       "no answer yet, and held packets of others wait behind this peer's: those go, its "
 	       "own are given up");
@@ -235,6 +235,7 @@ static void sacrifice(struct engine *e, struct pair *p)
 	act_nudge(e, p);
 	wipe(&s, sizeof(s));
 	pair_arm(e, p);
+	return true;
 }
 
 void hold_timer(struct engine *e, struct pair *p)
@@ -318,7 +319,8 @@ static bool advance(struct engine *e, struct hold *h)
 		pair_arm(e, head);
 		return false;
 	}
-	sacrifice(e, head);
+	if (!sacrifice(e, head))
+		return false;
 	flushed(e, h, head);
 	return true;
 }

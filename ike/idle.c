@@ -57,6 +57,12 @@ void idle_check(struct engine *e, struct pair *p)
 	end_idle(e, p);
 }
 
+void idle_check_sa(struct engine *e, struct ike_sa *sa)
+{
+	if (sa->children == NULL)
+		idle_check(e, sa->pair);
+}
+
 /* Memory of failures only, or SAs that nothing goes through at the moment. */
 static bool may_leave(const struct engine *e, const struct pair *p, bool with_sas)
 {

@@ -8,6 +8,8 @@
 
 /* Key idle_timeout: after a look at the counters, SAs without traffic for so long are deleted. */
 void idle_check(struct engine *e, struct pair *p);
+/* The same for an IKE SA that has no child whose counters could be looked at. */
+void idle_check_sa(struct engine *e, struct ike_sa *sa);
 /* Until then, microseconds; at least a second. */
 int64_t idle_left(const struct engine *e, const struct pair *p);
 /*

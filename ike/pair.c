@@ -74,15 +74,10 @@ static struct pair *pair_counted(struct engine *e, struct pair *p)
 	return p;
 }
 
-struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip *remote)
+static struct pair *add(struct engine *e, const struct ip *local, const struct ip *remote)
 {
-	struct pair *p = pair_find(e, local, remote);
+	struct pair *p = pair_new(e, local, remote);
 
-	if (p != NULL)
-		return p;
-	if (is_full(e))
-		idle_make_room(e, true); /* traffic is never refused for it */
-	p = pair_new(e, local, remote);
 	if (p == NULL)
 		return NULL;
 	HASH_ADD(hh, e->pairs, key, sizeof(p->key), p);
@@ -92,6 +87,17 @@ struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip 
 	p->used_at = e->now;
 	DL_APPEND2(e->by_use, p, use_prev, use_next);
 	return p;
+}
+
+struct pair *pair_get(struct engine *e, const struct ip *local, const struct ip *remote)
+{
+	struct pair *p = pair_find(e, local, remote);
+
+	if (p != NULL)
+		return p;
+	if (is_full(e))
+		idle_make_room(e, true); /* traffic is never refused for it */
+	return add(e, local, remote);
 }
 
 struct pair *pair_new_suspect(struct engine *e, const struct ip *local, const struct ip *remote)
@@ -139,7 +145,7 @@ struct pair *pair_get_unsolicited(struct engine *e, const struct ip *local, cons
 	/* A forger has as many addresses as he likes: they drive out nobody that has an SA. */
 	if (is_full(e) && !idle_make_room(e, false))
 		return NULL;
-	return pair_get(e, local, remote);
+	return add(e, local, remote);
 }
 
 void pair_free(struct engine *e, struct pair *p)
@@ -156,6 +162,10 @@ void pair_free(struct engine *e, struct pair *p)
 	}
 	for (size_t i = 0; i < PAIR_ATTEMPTS; i++)
 		free(p->attempts[i]);
+	/* What ended in this very step still knows it: nobody is to release it a second time. */
+	for (struct ike_sa *sa = e->dead; sa; sa = sa->next)
+		if (sa->pair == p)
+			sa->pair = NULL;
 	free(p);
 }
 
@@ -212,12 +222,24 @@ size_t pair_children(const struct pair *p)
  */
 #define PROMISE_US INT64_C(3000000)
 
+static bool is_unproven(const struct ike_sa *sa)
+{
+	return !sa->initiator && sa->state <= SA_R_INIT && !sa->peer_returned_cookie;
+}
+
+/* Of several the first counts: another one does not begin the moment anew. */
+static bool are_promises_over(const struct engine *e, const struct pair *p)
+{
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (sa_is_connecting(sa) && is_unproven(sa) &&
+		    e->now.us - sa->created_at.us >= PROMISE_US)
+			return true;
+	return false;
+}
+
 static bool is_promising(const struct engine *e, const struct ike_sa *sa)
 {
-	if (!sa_is_connecting(sa))
-		return false;
-	return sa->initiator || sa->state > SA_R_INIT || sa->peer_returned_cookie ||
-	       e->now.us - sa->created_at.us < PROMISE_US;
+	return sa_is_connecting(sa) && !(is_unproven(sa) && are_promises_over(e, sa->pair));
 }
 
 bool pair_is_connecting(const struct engine *e, const struct pair *p)
@@ -410,13 +432,19 @@ void pair_acquire(struct engine *e, struct pair *p)
 		return; /* crossed with our own installing */
 	if (!mono_is_never(p->retry_at) && !mono_reached(e->now, p->retry_at))
 		return; /* backing off: pair_timer goes on */
-	if (c != NULL) {
-		/* The kernel asks although it has one, as far as we know: it was flushed. */
-		report(e, REPORT_WARNING, p, c->sa, 0,
-		       "the kernel lost CHILD_SA {%u}: negotiating afresh", c->number);
-		informational_delete_sa(e, c->sa);
-	}
-	make_child(e, p);
+	if (c != NULL)
+		child_doubt(e, c); /* the kernel asks although it has one, as far as we know */
+	else
+		make_child(e, p);
+}
+
+void pair_lost(struct engine *e, struct pair *p, struct child *c)
+{
+	report(e, REPORT_WARNING, p, c->sa, 0, "the kernel lost CHILD_SA {%u}: negotiating afresh",
+	       c->number);
+	informational_delete_sa(e, c->sa);
+	if (pair_is_wanted(e, p) && !pair_is_connecting(e, p) && pair_live_child(p) == NULL)
+		make_child(e, p);
 }
 
 void pair_timer(struct engine *e, struct pair *p)
@@ -433,10 +461,14 @@ void pair_timer(struct engine *e, struct pair *p)
 	if (p->sas != NULL)
 		p->forget_at = MONO_NEVER; /* until it is idle again: pair_release */
 	p->retry_at = MONO_NEVER;
-	if (pair_is_wanted(e, p) && !pair_is_connecting(e, p) && pair_live_child(p) == NULL)
-		make_child(e, p);
-	else
+	if (!pair_is_wanted(e, p) || pair_live_child(p) != NULL) {
 		pair_arm(e, p);
+	} else if (pair_is_connecting(e, p)) {
+		p->retry_at = mono_after(e->now, PROMISE_US);
+		pair_arm(e, p);
+	} else {
+		make_child(e, p);
+	}
 	if (p->sas == NULL && mono_is_never(p->forget_at))
 		pair_release(e, p);
 }

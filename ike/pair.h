@@ -24,6 +24,8 @@ void pair_release(struct engine *e, struct pair *p);
 
 /* The kernel has traffic for the pair. */
 void pair_acquire(struct engine *e, struct pair *p);
+/* The kernel does not have the child's SAs any more: flushed by somebody. */
+void pair_lost(struct engine *e, struct pair *p, struct child *c);
 /* Did traffic ask for an SA lately? */
 bool pair_is_wanted(const struct engine *e, const struct pair *p);
 /* Starts a negotiation now, whatever the back-off says. */

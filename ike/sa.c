@@ -4,6 +4,7 @@
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
+#include "ike/idle.h"
 #include "ike/pair.h"
 #include "ike/stray.h"
 #include "ike/task.h"
@@ -82,7 +83,7 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	sa->attempt = attempt;
 	sa->created_at = e->now;
 	sa->established_at = sa->rekey_at = sa->retransmit_at = sa->expires_at = MONO_NEVER;
-	sa->dies_at = sa->keepalive_at = sa->reauth_at = MONO_NEVER;
+	sa->dies_at = sa->keepalive_at = sa->reauth_at = sa->idle_at = MONO_NEVER;
 	sa->heard_at = e->now;
 	sa->window.fragments_until = MONO_NEVER;
 	sa->deadline.owner = DEADLINE_SA;
@@ -138,6 +139,7 @@ void sa_skip_handshake(struct engine *e, struct ike_sa *sa)
 	sa->authenticated = true;
 	plan_keepalive(e, sa);
 	sa_set_state(e, sa, SA_UP);
+	sa_plan_idle(e, sa);
 }
 
 /* The engine drops their results when they come home. */
@@ -228,6 +230,7 @@ void sa_arm(struct engine *e, struct ike_sa *sa)
 		at = mono_first(at, sa->dies_at);
 		at = mono_first(at, sa->reauth_at);
 		at = mono_first(at, sa->keepalive_at);
+		at = mono_first(at, sa->idle_at);
 		if (sa->theirs != NULL)
 			at = mono_first(at, sa->theirs->until);
 	}
@@ -359,6 +362,7 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 	pair_used(e, sa->pair);
 	plan_keepalive(e, sa);
 	sa_set_state(e, sa, SA_UP);
+	sa_plan_idle(e, sa);
 	if (a != NULL) {
 		a->ended_at = e->now;
 		if (!a->failed)
@@ -446,6 +450,14 @@ static void expire(struct engine *e, struct ike_sa *sa)
 		sa_close(e, sa);
 }
 
+void sa_plan_idle(struct engine *e, struct ike_sa *sa)
+{
+	const int64_t idle = SECOND * e->spec->idle_timeout_s;
+
+	sa->idle_at = idle == 0 ? MONO_NEVER : mono_after(e->now, idle);
+	sa_arm(e, sa);
+}
+
 void sa_timer(struct engine *e, struct ike_sa *sa)
 {
 	if (mono_reached(e->now, sa->window.fragments_until))
@@ -467,6 +479,9 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 		   mono_reached(e->now, sa->theirs->until)) {
 		followup_forget(e, sa);
 		sa_work(e, sa);
+	} else if (sa->state == SA_UP && mono_reached(e->now, sa->idle_at)) {
+		sa_plan_idle(e, sa);
+		idle_check_sa(e, sa);
 	} else if (mono_reached(e->now, sa->retransmit_at)) {
 		retransmit(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->rekey_at)) {

@@ -25,6 +25,8 @@ void sa_skip_handshake(struct engine *e, struct ike_sa *sa);
 void sa_set_state(struct engine *e, struct ike_sa *sa, enum sa_state state);
 /* After a change of retransmit_at, expires_at or rekey_at. */
 void sa_arm(struct engine *e, struct ike_sa *sa);
+/* Key idle_timeout: when an IKE SA without children is to be looked at. */
+void sa_plan_idle(struct engine *e, struct ike_sa *sa);
 void sa_timer(struct engine *e, struct ike_sa *sa);
 
 /*

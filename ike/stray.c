@@ -155,13 +155,18 @@ static bool take_token(struct engine *e, struct bucket *b)
  * An SPI of ours: the kernel is about to get it, or about to lose it. If it should have had it for
  * long, somebody flushed it, and the peer is told.
  */
-static bool is_known(struct engine *e, uint32_t spi)
+static bool is_known(struct engine *e, const struct event *event)
 {
+	const uint32_t spi = event->stray.spi;
 	struct child *c;
 
 	HASH_FIND(hh, e->children, &spi, sizeof(spi), c);
 	if (c == NULL)
 		return false;
+	/* With other addresses it is no SA of ours, and says nothing of this one. */
+	if (!ip_equal(&c->sa->local.ip, &event->stray.local) ||
+	    !ip_equal(&c->sa->remote.ip, &event->stray.remote))
+		return true;
 	if (c->state == CHILD_INSTALLED && c->in_added && !c->want_delete &&
 	    e->now.us - c->installed_at.us >= NEW_US) {
 		report(e, REPORT_WARNING, c->sa->pair, c->sa, 0,
@@ -277,7 +282,7 @@ void stray_esp(struct engine *e, const struct event *event)
 		e->counters.strays_refused++;
 		return;
 	}
-	if (is_known(e, event->stray.spi))
+	if (is_known(e, event))
 		return;
 	struct pair *p = pair_find(e, &key.local, &key.remote), *asked;
 	HASH_FIND(hh, e->suspects, &key, sizeof(key), asked);

@@ -9,13 +9,14 @@
  *  - a source is sent one IKE_SA_INIT, which is not repeated, and only when its strays amount to as
  *    many octets as that will have, headers of IP included: so nobody is sent more octets than came
  *    here in his name;
- *  - while nothing answers, the next one is due after 0.5, 1, 2, 4 … 60 s, has to be paid for in the
- *    same way, and takes the place of the one before; and one bucket limits all;
- *  - until it is answered there is no pair: the IKE SA under way belongs to a *suspect*, a pair that
- *    is on no list, in no status and of which there are SUSPECTS_MAX at most. An answer proves that
- *    the source is where it says, as it names our SPI of 64 random bits;
+ *  - while nothing answers, the next one is due after 0.5, 1, 2, 4 … 60 s, has to be paid for in
+ * the same way, and takes the place of the one before; and one bucket limits all;
+ *  - until it is answered there is no pair: the IKE SA under way belongs to a *suspect*, a pair
+ * that is on no list, in no status and of which there are SUSPECTS_MAX at most. An answer proves
+ * that the source is where it says, as it names our SPI of 64 random bits;
  *  - where an IKE SA with the peer lives, it is told there, by DELETE, that the SPI is unknown.
- * Memory is a table of STRAY_SOURCES at most. A source that finds no place in it is forgotten: the dead-peer timers are still there.
+ * Memory is a table of STRAY_SOURCES at most. A source that finds no place in it is forgotten: the
+ * dead-peer timers are still there.
  */
 #ifndef IKEMESH_IKE_STRAY_H
 #define IKEMESH_IKE_STRAY_H

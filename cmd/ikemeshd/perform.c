@@ -97,7 +97,8 @@ static int perform_sa_usage(struct performer *p, const struct action *a)
 	struct event usage = { .kind = EVENT_USAGE, .usage = { .in = a->sa_usage.in } };
 
 	h->sa_packets(h->arg, &a->sa_usage.in, &usage.usage.packets_in);
-	h->sa_packets(h->arg, &a->sa_usage.out, &usage.usage.packets_out);
+	usage.usage.out_gone =
+		h->sa_packets(h->arg, &a->sa_usage.out, &usage.usage.packets_out) == -ESRCH;
 	queue(p, &usage);
 	return 0;
 }

@@ -61,12 +61,19 @@ void informational_delete_child(struct engine *e, struct child *child)
 	struct ike_sa *sa = child->sa;
 	struct chain c;
 
-	if (sa->window.request_out || sa->ours != NULL || !chain_open(&c)) {
-		child->want_delete = true;
+	const uint32_t spi = child->spi_in;
+	struct child *still = NULL;
+
+	child->want_delete = true;
+	if (sa->window.request_out || sa->ours != NULL)
 		return;
-	}
 	if (child->replaced_by != NULL)
 		child_install_outbound(e, child->replaced_by);
+	/* With that one there, this whole IKE SA may have become superfluous, and said so. */
+	HASH_FIND(hh, e->children, &spi, sizeof(spi), still);
+	if (still != child || child->sa != sa || child->lingers || sa->window.request_out ||
+	    !chain_open(&c))
+		return;
 	child->want_delete = false;
 	child->was_rekeyed = child->state == CHILD_REKEYED;
 	child->state = CHILD_DELETING;

@@ -210,6 +210,28 @@ static void test_traffic_of_either_direction_keeps_it(void **state)
 	duet_end(&d);
 }
 
+/* The peer deleted the only CHILD_SA: there are no counters to look at. */
+static void test_an_idle_ike_sa_without_child_ends(void **state)
+{
+	struct draft said, heard;
+	struct duet d;
+
+	(void)state;
+	duet_start(&d, &standin);
+	d.spec.idle_timeout_s = 60;
+	duet_core_up(&d);
+	peer_ask_delete_child(&d.peer, &said);
+	duet_say(&d, &said);
+	duet_hear(&d, EXCHANGE_INFORMATIONAL, true, &heard);
+	draft_free(&heard);
+	duet_wait(&d, 130 * SECOND);
+	/* --> INFORMATIONAL { D(IKE) } */
+	duet_hear(&d, EXCHANGE_INFORMATIONAL, false, &heard);
+	assert_true(draft_has(&heard, PAYLOAD_DELETE));
+	answer_empty(&d, &heard);
+	duet_end(&d);
+}
+
 /* --- max_pairs --- */
 
 static void test_the_pair_idle_longest_leaves(void **state)
@@ -286,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_up_needs_no_turn),
 		cmocka_unit_test(test_an_idle_pair_ends_without_losing_anything),
 		cmocka_unit_test(test_traffic_of_either_direction_keeps_it),
+		cmocka_unit_test(test_an_idle_ike_sa_without_child_ends),
 		cmocka_unit_test(test_the_pair_idle_longest_leaves),
 		cmocka_unit_test(test_memories_are_bounded),
 		cmocka_unit_test(test_strangers_drive_out_nobody),

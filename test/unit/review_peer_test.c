@@ -56,8 +56,9 @@ static void up(struct duet *d)
 }
 
 /* Under the peer's address, by somebody who will never see the answer. */
-static void forged_init(struct duet *d)
+static void forged_init_as(struct duet *d, const struct ip *source)
 {
+	const struct endpoint from = { .ip = *source, .port = 500 };
 	struct peer forger = {
 		.doer = d->peer.doer,
 		.spec = d->peer.spec,
@@ -72,9 +73,23 @@ static void forged_init(struct duet *d)
 	peer_ask_init(&forger, &said);
 	message = draft_message(&said);
 	draft_free(&said);
-	duet_give(d, blob_view(&message));
+	duet_give_from(d, &from, &d->us, blob_view(&message));
 	blob_free(&message);
 	peer_wipe(&forger);
+}
+
+static void forged_init(struct duet *d)
+{
+	forged_init_as(d, &d->them.ip);
+}
+
+static void acquire_for(struct duet *d, struct ip remote)
+{
+	const struct event e = { .kind = EVENT_ACQUIRE,
+				 .acquire = { .local = d->us.ip, .remote = remote } };
+
+	duet_event(d, &e);
+	forget_sent(d);
 }
 
 /* How many IKE_SA_INIT requests of ours are among what was sent. */
@@ -151,6 +166,147 @@ static void test_forged_inits_do_not_stop_reauthentication(void **state)
 	duet_end(&d);
 }
 
+/* One after the other, and the kernel asked once: what it asked for is not forgotten. */
+static void test_forged_inits_in_a_row(void **state)
+{
+	struct duet d;
+	unsigned n = 0;
+
+	(void)state;
+	start(&d);
+	for (int i = 0; i < 3; i++) {
+		forged_init(&d);
+		if (i == 0)
+			duet_acquire(&d);
+		duet_wait(&d, 2 * SECOND);
+		n += own_inits(&d);
+		forget_sent(&d);
+	}
+	assert_true(n > 0);
+	duet_end(&d);
+}
+
+static void stray(struct duet *d, const struct ip *local, const struct ip *remote, uint32_t spi,
+		  uint32_t seq)
+{
+	const struct event e = {
+		.kind = EVENT_STRAY_ESP,
+		.stray = { .local = *local,
+			   .remote = *remote,
+			   .spi = spi,
+			   .seq = seq,
+			   .octets = 2000 },
+	};
+
+	duet_event(d, &e);
+}
+
+static void test_forged_inits_do_not_stop_healing(void **state)
+{
+	struct duet d;
+	unsigned n = 0;
+
+	(void)state;
+	start(&d);
+	for (int i = 0; i < 100; i++) {
+		if (i == 0)
+			forged_init(&d);
+		duet_wait(&d, SECOND / 10);
+		stray(&d, &d.us.ip, &d.them.ip, 0xc0ffee01, (uint32_t)i + 5);
+		n += own_inits(&d);
+		forget_sent(&d);
+	}
+	assert_true(n > 0);
+	duet_end(&d);
+}
+
+/* The SPI of a living SA, sent to another address of this host: not what the kernel lost. */
+static void test_a_stray_to_another_address_ends_nothing(void **state)
+{
+	const struct ip local = ip_v4(10, 9, 9, 9), remote = ip_v4(10, 0, 0, 77);
+	struct duet d;
+
+	(void)state;
+	up(&d);
+	for (uint32_t seq = 1; seq < 10; seq++) {
+		stray(&d, &local, &remote, d.peer.esp_out, seq);
+		stray(&d, &local, &d.them.ip, d.peer.esp_out, seq);
+		stray(&d, &d.us.ip, &remote, d.peer.esp_out, seq);
+	}
+	assert_int_equal(d.kernel.n_sas, 2);
+	duet_assert_child(&d);
+	duet_end(&d);
+}
+
+/* However full the table is: a stranger's first message drives out nobody that has an SA. */
+static void test_a_forged_init_evicts_nobody(void **state)
+{
+	const struct ip who = ip_v4(10, 0, 7, 1);
+	struct duet d;
+
+	(void)state;
+	up(&d);
+	for (uint8_t i = 0; i < 3; i++)
+		acquire_for(&d, ip_v4(10, 0, 3, i));
+	for (int i = 0; i < 60; i++) {
+		duet_wait(&d, SECOND);
+		forget_sent(&d);
+	}
+	d.spec.max_pairs = 2;
+	forged_init_as(&d, &who);
+	assert_false(duet_reported(&d, "max_pairs"));
+	assert_int_equal(d.kernel.n_sas, 2);
+	duet_end(&d);
+}
+
+/*
+ * A pair waits for its turn; a reload drops its subnet; its half-open IKE SA ends in the very step
+ * in which its turn comes.
+ */
+static void test_a_pair_ends_in_the_step_of_its_turn(void **state)
+{
+	const struct event tick = { .kind = EVENT_TIMER };
+	const struct ip who = ip_v4(10, 250, 0, 1);
+	struct duet d;
+
+	(void)state;
+	duet_start(&d, &standin);
+	const int64_t began = d.now.us;
+	forged_init_as(&d, &who);
+	forget_sent(&d);
+	duet_wait(&d, 20 * SECOND + 10000);
+	for (unsigned i = 0; i < 700; i++)
+		acquire_for(&d, i == 650 ? who : ip_v4(10, 100, (uint8_t)(i >> 8), (uint8_t)i));
+	while (d.now.us < began + 29990000) {
+		duet_wait(&d, 5000);
+		forget_sent(&d);
+	}
+	const size_t n = d.spec.n_protect;
+	d.spec.n_protect = 0;
+	const struct event reload = { .kind = EVENT_SPEC, .spec = { .spec = &d.spec } };
+	duet_event(&d, &reload);
+	d.now.us = began + 30200000;
+	duet_event(&d, &tick);
+	d.spec.n_protect = n;
+	forget_sent(&d);
+	duet_end(&d);
+}
+
+/* --- what the kernel is said to have lost --- */
+
+/* An ACQUIRE that was read late: the SAs are there, and stay. */
+static void test_a_late_acquire_ends_nothing(void **state)
+{
+	struct duet d;
+
+	(void)state;
+	up(&d);
+	duet_acquire(&d);
+	assert_false(duet_reported(&d, "the kernel lost"));
+	assert_int_equal(d.kernel.n_sas, 2);
+	duet_end(&d);
+}
+
 /* --- RFC 6290 --- */
 
 static bool has_token(struct duet *d, const uint8_t token[static QCD_TOKEN_LEN])
@@ -207,7 +363,8 @@ static void test_no_token_for_a_living_sa(void **state)
 
 /* --- a peer that piles up --- */
 
-/* The answer on the peer's newest IKE SA, among DELETEs on those that it has no keys of any more. */
+/* The answer on the peer's newest IKE SA, among DELETEs on those that it has no keys of any more.
+ */
 static void hear_answer(struct duet *d, uint8_t exchange, struct draft *out)
 {
 	const struct duet_datagram *x;
@@ -468,6 +625,53 @@ static void test_a_failed_rekey_yields_to_the_rival(void **state)
 	duet_end(&d);
 }
 
+/*
+ * The old child of a rekeying comes to its hard limit while its successor's outbound SA still
+ * waits, beside an IKE SA of the peer's: with the successor there this IKE SA is superfluous. One
+ * DELETE.
+ */
+static void test_a_delete_within_a_delete(void **state)
+{
+	struct peer_exchange x = { 0 };
+	struct draft said, heard;
+	struct peer first;
+	struct duet d;
+
+	(void)state;
+	up(&d);
+	x.rekeys = d.peer.esp_in;
+	const struct event hard = {
+		.kind = EVENT_EXPIRE,
+		.expire = { .hard = true,
+			    .ref = { .src = d.us.ip, .dst = d.them.ip, .spi = d.peer.esp_in } },
+	};
+	peer_ask_child(&d.peer, &x, &said);
+	duet_say(&d, &said);
+	duet_hear(&d, EXCHANGE_CREATE_CHILD_SA, true, &heard);
+	peer_take_child(&d.peer, &x, &heard);
+	draft_free(&heard);
+	first = d.peer;
+	d.peer = (struct peer){ .doer = first.doer,
+				.spec = first.spec,
+				.rng = first.rng,
+				.self = first.self,
+				.other = first.other };
+	peer_init(&d.peer);
+	duet_peer_up_beside(&d);
+	forget_sent(&d);
+	duet_event(&d, &hard);
+	assert_int_equal(duet_waiting(&d), 1);
+	for (int i = 0; i < 300; i++) {
+		duet_wait(&d, SECOND);
+		forget_sent(&d);
+	}
+	assert_int_equal(d.kernel.n_sas, 2);
+	assert_int_equal(duet_counters(&d).child_sas, 1);
+	peer_exchange_free(&x);
+	peer_wipe(&first);
+	duet_end(&d);
+}
+
 /* Up to a tenth below the limit, by chance. */
 static void test_packet_limits_have_a_fuzz(void **state)
 {
@@ -497,6 +701,13 @@ int main(void)
 		cmocka_unit_test(test_a_forged_init_delays_ours_by_a_moment),
 		cmocka_unit_test(test_a_forged_init_and_a_single_acquire),
 		cmocka_unit_test(test_forged_inits_do_not_stop_reauthentication),
+		cmocka_unit_test(test_forged_inits_in_a_row),
+		cmocka_unit_test(test_forged_inits_do_not_stop_healing),
+		cmocka_unit_test(test_a_stray_to_another_address_ends_nothing),
+		cmocka_unit_test(test_a_forged_init_evicts_nobody),
+		cmocka_unit_test(test_a_pair_ends_in_the_step_of_its_turn),
+		cmocka_unit_test(test_a_late_acquire_ends_nothing),
+		cmocka_unit_test(test_a_delete_within_a_delete),
 		cmocka_unit_test(test_no_token_for_a_living_sa),
 		cmocka_unit_test(test_ike_sas_without_children_are_bounded),
 		cmocka_unit_test(test_rekeys_in_a_row_are_bounded),
