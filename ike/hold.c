@@ -3,6 +3,7 @@
 
 #include "ike/child.h"
 #include "ike/pair.h"
+#include "ike/sa.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #define DECOY_US INT64_C(50000)	   /* the kernel looks at the queue at its next tick */
 #define DECOY_LIFE_S 2		   /* the kernel takes it away by itself, should we die meanwhile */
 #define PURGE_US INT64_C(60000000) /* XFRM_QUEUE_TMO_MAX: then the kernel drops the queue */
+#define FILLS_UP_US INT64_C(15000000)
 #define SACRIFICE_US INT64_C(1000000) /* each makes the kernel ask anew: at most so often */
 #define SPI_MIN 0x10000u
 
@@ -18,6 +20,7 @@ struct hold {
 	struct hold *prev, *next;
 	struct ip local;
 	const struct subnet_spec *net;
+	int64_t last_us;     /* from asking to being ready, of the last that got ready */
 	int64_t patience_us; /* with a negotiation, from asking on */
 	struct pair *pairs;  /* in the order of asking */
 };
@@ -130,10 +133,12 @@ static bool others_are_hopeful(const struct engine *e, const struct pair *head, 
  */
 static void learn_patience(const struct engine *e, const struct pair *p)
 {
-	int64_t us = 2 * (e->now.us - p->asked_at.us);
-
-	us = us < HOLD_STEP_US ? HOLD_STEP_US : us;
-	p->hold->patience_us = us > HOLD_MOST_US ? HOLD_MOST_US : us;
+	p->hold->last_us = e->now.us - p->asked_at.us;
+	p->hold->patience_us = 2 * p->hold->last_us;
+	if (p->hold->patience_us < HOLD_STEP_US)
+		p->hold->patience_us = HOLD_STEP_US;
+	if (p->hold->patience_us > HOLD_MOST_US)
+		p->hold->patience_us = HOLD_MOST_US;
 }
 
 /* As long as the last one took, nobody may get ready. */
@@ -279,13 +284,35 @@ static bool can_send(const struct pair *p)
 	return false;
 }
 
+/* In the attempt under way, or there is none: it failed. */
+static bool has_answered(const struct pair *p)
+{
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (sa_is_up(sa) ||
+		    (sa_is_connecting(sa) && sa->state != SA_I_KEY && sa->state != SA_I_INIT))
+			return true;
+	return false;
+}
+
+/*
+ * Not a sign for its first retransmission's time, or four times what others take: a peer that is
+ * only slow must not lose its packets for the sake of others'.
+ */
+static bool is_silent(const struct engine *e, const struct pair *p)
+{
+	const int64_t bear =
+		4 * p->hold->last_us > HOLD_STEP_US ? 4 * p->hold->last_us : HOLD_STEP_US;
+
+	return p->turn == TURN_NONE && !has_answered(p) && e->now.us - p->asked_at.us >= bear;
+}
+
 /*
  * Nobody is ready behind it, but traffic goes on and fills the queue with what goes nowhere: the
  * next peer's packet would find no place.
  */
-static bool fills_up(const struct pair *p)
+static bool fills_up(const struct engine *e, const struct pair *p)
 {
-	return p->asks > 1;
+	return p->asks > 1 && (p->failures > 0 || e->now.us - p->asked_at.us >= FILLS_UP_US);
 }
 
 /* One step. false: nothing more to do. */
@@ -311,7 +338,7 @@ static bool advance(struct engine *e, struct hold *h)
 		leave(e, head);
 		return true;
 	}
-	if (is_hopeful(e, head) || can_send(head) || !(anybody_is_ready(head) || fills_up(head)))
+	if (!is_silent(e, head) || can_send(head) || !(anybody_is_ready(head) || fills_up(e, head)))
 		return false;
 	const struct mono again = mono_after(head->sacrificed_at, SACRIFICE_US);
 	if (!mono_reached(e->now, again)) {
