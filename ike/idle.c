@@ -19,7 +19,7 @@ static bool is_idle(const struct engine *e, const struct pair *p)
 {
 	const int64_t idle = e->spec->idle_timeout_s * INT64_C(1000000);
 
-	if (pair_is_wanted(e, p) || pair_is_connecting(e, p))
+	if (e->now.us - p->used_at.us < idle || pair_is_wanted(e, p) || pair_is_connecting(e, p))
 		return false;
 	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
 		for (const struct child *c = sa->children; c; c = c->next)

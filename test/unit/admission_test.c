@@ -219,12 +219,17 @@ static void test_an_idle_ike_sa_without_child_ends(void **state)
 	(void)state;
 	duet_start(&d, &standin);
 	d.spec.idle_timeout_s = 60;
+	d.spec.dpd_delay_s = 0;
 	duet_core_up(&d);
+	duet_wait(&d, 50 * SECOND);
+	usage(&d, 1, 1);
 	peer_ask_delete_child(&d.peer, &said);
 	duet_say(&d, &said);
 	duet_hear(&d, EXCHANGE_INFORMATIONAL, true, &heard);
 	draft_free(&heard);
-	duet_wait(&d, 130 * SECOND);
+	duet_wait(&d, 55 * SECOND);
+	duet_hear_nothing(&d); /* used 55 s ago */
+	duet_wait(&d, 65 * SECOND);
 	/* --> INFORMATIONAL { D(IKE) } */
 	duet_hear(&d, EXCHANGE_INFORMATIONAL, false, &heard);
 	assert_true(draft_has(&heard, PAYLOAD_DELETE));
