@@ -11,6 +11,7 @@
 #define DECOY_US INT64_C(50000)	   /* the kernel looks at the queue at its next tick */
 #define DECOY_LIFE_S 2		   /* the kernel takes it away by itself, should we die meanwhile */
 #define PURGE_US INT64_C(60000000) /* XFRM_QUEUE_TMO_MAX: then the kernel drops the queue */
+#define SILENT_MOST_US INT64_C(10000000) /* whatever others took */
 #define FILLS_UP_US INT64_C(15000000)
 #define SACRIFICE_US INT64_C(1000000) /* each makes the kernel ask anew: at most so often */
 #define SPI_MIN 0x10000u
@@ -300,9 +301,10 @@ static bool has_answered(const struct pair *p)
  */
 static bool is_silent(const struct engine *e, const struct pair *p)
 {
-	const int64_t bear =
-		4 * p->hold->last_us > HOLD_STEP_US ? 4 * p->hold->last_us : HOLD_STEP_US;
+	int64_t bear = 4 * p->hold->last_us;
 
+	bear = bear < HOLD_STEP_US ? HOLD_STEP_US : bear;
+	bear = bear > SILENT_MOST_US ? SILENT_MOST_US : bear;
 	return p->turn == TURN_NONE && !has_answered(p) && e->now.us - p->asked_at.us >= bear;
 }
 
