@@ -9,9 +9,9 @@
  *     negotiations go well;
  *   - a peer at the head that has not answered at all by our first retransmission, or in four times
  *     what the last negotiation took, while others behind it are ready, gets a decoy: an SA with a
- * key that nobody knows, for a moment, on which the kernel gets rid of its packets. They are lost,
- * as is all that is sent to such a peer. The same if traffic to it goes on, lest its packets fill
- * the queue.
+ *     key that nobody knows, for a moment, on which the kernel gets rid of its packets. They are
+ *     lost, as is all that is sent to such a peer. The same if traffic to it goes on, lest its
+ *     packets fill the queue.
  *
  * All of it is about the pairs for which the kernel asked: pair_acquire.
  */
