@@ -523,6 +523,8 @@ count() { captured "$1" | wc -l; }
 
 IKE='(udp port 500 or udp port 4500)'
 UDP_ESP='((udp port 4500 and ip and udp[8:4] != 0) or (ip6 and ip6[6] == 17 and (ip6[40:2] == 4500 or ip6[42:2] == 4500) and ip6[48:4] != 0))'
+# What a kernel says of an IKE message that finds no daemon, any more or yet.
+UNHEARD='(icmp[0] == 3 and icmp[1] == 3 and (icmp[30:2] == 500 or icmp[30:2] == 4500))'
 NEIGHBOURS='(arp or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137))'
 expect_esp() { # A B: ESP went both ways
 	local a b
@@ -537,7 +539,7 @@ _both_ways() { # ADDRESS ADDRESS FILTER
 }
 expect_no_clear() { # A B: nothing between them was readable, but for IKE and neighbour discovery
 	local seen
-	seen=$(captured "host $(address "$1") and host $(address "$2") and not esp and not $IKE and not $NEIGHBOURS")
+	seen=$(captured "host $(address "$1") and host $(address "$2") and not esp and not $IKE and not $UNHEARD and not $NEIGHBOURS")
 	[ -z "$seen" ] || fail "in the clear between $1 and $2: $(head -n 3 <<<"$seen") ($(wc -l <<<"$seen") packets)"
 	say "nothing in the clear between $1 and $2"
 }
