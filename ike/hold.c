@@ -32,8 +32,8 @@ static struct hold *find(const struct engine *e, const struct ip *local,
 	struct hold *h;
 
 	DL_FOREACH(e->holds, h)
-	if (h->net == net && ip_equal(&h->local, local))
-		return h;
+		if (h->net == net && ip_equal(&h->local, local))
+			return h;
 	return NULL;
 }
 
@@ -359,8 +359,8 @@ static bool is_there(const struct engine *e, const struct hold *h)
 	const struct hold *other;
 
 	DL_FOREACH(e->holds, other)
-	if (other == h)
-		return true;
+		if (other == h)
+			return true;
 	return false;
 }
 

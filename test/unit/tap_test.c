@@ -117,6 +117,16 @@ static void test_decode(void **state)
 			assert_false(tap_decode(good[i].kind, copy, n, n, &t));
 			free(copy);
 		}
+		/* An SPI of zero is never on the wire (RFC 4303 2.1): in UDP it is IKE. */
+		uint8_t *zero = malloc(good[i].n);
+
+		assert_non_null(zero);
+		memcpy(zero, good[i].p, good[i].n);
+		for (size_t at = 0; at + 4 <= good[i].n; at++)
+			if (zero[at] == 0xc0 && zero[at + 1] == 0xff && zero[at + 2] == 0xee)
+				memset(zero + at, 0, 4);
+		assert_false(tap_decode(good[i].kind, zero, good[i].n, 1000, &t));
+		free(zero);
 	}
 }
 
