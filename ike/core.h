@@ -36,6 +36,7 @@ struct hold;
 struct pair;
 struct task;
 struct strays;
+struct peer_certs;
 
 /* ---- jobs ------------------------------------------------------------------------------- */
 
@@ -133,6 +134,7 @@ struct handshake {
 	const struct sig_scheme *peer_scheme;
 	const struct sig_scheme *our_scheme;
 	struct blob signature; /* ours */
+	struct blob peer_cas;  /* hashes of its CERTREQs; see peer_certs.h */
 	bool initial_contact;  /* the peer sent it */
 
 	/* RFC 8784; see ppk.h. */
@@ -193,8 +195,9 @@ struct ike_sa {
 	bool ppk; /* it is in the keys, or was in those that these descend from (RFC 8784) */
 	uint8_t peer_id_type;
 	struct blob peer_id;
-	struct blob peer_token; /* RFC 6290; empty: none */
-	struct cert_info *peer_cert;
+	struct blob peer_token;		/* RFC 6290; empty: none */
+	struct peer_certs *peer_certs;	/* NULL until authenticated */
+	uint32_t credential;		/* generation of ours that the peer was shown */
 	struct status_attempt *attempt; /* moves to the pair when it is over */
 	bool want_delete, want_rekey, want_child, want_probe;
 	bool want_token;       /* the peer has none of ours for this IKE SA (RFC 6290 4.3) */
@@ -278,6 +281,8 @@ struct engine {
 	struct pair *suspects; /* see stray.h */
 	struct strays *strays; /* NULL until there was one */
 	struct ike_sa *sas;
+	struct peer_certs *peer_certs;
+	size_t peer_certs_octets;
 	struct child *children;
 	struct job_ref *jobs;
 	struct deadlines deadlines;

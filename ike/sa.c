@@ -6,6 +6,7 @@
 #include "ike/hold.h"
 #include "ike/idle.h"
 #include "ike/pair.h"
+#include "ike/peer_certs.h"
 #include "ike/stray.h"
 #include "ike/task.h"
 
@@ -119,6 +120,7 @@ void handshake_free(struct handshake *hs)
 	blob_free(&hs->init_r);
 	blob_free(&hs->cookie);
 	blob_free(&hs->signature);
+	blob_free(&hs->peer_cas);
 	blob_free(&hs->ppk_id);
 	for (size_t i = 0; i < JOB_SK; i++)
 		secret_free(&hs->ppk_sk[i]);
@@ -196,7 +198,7 @@ void sa_free_dead(struct engine *e)
 		window_free(&sa->window);
 		blob_free(&sa->peer_id);
 		blob_free(&sa->peer_token);
-		free(sa->peer_cert);
+		peer_certs_drop(e, sa);
 		free(sa);
 	}
 }
@@ -372,7 +374,7 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 		sa->attempt = NULL;
 	}
 	report(e, REPORT_NOTICE, sa->pair, sa, EXCHANGE_IKE_AUTH, "IKE SA [%u] established with %s",
-	       sa->number, sa->peer_cert ? sa->peer_cert->subject : "peer");
+	       sa->number, sa->peer_certs ? sa->peer_certs->leaf.subject : "peer");
 }
 
 /* ---- time ------------------------------------------------------------------------------- */

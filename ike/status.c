@@ -4,6 +4,7 @@
 #include "ike/child.h"
 #include "ike/core.h"
 #include "ike/pair.h"
+#include "ike/peer_certs.h"
 #include "ike/sa.h"
 
 static enum ike_state state_of(const struct ike_sa *sa)
@@ -52,6 +53,7 @@ static void show_child(const struct child *c, const struct status_visitor *v)
 
 static void show_ike(const struct ike_sa *sa, const struct status_visitor *v)
 {
+	const struct peer_certs *pc = sa->peer_certs;
 	const struct status_ike s = {
 		.number = sa->number,
 		.state = state_of(sa),
@@ -71,7 +73,11 @@ static void show_ike(const struct ike_sa *sa, const struct status_visitor *v)
 		.rekey_at = sa->rekey_at,
 		.peer_id_type = sa->peer_id_type,
 		.peer_id = blob_view(&sa->peer_id),
-		.peer_cert = sa->peer_cert,
+		.peer_cert = pc != NULL ? &pc->leaf : NULL,
+		.peer_chain = pc != NULL ? pc->certs : NULL,
+		.n_peer_chain = pc != NULL ? pc->n_certs : 0,
+		.peer_cas = pc != NULL ? pc->cas : BYTES_NONE,
+		.credential = sa->credential,
 		.peer_is_ikemesh = sa->peer_ikemesh,
 		.ppk = sa->ppk,
 		.retransmits = sa->retransmits,

@@ -57,7 +57,13 @@ struct status_ike {
 	struct mono rekey_at;
 	uint8_t peer_id_type;
 	struct bytes peer_id;
-	const struct cert_info *peer_cert; /* NULL until authenticated */
+	/* NULL until authenticated. IKE SAs whose peers showed the same point to the same. */
+	const struct cert_info *peer_cert;
+	const struct bytes *peer_chain; /* DER, leaf first */
+	size_t n_peer_chain;		/* 0: more than is kept of all peers together */
+	/* Hashes of the CAs that it named (CERTREQ, RFC 7296 3.7), 20 octets each; none: empty. */
+	struct bytes peer_cas;
+	uint32_t credential; /* generation of our certificate that it was shown */
 	bool peer_is_ikemesh;
 	bool ppk; /* mixed into the keys, or into those that they descend from (RFC 8784) */
 	unsigned retransmits;

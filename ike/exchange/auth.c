@@ -7,6 +7,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/negotiate.h"
 #include "ike/pair.h"
+#include "ike/peer_certs.h"
 #include "ike/ppk.h"
 #include "ike/qcd.h"
 #include "ike/sa.h"
@@ -23,21 +24,15 @@
 
 /* ---- both sides ------------------------------------------------------------------------- */
 
-/* The peer has shown who it is (or not). Takes the certificate's description from the job. */
+/* The peer has shown who it is (or not). Its certificates are kept. */
 static bool verdict_good(struct engine *e, struct ike_sa *sa, struct job *job)
 {
-	struct cert_info *info;
-
 	if (job->verdict != VERDICT_GOOD) {
 		report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_AUTH, "peer not trusted: %s: %s",
 		       verdict_name(job->verdict), job->text);
 		return false;
 	}
-	info = malloc(sizeof(*info));
-	if (info != NULL)
-		*info = job->leaf;
-	free(sa->peer_cert);
-	sa->peer_cert = info;
+	peer_certs_take(e, sa, job);
 	return true;
 }
 
@@ -70,6 +65,7 @@ static void auth_send(struct engine *e, struct ike_sa *sa)
 		sa_fail(e, sa, 0, false, "cannot build IKE_AUTH: out of memory");
 		return;
 	}
+	sa->credential = e->spec->credential.generation;
 	auth_encode_ours(e, sa, &c.b);
 	auth_encode_certreq(e, &c.b);
 	/*
@@ -273,6 +269,7 @@ static int send_answer(struct engine *e, struct ike_sa *sa)
 
 	if (!chain_open(&c))
 		return -ENOMEM;
+	sa->credential = e->spec->credential.generation;
 	auth_encode_ours(e, sa, &c.b);
 	ppk_encode(sa, &c.b);
 	qcd_encode(e, sa, &c.b);
@@ -400,6 +397,7 @@ static void auth_answer(struct engine *e, struct ike_sa *sa, const struct inboun
 	hs->initial_contact = notify_find(m->payloads, NOTIFY_INITIAL_CONTACT, &n);
 	hs->no_child = is_childless(m->payloads); /* RFC 6023 */
 	qcd_keep(sa, m->payloads);
+	certreq_keep(hs, m->payloads);
 	/* RFC 9242 3.2: all of them come first. Without them the keys are not those agreed on. */
 	if (intermediate_is_due(sa)) {
 		refuse_peer(e, sa, NOTIFY_INVALID_SYNTAX,

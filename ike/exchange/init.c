@@ -4,6 +4,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/natd.h"
 #include "ike/pair.h"
+#include "ike/peer_certs.h"
 #include "ike/ppk.h"
 #include "ike/sa.h"
 
@@ -435,6 +436,7 @@ void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m
 		return; /* our retransmission brings the answer again */
 	}
 	hs->hint_notify = 0;
+	certreq_keep(hs, m->payloads);
 	sa->spi_peer = m->header->spi_r;
 	sa->rtt_us = e->now.us - hs->sent_at.us;
 	take_notes(e, sa, m);

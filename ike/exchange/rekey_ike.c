@@ -4,6 +4,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/negotiate.h"
 #include "ike/pair.h"
+#include "ike/peer_certs.h"
 #include "ike/qcd.h"
 #include "ike/sa.h"
 #include "ike/task.h"
@@ -52,11 +53,8 @@ struct ike_sa *rekey_ike_successor(struct engine *e, struct ike_sa *old, struct 
 	sa->ppk = old->ppk; /* RFC 8784 3: by way of SK_d, and not once more */
 	sa->peer_id_type = old->peer_id_type;
 	sa->established_at = e->now;
-	if (old->peer_cert != NULL) {
-		sa->peer_cert = malloc(sizeof(*sa->peer_cert));
-		if (sa->peer_cert != NULL)
-			*sa->peer_cert = *old->peer_cert;
-	}
+	sa->credential = old->credential;
+	peer_certs_share(sa, old);
 	int r = blob_copy(&sa->peer_id, blob_view(&old->peer_id));
 	if (r == 0)
 		r = keymat_rekey(old->suite.prf, secret_view(&old->keys.d), &sa->suite,

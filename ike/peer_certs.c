@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/peer_certs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t hashes_of(const struct payload *p, struct bytes *hashes)
+{
+	uint8_t encoding;
+
+	if (p->type != PAYLOAD_CERTREQ || !certreq_decode(p->body, &encoding, hashes) ||
+	    encoding != CERT_X509_SIGNATURE)
+		return 0;
+	return hashes->n;
+}
+
+void certreq_keep(struct handshake *hs, const struct payloads *ps)
+{
+	uint8_t all[CERTREQ_HASH_LEN * CERTREQ_KEPT];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		struct bytes hashes;
+		size_t more = hashes_of(&ps->p[i], &hashes);
+
+		if (more > sizeof(all) - n)
+			more = sizeof(all) - n;
+		if (more > 0)
+			memcpy(all + n, hashes.p, more);
+		n += more;
+	}
+	blob_free(&hs->peer_cas);
+	if (n > 0)
+		(void)blob_copy(&hs->peer_cas, BYTES(all, n));
+}
+
+static size_t chain_octets(const struct job *job)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->n_certs; i++)
+		n += job->certs[i].n;
+	return n;
+}
+
+static struct peer_certs *peer_certs_new(const struct job *job, struct bytes cas, bool with_chain)
+{
+	struct peer_certs *pc = calloc(1, sizeof(*pc));
+	size_t n = (with_chain ? chain_octets(job) : sizeof(job->leaf.fingerprint)) + cas.n;
+	uint8_t *p = malloc(n);
+
+	if (pc == NULL || p == NULL) {
+		free(pc);
+		free(p);
+		return NULL;
+	}
+	pc->octets = (struct blob){ .p = p, .n = n };
+	pc->leaf = job->leaf;
+	for (size_t i = 0; with_chain && i < job->n_certs; i++) {
+		memcpy(p, job->certs[i].p, job->certs[i].n);
+		pc->certs[pc->n_certs++] = BYTES(p, job->certs[i].n);
+		p += job->certs[i].n;
+	}
+	if (!with_chain) {
+		memcpy(p, job->leaf.fingerprint, sizeof(job->leaf.fingerprint));
+		p += sizeof(job->leaf.fingerprint);
+	}
+	if (cas.n > 0)
+		memcpy(p, cas.p, cas.n);
+	pc->cas = BYTES(p, cas.n);
+	return pc;
+}
+
+static void peer_certs_free(struct peer_certs *pc)
+{
+	blob_free(&pc->octets);
+	free(pc);
+}
+
+/* The one that is there already in the place of an equal new one. */
+static struct peer_certs *intern(struct engine *e, struct peer_certs *pc)
+{
+	struct peer_certs *known;
+
+	HASH_FIND(hh, e->peer_certs, pc->octets.p, pc->octets.n, known);
+	if (known != NULL && known->n_certs == pc->n_certs && known->cas.n == pc->cas.n) {
+		peer_certs_free(pc);
+		return known;
+	}
+	HASH_ADD_KEYPTR(hh, e->peer_certs, pc->octets.p, pc->octets.n, pc);
+	if (pc->hh.tbl == NULL) {
+		peer_certs_free(pc);
+		return NULL;
+	}
+	e->peer_certs_octets += pc->octets.n;
+	return pc;
+}
+
+void peer_certs_take(struct engine *e, struct ike_sa *sa, const struct job *verified)
+{
+	bool room = e->peer_certs_octets + chain_octets(verified) <= PEER_CERTS_OCTETS;
+	struct peer_certs *pc = peer_certs_new(verified, blob_view(&sa->hs->peer_cas), room);
+
+	if (pc != NULL)
+		pc = intern(e, pc);
+	if (pc != NULL)
+		pc->users++;
+	peer_certs_drop(e, sa);
+	sa->peer_certs = pc;
+}
+
+void peer_certs_share(struct ike_sa *to, const struct ike_sa *from)
+{
+	to->peer_certs = from->peer_certs;
+	if (to->peer_certs != NULL)
+		to->peer_certs->users++;
+}
+
+void peer_certs_drop(struct engine *e, struct ike_sa *sa)
+{
+	struct peer_certs *pc = sa->peer_certs;
+
+	sa->peer_certs = NULL;
+	if (pc == NULL || --pc->users > 0)
+		return;
+	HASH_DELETE(hh, e->peer_certs, pc);
+	e->peer_certs_octets -= pc->octets.n;
+	peer_certs_free(pc);
+}
