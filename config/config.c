@@ -260,12 +260,12 @@ static void read_bypass(struct reading *r, const struct node *node)
 }
 
 /* An entry may say `optional: false` for itself; then the whole is not optional any more. */
-static bool all_optional(const struct spec *s)
+static void settle_optional(struct spec *s)
 {
-	for (size_t i = 0; i < s->n_protect; i++)
-		if (!s->protect[i].optional)
-			return false;
-	return s->optional;
+	for (size_t i = 0; i < s->n_protect; i++) {
+		s->protect[i].optional_in_file = s->protect[i].optional;
+		s->optional = s->optional && s->protect[i].optional;
+	}
 }
 
 /* The first probe leaves after dpd_delay of silence: what is left of dpd_timeout is for its answer.
@@ -301,7 +301,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 	for (size_t i = 0; i < n; i++)
 		read_or_default(r, &rows[i], settings);
 	read_subnets(r, schema_find("ipsec_subnets"), protect, &s->protect, &s->n_protect, false);
-	s->optional = all_optional(s);
+	settle_optional(s);
 	read_bypass(r, bypass);
 	check_subnets(r, protect, bypass);
 	read_credentials(r, node_get(settings, "instance_certificate"),

@@ -41,9 +41,10 @@ struct proposal_spec {
 /* An entry of ipsec_subnets or no_ipsec_subnets. */
 struct subnet_spec {
 	struct subnet net;
-	bool optional;	  /* ipsec_subnets: cleartext until an SA exists (template flag) */
-	uint8_t protocol; /* 0: any; else IPPROTO_* */
-	uint16_t port;	  /* 0: any; the remote port */
+	bool optional;	       /* ipsec_subnets: cleartext until an SA exists (template flag) */
+	bool optional_in_file; /* the same before `ikectl mode` had its say (config/mode.h) */
+	uint8_t protocol;      /* 0: any; else IPPROTO_* */
+	uint16_t port;	       /* 0: any; the remote port */
 };
 
 /* Our certificate as peers see it. */

@@ -382,6 +382,8 @@ static void test_optional_entries(void **state)
 		      0);
 	assert_false(c.spec.protect[0].optional);
 	assert_true(c.spec.protect[1].optional);
+	assert_false(c.spec.protect[0].optional_in_file);
+	assert_true(c.spec.protect[1].optional_in_file);
 	assert_false(c.spec.optional);
 	config_free(&c);
 }
