@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/client.h"
 #include "cmd/ikectl/disable.h"
+#include "cmd/ikectl/invocation.h"
 #include "cmd/ikectl/show.h"
 #include "config/check.h"
 #include "crypto/secret.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,44 +14,14 @@
 #define RUN_DIR "/run/ikemesh"
 #define CONFIG_PATH "/etc/ikemesh/ikemesh.yml"
 
-enum status {
-	STATUS_GOOD = 0,
-	STATUS_FAILED = 1,
-	STATUS_BAD_CONFIG = 2,
-	STATUS_NO_DAEMON = 3,
-	STATUS_USAGE = 64, /* sysexits.h */
-};
-
-struct invocation {
-	const char *run_dir;
-	bool json;
-	const char *command;
-	const char *argument; /* NULL: none */
-};
-
-/* The daemon's answer, or NULL with *status set and the reason said. */
+/* A question without particulars, or with a peer as its only one. */
 static json_t *ask(const struct invocation *in, enum status *status)
 {
-	char error[CLIENT_ERROR_LEN];
-	json_t *request = json_pack("{s:s}", "command", in->command), *answer;
-	int err = -ENOMEM;
+	json_t *request = json_pack("{s:s}", "command", in->command);
 
 	if (in->argument != NULL)
 		json_object_set_new(request, "peer", json_string(in->argument));
-	answer = client_ask(in->run_dir, request, &err, error);
-	json_decref(request);
-	*status = STATUS_GOOD;
-	if (answer == NULL) {
-		fprintf(stderr, "ikectl: %s\n", error);
-		*status = err == -ENOENT || err == -ECONNREFUSED ? STATUS_NO_DAEMON : STATUS_FAILED;
-	}
-	return answer;
-}
-
-static void print_json(const json_t *document)
-{
-	json_dumpf(document, stdout, JSON_INDENT(2));
-	printf("\n");
+	return command_ask(in, request, status);
 }
 
 static enum status run_statusall(const struct invocation *in)
@@ -62,7 +32,7 @@ static enum status run_statusall(const struct invocation *in)
 	if (answer == NULL)
 		return status;
 	if (in->json)
-		print_json(answer);
+		command_print_json(answer);
 	else
 		show_statusall(answer, stdout);
 	json_decref(answer);
@@ -82,7 +52,7 @@ static enum status run_version(const struct invocation *in)
 		json_t *both =
 			json_pack("{s:s, s:o?}", "ikectl", IKEMESH_VERSION, "daemon", answer);
 
-		print_json(both);
+		command_print_json(both);
 		json_decref(both);
 		return STATUS_GOOD;
 	}
@@ -107,7 +77,7 @@ static enum status run_request(const struct invocation *in)
 		return status;
 	text = json_string_value(json_object_get(answer, "text"));
 	if (in->json)
-		print_json(answer);
+		command_print_json(answer);
 	else
 		printf("%s%s%s\n", in->argument != NULL ? in->argument : "",
 		       in->argument != NULL ? ": " : "", text != NULL ? text : "done");
@@ -128,36 +98,53 @@ static enum status run_check(const struct invocation *in)
 	return config_check(path, time(NULL), stdout) ? STATUS_GOOD : STATUS_BAD_CONFIG;
 }
 
-enum argument {
-	ARGUMENT_NONE,
-	ARGUMENT_OPTIONAL,
-	ARGUMENT_NEEDED,
-};
-
-static const struct command {
-	const char *name;
-	enum argument argument;
-	const char *synopsis;
-	const char *help;
-	enum status (*run)(const struct invocation *in);
-} commands[] = {
-	{ "statusall", ARGUMENT_NONE, "statusall [--json]", "everything, in strongSwan's layout",
-	  run_statusall },
-	{ "up", ARGUMENT_NEEDED, "up PEER", "negotiate with this address now", run_request },
-	{ "down", ARGUMENT_NEEDED, "down PEER", "delete the SAs with this address", run_request },
-	{ "rekey", ARGUMENT_NEEDED, "rekey PEER", "new keys for the traffic with this address",
-	  run_request },
-	{ "rekey-ike", ARGUMENT_NEEDED, "rekey-ike PEER", "new keys for the IKE SA with it",
-	  run_request },
-	{ "reauth", ARGUMENT_NEEDED, "reauth PEER",
-	  "a new IKE SA with it, proving identities again, without a gap", run_request },
-	{ "reload", ARGUMENT_NONE, "reload", "load the configuration anew", run_request },
-	{ "check", ARGUMENT_OPTIONAL, "check [FILE]", "look for errors in a configuration",
-	  run_check },
-	{ "disable", ARGUMENT_NONE, "disable",
-	  "stop the daemon, remove all our policies and SAs: traffic goes in the clear",
-	  run_disable },
-	{ "version", ARGUMENT_NONE, "version", "ours and the running daemon's", run_version },
+static const struct command commands[] = {
+	{ .name = "statusall",
+	  .synopsis = "statusall [--json]",
+	  .help = "everything, in strongSwan's layout",
+	  .run = run_statusall },
+	{ .name = "up",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "up PEER",
+	  .help = "negotiate with this address now",
+	  .run = run_request },
+	{ .name = "down",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "down PEER",
+	  .help = "delete the SAs with this address",
+	  .run = run_request },
+	{ .name = "rekey",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "rekey PEER",
+	  .help = "new keys for the traffic with this address",
+	  .run = run_request },
+	{ .name = "rekey-ike",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "rekey-ike PEER",
+	  .help = "new keys for the IKE SA with it",
+	  .run = run_request },
+	{ .name = "reauth",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "reauth PEER",
+	  .help = "a new IKE SA with it, proving identities again, without a gap",
+	  .run = run_request },
+	{ .name = "reload",
+	  .synopsis = "reload",
+	  .help = "load the configuration anew",
+	  .run = run_request },
+	{ .name = "check",
+	  .argument = ARGUMENT_OPTIONAL,
+	  .synopsis = "check [FILE]",
+	  .help = "look for errors in a configuration",
+	  .run = run_check },
+	{ .name = "disable",
+	  .synopsis = "disable",
+	  .help = "stop the daemon, remove all our policies and SAs: traffic goes in the clear",
+	  .run = run_disable },
+	{ .name = "version",
+	  .synopsis = "version",
+	  .help = "ours and the running daemon's",
+	  .run = run_version },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -175,62 +162,24 @@ static void print_usage(FILE *out)
 		"Exit status: 0 done, 1 failed, 2 bad configuration, 3 no daemon, 64 usage.\n");
 }
 
-static enum status misuse(const char *what, const char *of)
-{
-	fprintf(stderr, "ikectl: %s%s%s; see --help\n", what, of != NULL ? ": " : "",
-		of != NULL ? of : "");
-	return STATUS_USAGE;
-}
-
-static enum status dispatch(const struct invocation *in)
-{
-	for (size_t i = 0; i < N_COMMANDS; i++) {
-		const struct command *c = &commands[i];
-
-		if (strcmp(c->name, in->command) != 0)
-			continue;
-		if (c->argument == ARGUMENT_NEEDED && in->argument == NULL)
-			return misuse("an address is missing", c->synopsis);
-		if (c->argument == ARGUMENT_NONE && in->argument != NULL)
-			return misuse("one argument too many", in->argument);
-		return c->run(in);
-	}
-	return misuse("unknown command", in->command);
-}
-
-static const struct option options[] = {
-	{ "run-dir", required_argument, NULL, 'r' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'v' },
-	{ 0 },
-};
-
 int main(int argc, char **argv)
 {
 	struct invocation in = { .run_dir = RUN_DIR };
+	const struct command *command;
 
-	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		if (c == 'r') {
-			in.run_dir = optarg;
-		} else if (c == 'j') {
-			in.json = true;
-		} else if (c == 'v') {
-			return puts("ikectl " IKEMESH_VERSION) < 0;
-		} else if (c == 'h') {
-			print_usage(stdout);
-			return STATUS_GOOD;
-		} else {
-			return STATUS_USAGE;
-		}
-	}
-	if (optind == argc) {
+	switch (invocation_read(argc, argv, commands, N_COMMANDS, &in, &command)) {
+	case WANTED_COMMAND:
+		return (int)command->run(&in);
+	case WANTED_HELP:
+		print_usage(stdout);
+		return STATUS_GOOD;
+	case WANTED_VERSION:
+		return puts("ikectl " IKEMESH_VERSION) < 0;
+	case WANTED_USAGE:
 		print_usage(stderr);
-		return STATUS_USAGE;
+		break;
+	case WANTED_NOTHING:
+		break;
 	}
-	if (argc - optind > 2)
-		return (int)misuse("too many arguments", argv[optind + 2]);
-	in.command = argv[optind];
-	in.argument = argv[optind + 1];
-	return (int)dispatch(&in);
+	return STATUS_USAGE;
 }
