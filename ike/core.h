@@ -248,6 +248,7 @@ struct pair {
 	struct hold *hold;		  /* the kernel's queue that its first packets wait in */
 	struct pair *hold_prev, *hold_next;
 	bool ready;    /* while in it: its outbound SA is there */
+	bool bereft;   /* its peer sends on an SA that we lost, until there is one to answer on */
 	unsigned asks; /* of the kernel, since it is in it */
 	struct mono asked_at;
 	uint32_t decoy;		 /* SPI; 0: none */

@@ -97,10 +97,10 @@ void hold_asked(struct engine *e, struct pair *p)
 	DL_APPEND2(h->pairs, p, hold_prev, hold_next);
 }
 
-/* Under way, and for no longer than is to be expected. */
+/* Under way, for no longer than is to be expected, and with something to lose. */
 static bool is_hopeful(const struct engine *e, const struct pair *p)
 {
-	if (e->now.us - p->asked_at.us >= p->hold->patience_us)
+	if (p->bereft || e->now.us - p->asked_at.us >= p->hold->patience_us)
 		return false;
 	return p->turn != TURN_NONE || pair_is_connecting(e, p);
 }
@@ -170,11 +170,18 @@ void hold_installed(struct engine *e, const struct child *c)
 {
 	struct pair *p = c->sa->pair;
 
+	p->bereft = false;
 	if (p->hold == NULL || p->ready)
 		return;
 	learn_patience(e, p);
 	p->ready = true;
 	e->hold_changed = true;
+}
+
+void hold_bereft(struct engine *e, struct pair *p)
+{
+	p->bereft = true;
+	hold_changed(e, p);
 }
 
 void hold_changed(struct engine *e, const struct pair *p)

@@ -37,6 +37,11 @@ void hold_changed(struct engine *e, const struct pair *p);
 void hold_settle(struct engine *e);
 /* The pair's deadline: takes the decoy away. */
 void hold_timer(struct engine *e, struct pair *p);
+/*
+ * The pair's peer sends on an SA that is lost. Its packets and their answers are lost in any case
+ * until there is a new one: nobody waits for the sake of what the kernel holds for it.
+ */
+void hold_bereft(struct engine *e, struct pair *p);
 /* The pair goes. */
 void hold_forget(struct engine *e, struct pair *p);
 /* The subnets, and with them the queues, are others now. */

@@ -3,6 +3,7 @@
 
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
+#include "ike/hold.h"
 #include "ike/pair.h"
 #include "ike/proposal.h"
 #include "ike/sa.h"
@@ -286,8 +287,6 @@ void stray_esp(struct engine *e, const struct event *event)
 		return;
 	struct pair *p = pair_find(e, &key.local, &key.remote), *asked;
 	HASH_FIND(hh, e->suspects, &key, sizeof(key), asked);
-	if (is_busy(e, p))
-		return;
 	struct strays *t = table(e);
 	if (t == NULL)
 		return;
@@ -298,8 +297,13 @@ void stray_esp(struct engine *e, const struct event *event)
 	s->credit += event->stray.octets;
 	if (s->credit > CREDIT_MAX)
 		s->credit = CREDIT_MAX;
-	if (!is_sender(s, event->stray.spi, event->stray.seq) ||
-	    !mono_reached(e->now, s->quiet_until))
+	if (!is_sender(s, event->stray.spi, event->stray.seq))
+		return;
+	if (is_busy(e, p)) {
+		hold_bereft(e, p);
+		return;
+	}
+	if (!mono_reached(e->now, s->quiet_until))
 		return;
 	struct ike_sa *sa = p ? pair_heir(p, NULL) : NULL;
 	if (sa != NULL)
@@ -318,6 +322,7 @@ void stray_answered(struct engine *e, struct ike_sa *sa)
 		sa_close(e, sa);
 		return;
 	}
+	hold_bereft(e, sa->pair);
 	report(e, REPORT_NOTICE, sa->pair, sa, 0,
 	       "peer sends on an SA that this host has lost, and it answers: negotiating afresh");
 }

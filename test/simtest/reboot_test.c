@@ -41,16 +41,21 @@ static struct sim *fleet(uint64_t seed, bool healing, double loss)
 }
 
 /* When the first packet from that host arrived that was sent after `since`; -1: none. */
-static int64_t outage(const struct sim *s, unsigned from, struct mono since)
+static int64_t outage_between(const struct sim *s, unsigned from, unsigned to, struct mono since)
 {
 	for (size_t i = 0; i < s->n_packets; i++) {
 		const struct sim_packet *p = &s->packets[i];
 
-		if (p->from == from && p->to == 0 && p->fate == FATE_PROTECTED &&
+		if (p->from == from && p->to == to && p->fate == FATE_PROTECTED &&
 		    p->done_at.us > since.us)
 			return p->done_at.us - since.us;
 	}
 	return -1;
+}
+
+static int64_t outage(const struct sim *s, unsigned from, struct mono since)
+{
+	return outage_between(s, from, 0, since);
 }
 
 static int by_size(const void *a, const void *b)
@@ -118,6 +123,43 @@ static void test_back_at_once(void **state)
 		assert_int_equal(f.never, 0);
 		assert_in_range(f.all[f.n - 1], 0, 200 * SIM_MS);
 	}
+}
+
+/*
+ * Every peer's negotiation takes its time, one after the other: the first of them is answered when
+ * it is ready, and does not wait for the last.
+ */
+static void test_nobody_waits_for_the_last(void **state)
+{
+	struct figures f = { 0 };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct sim *s = fleet(seed, true, 0);
+		struct mono started;
+
+		for (unsigned i = 1; i < HOSTS; i++) {
+			const struct wire_manners far = { .delay_us = (int64_t)i * 25 * SIM_MS };
+
+			wire_except(&s->wire, 0, i, &far);
+			wire_except(&s->wire, i, 0, &far);
+			sim_stream(s, i, 0, 0, INTERVAL_US, 400);
+			sim_stream(s, 0, i, DOWN_US, INTERVAL_US, 200);
+		}
+		sim_crash(s, 0);
+		sim_run_for(s, DOWN_US);
+		sim_start(s, 0);
+		started = s->now;
+		sim_run_for(s, 2 * SIM_SECOND);
+		for (unsigned i = 1; i < HOSTS; i++) {
+			const int64_t us = outage_between(s, 0, i, started);
+
+			assert_in_range(us, 1, 3 * (int64_t)i * 50 * SIM_MS + 100 * SIM_MS);
+			f.all[f.n++] = us;
+		}
+		sim_free(s);
+	}
+	tell("answers, round trips of 50 to 350 ms", &f);
 }
 
 /* With losses: an IKE_SA_INIT that was lost is not repeated, but followed by another. */
@@ -290,10 +332,14 @@ static void test_token(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_back_at_once),	cmocka_unit_test(test_with_losses),
-		cmocka_unit_test(test_peer_behind_nat), cmocka_unit_test(test_many),
-		cmocka_unit_test(test_without_it),	cmocka_unit_test(test_flushed),
+		cmocka_unit_test(test_back_at_once),
+		cmocka_unit_test(test_with_losses),
+		cmocka_unit_test(test_peer_behind_nat),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_without_it),
+		cmocka_unit_test(test_flushed),
 		cmocka_unit_test(test_token),
+		cmocka_unit_test(test_nobody_waits_for_the_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
