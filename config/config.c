@@ -247,16 +247,20 @@ static void read_or_default(struct reading *r, const struct key_row *row,
 		read_scalar(r, row, node);
 }
 
-static void read_bypass(struct reading *r, const struct node *node)
+/* A list that may be empty. */
+static void read_list(struct reading *r, const struct node *settings, const char *key,
+		      struct subnet_spec **out, size_t *n, enum subnet_list kind)
 {
-	struct spec *s = &r->out->spec;
+	const struct node *node = node_get(settings, key);
+	char *mend;
 
-	if (node && node_is_null(node))
-		report_add(&r->report, PROBLEM_NOTICE, node_place(node), "no_ipsec_subnets: []",
-			   "no_ipsec_subnets has no entries");
-	else
-		read_subnets(r, schema_find("no_ipsec_subnets"), node, &s->bypass, &s->n_bypass,
-			     true);
+	if (!node || !node_is_null(node)) {
+		read_subnets(r, schema_find(key), node, out, n, kind);
+		return;
+	}
+	mend = report_text(&r->report, "%s: []", key);
+	report_add(&r->report, PROBLEM_NOTICE, node_place(node), mend, "%s has no entries", key);
+	free(mend);
 }
 
 /* An entry may say `optional: false` for itself; then the whole is not optional any more. */
@@ -300,9 +304,11 @@ static void read_settings(struct reading *r, const struct node *settings)
 	check_required(r, settings);
 	for (size_t i = 0; i < n; i++)
 		read_or_default(r, &rows[i], settings);
-	read_subnets(r, schema_find("ipsec_subnets"), protect, &s->protect, &s->n_protect, false);
+	read_subnets(r, schema_find("ipsec_subnets"), protect, &s->protect, &s->n_protect,
+		     LIST_PROTECT);
 	settle_optional(s);
-	read_bypass(r, bypass);
+	read_list(r, settings, "no_ipsec_subnets", &s->bypass, &s->n_bypass, LIST_BYPASS);
+	read_list(r, settings, "local_addresses", &s->local, &s->n_local, LIST_LOCAL);
 	check_subnets(r, protect, bypass);
 	read_credentials(r, node_get(settings, "instance_certificate"),
 			 node_get(settings, "instance_private_key"),

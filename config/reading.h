@@ -36,9 +36,15 @@ struct node *locate_settings(struct reading *r);
 /* Says that a key stands twice in a mapping (the first one counts). */
 void check_twice(struct reading *r, const struct node *map);
 
+enum subnet_list {
+	LIST_PROTECT,
+	LIST_BYPASS,
+	LIST_LOCAL, /* addresses of our own: subnets alone */
+};
+
 /* A list of subnets into *out, owned by the caller. node NULL: none. */
 void read_subnets(struct reading *r, const struct key_row *row, const struct node *node,
-		  struct subnet_spec **out, size_t *n, bool bypass);
+		  struct subnet_spec **out, size_t *n, enum subnet_list kind);
 
 /* Entries that can never matter, said once both lists are known. */
 void check_subnets(struct reading *r, const struct node *protect, const struct node *bypass);

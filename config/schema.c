@@ -13,6 +13,9 @@
 #define HOUR (60u * MINUTE)
 #define DAY (24u * HOUR)
 
+/* In the order of enum precedence. */
+static const char *const precedences[] = { "bypass", "longest-prefix", NULL };
+
 /* In the order of enum encap_mode. */
 static const char *const encapsulations[] = { "auto", "always", "never", NULL };
 
@@ -35,6 +38,25 @@ static const struct key_row rows[] = {
 		.example = "\n- 10.0.1.10/32",
 		.text = "Subnets that are always spoken to in the clear; they win over "
 			"ipsec_subnets.",
+	},
+	{
+		.name = "precedence",
+		.type = VALUE_CHOICE,
+		.fallback = "bypass",
+		.example = "bypass",
+		.choices = precedences,
+		FIELD(spec.precedence),
+		.text = "Which list wins where both name an address: bypass: no_ipsec_subnets "
+			"always; "
+			"longest-prefix: the more specific entry, of equal ones the bypass.",
+	},
+	{
+		.name = "local_addresses",
+		.type = VALUE_SUBNETS,
+		.fallback = "[]",
+		.example = "\n- 10.0.0.0/20",
+		.text = "Of this host's own addresses those that all this is about: addresses or "
+			"subnets; none: all.",
 	},
 	{
 		.name = "optional",

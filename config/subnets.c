@@ -13,7 +13,7 @@
 struct list {
 	struct reading *r;
 	const struct key_row *row;
-	bool bypass;
+	enum subnet_list kind;
 	struct subnet_spec *out;
 	size_t n;
 };
@@ -33,7 +33,7 @@ static const struct {
 /* An entry worth copying: one host for a list that takes traffic out of IPsec, not a subnet. */
 static const char *example(const struct list *l)
 {
-	return l->bypass ? "10.0.1.10/32" : "10.0.0.0/20";
+	return l->kind == LIST_BYPASS ? "10.0.1.10/32" : "10.0.0.0/20";
 }
 
 /* --- one subnet ---------------------------------------------------------------------------- */
@@ -158,7 +158,7 @@ static void read_entry_optional(struct list *l, const struct node *node, struct 
 	const struct key_row *row = schema_find("optional");
 	uint64_t value;
 
-	if (l->bypass)
+	if (l->kind == LIST_BYPASS)
 		report_add(&l->r->report, PROBLEM_ERROR, node_place(node), NULL,
 			   "optional means nothing in no_ipsec_subnets: what is in there is never "
 			   "encrypted");
@@ -268,10 +268,12 @@ static bool is_repeated(struct list *l, const struct node *node, const struct su
 
 static void read_item(struct list *l, const struct node *node)
 {
-	struct subnet_spec entry = { .optional = !l->bypass && l->r->out->spec.optional };
+	struct subnet_spec entry = { .optional =
+					     l->kind == LIST_PROTECT && l->r->out->spec.optional,
+				     .line = node->line };
 	bool good;
 
-	if (node->kind == NODE_MAP)
+	if (node->kind == NODE_MAP && l->kind != LIST_LOCAL)
 		good = read_entry(l, node, &entry);
 	else
 		good = read_cidr(l, node, "- ", &entry.net);
@@ -321,9 +323,9 @@ static void not_a_list(struct list *l, const struct node *node)
 }
 
 void read_subnets(struct reading *r, const struct key_row *row, const struct node *node,
-		  struct subnet_spec **out, size_t *n, bool bypass)
+		  struct subnet_spec **out, size_t *n, enum subnet_list kind)
 {
-	struct list l = { .r = r, .row = row, .bypass = bypass };
+	struct list l = { .r = r, .row = row, .kind = kind };
 	size_t room = node && node->kind == NODE_LIST ? node->n : 1;
 
 	*out = NULL;
@@ -368,7 +370,7 @@ static struct place place_of(const struct node *list, const struct subnet_spec *
 	return node_place(list);
 }
 
-/* The entry of no_ipsec_subnets that takes all of a protected subnet's traffic, or NULL. */
+/* The entry of no_ipsec_subnets that wins all of a protected subnet's traffic, or NULL. */
 static const struct subnet_spec *shadow(const struct spec *s, const struct subnet_spec *protect)
 {
 	for (size_t i = 0; i < s->n_bypass; i++) {
@@ -376,6 +378,8 @@ static const struct subnet_spec *shadow(const struct spec *s, const struct subne
 
 		if (b->protocol &&
 		    (b->protocol != protect->protocol || (b->port && b->port != protect->port)))
+			continue;
+		if (s->precedence == PRECEDENCE_LONGEST && b->net.prefix < protect->net.prefix)
 			continue;
 		if (subnet_covers(&b->net, &protect->net))
 			return b;
@@ -398,8 +402,10 @@ void check_subnets(struct reading *r, const struct node *protect, const struct n
 			return;
 		report_add(&r->report, PROBLEM_WARNING, place_of(protect, &s->protect[i]), NULL,
 			   "%s will not be encrypted: it lies inside %s of no_ipsec_subnets (line "
-			   "%u), which always wins",
+			   "%u), which %s",
 			   subnet_text(&s->protect[i].net, inner), subnet_text(&b->net, outer),
-			   place_of(bypass, b).line);
+			   place_of(bypass, b).line,
+			   s->precedence == PRECEDENCE_LONGEST ? "wins as it is as long"
+							       : "always wins");
 	}
 }

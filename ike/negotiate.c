@@ -125,8 +125,11 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 	*why = "malformed SA or traffic selectors";
 	if (!child_payloads_decode(ps, &p))
 		return NOTIFY_INVALID_SYNTAX;
+	*why = "our address is not in local_addresses";
+	if (!spec_covers(e->spec, &sa->local.ip))
+		return NOTIFY_TS_UNACCEPTABLE;
 	*why = "peer's address is not in ipsec_subnets, or in no_ipsec_subnets";
-	if (spec_ruling(e->spec, &sa->remote.ip, NULL) < RULING_OPTIONAL)
+	if (!spec_protects(e->spec, &sa->local.ip, &sa->remote.ip))
 		return NOTIFY_TS_UNACCEPTABLE;
 	*why = "peer asks for tunnel mode; only transport mode is supported";
 	if (!notify_find(ps, NOTIFY_USE_TRANSPORT_MODE, &transport))

@@ -180,7 +180,7 @@ void pair_arm(struct engine *e, struct pair *p)
 static bool is_memorable(const struct engine *e, const struct pair *p)
 {
 	return e->spec != NULL && p->attempts[0] != NULL &&
-	       spec_ruling(e->spec, &p->key.remote, NULL) >= RULING_OPTIONAL;
+	       spec_protects(e->spec, &p->key.local, &p->key.remote);
 }
 
 void pair_release(struct engine *e, struct pair *p)

@@ -45,6 +45,13 @@ struct subnet_spec {
 	bool optional_in_file; /* the same before `ikectl mode` had its say (config/mode.h) */
 	uint8_t protocol;      /* 0: any; else IPPROTO_* */
 	uint16_t port;	       /* 0: any; the remote port */
+	uint32_t line;	       /* of the file, for people; 0: not known */
+};
+
+/* Which entry wins where both lists name an address. */
+enum precedence {
+	PRECEDENCE_BYPASS,  /* no_ipsec_subnets, whatever the prefixes */
+	PRECEDENCE_LONGEST, /* the longer prefix; of equal ones no_ipsec_subnets */
 };
 
 /* Our certificate as peers see it. */
@@ -76,6 +83,9 @@ struct spec {
 	size_t n_protect;
 	struct subnet_spec *bypass; /* no_ipsec_subnets, in file order */
 	size_t n_bypass;
+	enum precedence precedence;
+	struct subnet_spec *local; /* local_addresses: those of ours that are covered; none: all */
+	size_t n_local;
 	bool optional;
 
 	struct proposal_spec ike[SPEC_PROPOSALS];
@@ -110,13 +120,29 @@ void spec_free(struct spec *s); /* frees what it owns and zeroes it; NULL is fin
 /* How the subnets decide on an address: the answer of one look-up, used by core and statusall. */
 enum ruling {
 	RULING_NONE,	 /* in no list: cleartext, not ours */
-	RULING_BYPASS,	 /* no_ipsec_subnets, which always win (design) */
+	RULING_BYPASS,	 /* no_ipsec_subnets win (precedence) */
 	RULING_OPTIONAL, /* protected when an SA exists */
 	RULING_ENFORCED,
 };
-/* Rules for traffic with a peer; *which (may be NULL) is the entry that decides. */
+/*
+ * Rules for traffic with a peer: is any of it protected? *which (may be NULL) is the entry that
+ * decides. A bypass of one port leaves the rest of what is said with that peer protected.
+ */
 enum ruling spec_ruling(const struct spec *s, const struct ip *peer,
 			const struct subnet_spec **which);
+
+/*
+ * Rules for packets of this protocol to, or from, this port of the peer, as the policies in the
+ * kernel do (but for the built-in bypasses). Protocol 0: only what concerns all protocols.
+ */
+enum ruling spec_ruling_of(const struct spec *s, const struct ip *peer, uint8_t protocol,
+			   uint16_t port, const struct subnet_spec **which);
+
+/* Are packets of this address of ours anything to us? */
+bool spec_covers(const struct spec *s, const struct ip *local);
+
+/* May there be SAs between the two? */
+bool spec_protects(const struct spec *s, const struct ip *local, const struct ip *peer);
 
 /* Do no_ipsec_subnets let packets of this protocol to this port of the peer pass in the clear? */
 bool spec_bypasses(const struct spec *s, const struct ip *peer, uint8_t protocol, uint16_t port);

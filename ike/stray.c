@@ -270,7 +270,7 @@ static void tell(struct engine *e, struct source *s, struct ike_sa *sa, uint32_t
 static bool may_serve(const struct engine *e, const struct event *event)
 {
 	return e->spec != NULL && e->state_loaded && !e->shutting_down &&
-	       event->stray.spi >= RESERVED_SPIS &&
+	       event->stray.spi >= RESERVED_SPIS && spec_covers(e->spec, &event->stray.local) &&
 	       spec_ruling(e->spec, &event->stray.remote, NULL) == RULING_ENFORCED;
 }
 

@@ -49,7 +49,8 @@ static bool wanted(const struct spec *spec, const struct builtin *b)
 	return family;
 }
 
-static struct policy builtin_policy(const struct builtin *b, enum policy_dir dir)
+static struct policy builtin_policy(const struct spec *spec, const struct builtin *b,
+				    enum policy_dir dir)
 {
 	struct subnet any = policy_any(b->net.ip.family);
 	bool outward = dir == POLICY_OUT || b->group;
@@ -63,15 +64,15 @@ static struct policy builtin_policy(const struct builtin *b, enum policy_dir dir
 		.src_port_mask = b->mask,
 	};
 
-	p.priority = policy_priority(RANK_BUILTIN, &p);
+	p.priority = policy_priority(spec, RANK_BUILTIN, &p);
 	return p;
 }
 
 static int build_builtins(const struct spec *spec, struct policy_set *out)
 {
 	for (size_t i = 0; i < N_BUILTINS; i++) {
-		struct policy go = builtin_policy(&builtins[i], POLICY_OUT);
-		struct policy come = builtin_policy(&builtins[i], POLICY_IN);
+		struct policy go = builtin_policy(spec, &builtins[i], POLICY_OUT);
+		struct policy come = builtin_policy(spec, &builtins[i], POLICY_IN);
 
 		if (!wanted(spec, &builtins[i]))
 			continue;
@@ -81,8 +82,8 @@ static int build_builtins(const struct spec *spec, struct policy_set *out)
 	return 0;
 }
 
-static int build_entry(const struct subnet_spec *entry, const struct ip *local,
-		       struct policy_set *out)
+static int build_entry(const struct spec *spec, const struct subnet_spec *entry,
+		       const struct ip *local, struct policy_set *out)
 {
 	static const enum policy_dir dirs[] = { POLICY_OUT, POLICY_IN, POLICY_FWD };
 
@@ -90,7 +91,7 @@ static int build_entry(const struct subnet_spec *entry, const struct ip *local,
 		struct policy p = policy_between(dirs[d], local, entry);
 
 		p.kind = POLICY_BYPASS;
-		p.priority = policy_priority(RANK_BYPASS, &p);
+		p.priority = policy_priority(spec, RANK_BYPASS, &p);
 		if (policy_set_add(out, &p))
 			return -ENOMEM;
 	}
@@ -130,7 +131,7 @@ int bypass_build(const struct spec *spec, const struct ip *locals, size_t n_loca
 			continue;
 		for (size_t l = 0; !r && l < n_locals; l++)
 			if (locals[l].family == spec->bypass[i].net.ip.family)
-				r = build_entry(&spec->bypass[i], &locals[l], out);
+				r = build_entry(spec, &spec->bypass[i], &locals[l], out);
 	}
 	return r ? r : number(out, from);
 }

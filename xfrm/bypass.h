@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What passes without IPsec: the no-IPsec subnets, which win over every protected one whatever the
- * prefixes, and what no host can live without. Pure.
+ * prefixes (with PRECEDENCE_LONGEST: over those that are not longer), and what no host can live
+ * without. Pure.
  *
  * A no-IPsec subnet becomes one policy out, one in and one fwd per local address of its family,
  * with the same selectors as a protected one, so that it can take away from our own policies only

@@ -42,15 +42,25 @@ struct policy policy_between(enum policy_dir dir, const struct ip *local,
 	return p;
 }
 
-/* The remote end decides: the longer its prefix the sooner, then protocol, then port. */
-uint32_t policy_priority(enum policy_rank rank, const struct policy *p)
+#define RANK_ROOM 0x1000u /* priorities of one rank */
+
+/* The remote end decides: the longer its prefix the sooner, then the list, protocol, port. */
+uint32_t policy_priority(const struct spec *spec, enum policy_rank rank, const struct policy *p)
 {
 	const struct subnet *remote = p->dir == POLICY_OUT ? &p->dst : &p->src;
 	uint32_t wide = ip_bits(&remote->ip) - remote->prefix;
 	bool ports = p->src_port_mask || p->dst_port_mask;
+	bool protects = rank == RANK_PROTECT;
 
-	return POLICY_PRIORITY + 0x1000u * rank + 4 * wide + (p->protocol ? 0 : 2) +
-	       (ports ? 0 : 1);
+	if (protects && spec->precedence == PRECEDENCE_LONGEST)
+		rank = RANK_BYPASS;
+	return POLICY_PRIORITY + RANK_ROOM * rank + 8 * wide + (protects ? 4 : 0) +
+	       (p->protocol ? 0 : 2) + (ports ? 0 : 1);
+}
+
+enum policy_rank policy_rank_of(uint32_t priority)
+{
+	return (enum policy_rank)((priority - POLICY_PRIORITY) / RANK_ROOM);
 }
 
 int policy_set_add(struct policy_set *s, const struct policy *p)
@@ -117,7 +127,7 @@ static int protect_entry(const struct spec *spec, size_t i, const struct ip *loc
 
 			p.kind = POLICY_PROTECT;
 			p.optional = optional;
-			p.priority = policy_priority(RANK_PROTECT, &p);
+			p.priority = policy_priority(spec, RANK_PROTECT, &p);
 			if (policy_set_add(out, &p))
 				return -ENOMEM;
 		}
@@ -130,8 +140,8 @@ static int by_value(const void *a, const void *b)
 	return ip_compare(a, b);
 }
 
-/* Sorted and each one once: an address may stand on two interfaces. */
-static struct ip *distinct(const struct ip *locals, size_t *n)
+/* Those that are covered, sorted and each one once: an address may stand on two interfaces. */
+static struct ip *distinct(const struct spec *spec, const struct ip *locals, size_t *n)
 {
 	struct ip *sorted = malloc((*n + 1) * sizeof(*sorted));
 	size_t kept = 0;
@@ -142,7 +152,8 @@ static struct ip *distinct(const struct ip *locals, size_t *n)
 		memcpy(sorted, locals, *n * sizeof(*sorted));
 	qsort(sorted, *n, sizeof(*sorted), by_value);
 	for (size_t i = 0; i < *n; i++)
-		if (!kept || !ip_equal(&sorted[kept - 1], &sorted[i]))
+		if (spec_covers(spec, &sorted[i]) &&
+		    (!kept || !ip_equal(&sorted[kept - 1], &sorted[i])))
 			sorted[kept++] = sorted[i];
 	*n = kept;
 	return sorted;
@@ -151,7 +162,7 @@ static struct ip *distinct(const struct ip *locals, size_t *n)
 int policy_build(const struct spec *spec, const struct ip *locals, size_t n_locals,
 		 struct policy_set *out)
 {
-	struct ip *own = distinct(locals, &n_locals);
+	struct ip *own = distinct(spec, locals, &n_locals);
 	int r;
 
 	*out = (struct policy_set){ 0 };

@@ -25,7 +25,11 @@
 #define POLICY_PRIORITY 0x00010000u
 #define POLICY_PRIORITY_SPAN 0x00010000u
 
-/* What wins over what, whatever the prefixes. Within a rank the longer prefix wins. */
+/*
+ * What wins over what, whatever the prefixes; within a rank the longer prefix. With
+ * PRECEDENCE_LONGEST bypasses and protected subnets are one rank, and of equal prefixes the bypass
+ * wins.
+ */
 enum policy_rank {
 	RANK_BUILTIN,
 	RANK_BYPASS,
@@ -63,9 +67,10 @@ struct policy_set {
 };
 
 /*
- * Builds the whole set. 0, -ENOMEM, or -ENOSPC (more bypasses than there are indices); the set is
- * empty then. The caller frees with policy_set_free(). Bypasses come first. Entries that say the
- * same become one: a bypass rather than a protected subnet, enforced rather than optional.
+ * Builds the whole set, for those of locals that the spec covers. 0, -ENOMEM, or -ENOSPC (more
+ * bypasses than there are indices); the set is empty then. The caller frees with policy_set_free().
+ * Bypasses come first. Entries that say the same become one: a bypass rather than a protected
+ * subnet, enforced rather than optional.
  */
 int policy_build(const struct spec *spec, const struct ip *locals, size_t n_locals,
 		 struct policy_set *out);
@@ -78,7 +83,9 @@ void policy_set_free(struct policy_set *s);
  */
 struct policy policy_between(enum policy_dir dir, const struct ip *local,
 			     const struct subnet_spec *entry);
-uint32_t policy_priority(enum policy_rank rank, const struct policy *p);
+uint32_t policy_priority(const struct spec *spec, enum policy_rank rank, const struct policy *p);
+/* Of one with that priority, in our band. A protected one may be said to be RANK_BYPASS. */
+enum policy_rank policy_rank_of(uint32_t priority);
 struct subnet policy_host(const struct ip *ip); /* /32 or /128 */
 struct subnet policy_any(uint8_t family);	/* all addresses */
 bool policy_same_entry(const struct subnet_spec *a, const struct subnet_spec *b);

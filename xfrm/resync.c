@@ -17,6 +17,8 @@ struct plan {
 	size_t n_taken;
 	const struct policy_set *wanted;
 	const struct policy_held **match; /* of each wanted one, or NULL */
+	const struct policy_held **used;  /* those in match, sorted */
+	size_t *order;			  /* of the wanted ones: those that win first */
 	uint32_t next[3];		  /* where to look for a free index */
 	struct resync *out;
 };
@@ -110,19 +112,41 @@ static int change(struct plan *p, const struct policy_held *held, const struct p
 	return r ? r : add(p, wanted);
 }
 
-static int plan_wanted(struct plan *p, bool missing)
+/* When a step is due; see resync.h. */
+enum phase {
+	PHASE_FIRMER,
+	PHASE_MISSING,
+	PHASE_CHANGED,
+	PHASE_SOFTER, /* after the deletes */
+	PHASE_NONE,
+};
+
+static enum phase phase_of(const struct policy_held *held, const struct policy *wanted)
 {
-	for (size_t i = 0; i < p->wanted->n; i++) {
+	const struct policy *h = &held->policy;
+
+	if (!held->ours || as_wanted(held, wanted))
+		return PHASE_NONE;
+	if (h->priority == wanted->priority || h->kind != wanted->kind)
+		return PHASE_CHANGED;
+	return (wanted->priority < h->priority) == (wanted->kind != POLICY_BYPASS) ? PHASE_FIRMER
+										   : PHASE_SOFTER;
+}
+
+static int plan_wanted(struct plan *p, enum phase phase)
+{
+	for (size_t o = 0; o < p->wanted->n; o++) {
+		const size_t i = p->order[o];
 		const struct policy *wanted = &p->wanted->p[i];
 		const struct policy_held *held = p->match[i];
 		int r = 0;
 
-		if (missing && !held)
-			r = add(p, wanted);
-		else if (missing && !held->ours)
-			p->out->blocked++;
-		else if (!missing && held && held->ours && !as_wanted(held, wanted))
+		if (held && phase == phase_of(held, wanted))
 			r = change(p, held, wanted);
+		else if (!held && phase == PHASE_MISSING)
+			r = add(p, wanted);
+		else if (held && !held->ours && phase == PHASE_MISSING)
+			p->out->blocked++;
 		if (r)
 			return r;
 	}
@@ -136,43 +160,76 @@ static int by_address(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* What is ours and nobody wants: protected ones first, so that no bypass goes before them. */
+/* Who wins over others is the last to go. */
+static int by_weakness(const void *a, const void *b)
+{
+	const struct policy_held *const *x = a, *const *y = b;
+
+	if ((*x)->policy.priority != (*y)->policy.priority)
+		return (*x)->policy.priority > (*y)->policy.priority ? -1 : 1;
+	return by_address(a, b);
+}
+
+/* What is ours and nobody wants. The held ones are put into another order. */
 static int plan_deletes(struct plan *p, const struct policy_held **used, size_t n_used)
 {
-	for (int bypasses = 0; bypasses < 2; bypasses++)
-		for (size_t i = 0; i < p->n_held; i++) {
-			const struct policy_held *h = p->held[i];
-			int r;
+	qsort(p->held, p->n_held, sizeof(*p->held), by_weakness);
+	for (size_t i = 0; i < p->n_held; i++) {
+		const struct policy_held *h = p->held[i];
+		int r;
 
-			if (!h->ours || (h->policy.kind == POLICY_BYPASS) != bypasses)
-				continue;
-			if (bsearch(&h, used, n_used, sizeof(h), by_address))
-				continue;
-			r = add_step(p->out, RESYNC_DELETE, &h->policy);
-			if (r)
-				return r;
-		}
+		if (!h->ours || bsearch(&h, used, n_used, sizeof(h), by_address))
+			continue;
+		r = add_step(p->out, RESYNC_DELETE, &h->policy);
+		if (r)
+			return r;
+	}
 	return 0;
 }
 
-static int plan_all(struct plan *p)
+static int by_strength(const void *a, const void *b, void *arg)
 {
-	size_t n = p->wanted->n, n_used = 0;
-	int r;
+	const struct policy *p = arg;
+	size_t x = *(const size_t *)a, y = *(const size_t *)b;
 
-	for (size_t i = 0; i < n; i++) {
+	if (p[x].priority != p[y].priority)
+		return p[x].priority < p[y].priority ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static void put_in_order(struct plan *p)
+{
+	for (size_t i = 0; i < p->wanted->n; i++)
+		p->order[i] = i;
+	qsort_r(p->order, p->wanted->n, sizeof(*p->order), by_strength, p->wanted->p);
+}
+
+static void find_matches(struct plan *p)
+{
+	for (size_t i = 0; i < p->wanted->n; i++) {
 		const struct policy_held **found = bsearch(&p->wanted->p[i], p->held, p->n_held,
 							   sizeof(*p->held), by_selector_key);
 
 		p->match[i] = found ? *found : NULL;
 	}
-	if ((r = plan_wanted(p, true)) || (r = plan_wanted(p, false)))
+}
+
+static int plan_all(struct plan *p)
+{
+	size_t n_used = 0;
+	int r;
+
+	find_matches(p);
+	put_in_order(p);
+	if ((r = plan_wanted(p, PHASE_FIRMER)) || (r = plan_wanted(p, PHASE_MISSING)) ||
+	    (r = plan_wanted(p, PHASE_CHANGED)))
 		return r;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < p->wanted->n; i++)
 		if (p->match[i])
-			p->match[n_used++] = p->match[i];
-	qsort(p->match, n_used, sizeof(*p->match), by_address);
-	return plan_deletes(p, p->match, n_used);
+			p->used[n_used++] = p->match[i];
+	qsort(p->used, n_used, sizeof(*p->used), by_address);
+	r = plan_deletes(p, p->used, n_used);
+	return r ? r : plan_wanted(p, PHASE_SOFTER);
 }
 
 int resync_plan(const struct policy_held *held, size_t n_held, const struct policy_set *wanted,
@@ -185,7 +242,9 @@ int resync_plan(const struct policy_held *held, size_t n_held, const struct poli
 	p.held = calloc(n_held + 1, sizeof(*p.held));
 	p.taken = calloc(n_held + 1, sizeof(*p.taken));
 	p.match = calloc(wanted->n + 1, sizeof(*p.match));
-	if (!p.held || !p.taken || !p.match)
+	p.used = calloc(wanted->n + 1, sizeof(*p.used));
+	p.order = calloc(wanted->n + 1, sizeof(*p.order));
+	if (!p.held || !p.taken || !p.match || !p.used || !p.order)
 		goto out;
 	for (size_t i = 0; i < n_held; i++) {
 		if (index_is_ours(held[i].policy.index))
@@ -200,6 +259,8 @@ out:
 	free(p.held);
 	free(p.taken);
 	free(p.match);
+	free(p.used);
+	free(p.order);
 	return r;
 }
 

@@ -3,9 +3,11 @@
  * Policies held against policies wanted. Pure: it says what to do, in which order, and touches
  * nothing that is not ours.
  *
- * What is missing comes first, bypasses before protected ones, then what must change in place; what
- * is too much goes last, in the opposite order. So no address is uncovered in between, and no
- * bypassed one is caught.
+ * What is missing comes first, then what must change in place, then what is too much goes: what
+ * wins over others is the first to come and the last to go, so that no address is uncovered in
+ * between, and no bypassed one is caught. Where priorities change (precedence), what makes
+ * protection firmer comes before all that, and what makes it softer after it: rather a bypassed
+ * address is caught for a moment than a protected one spoken to in the clear.
  */
 #ifndef IKEMESH_XFRM_RESYNC_H
 #define IKEMESH_XFRM_RESYNC_H

@@ -134,6 +134,7 @@ static json_t *answer_up(struct daemon *d, const json_t *request)
 {
 	struct event e = { .kind = EVENT_COMMAND, .command = { .command = COMMAND_UP } };
 	struct ip *remote = &e.command.remote;
+	char own[IP_TEXT_LEN];
 	const char *text;
 	json_t *no = read_peer(request, remote, &text);
 	int err;
@@ -149,6 +150,9 @@ static json_t *answer_up(struct daemon *d, const json_t *request)
 	err = udp_local_for(d->udp, remote, &e.command.local);
 	if (err != 0)
 		return control_error("no route to %s: %s", text, strerror(-err));
+	if (!spec_covers(&d->config->spec, &e.command.local))
+		return control_error("packets to %s leave from %s, which is not in local_addresses",
+				     text, ip_text(&e.command.local, own));
 	/* One that is not on the list: loopback, or come just now. */
 	if (ip_equal(&e.command.local, remote))
 		return control_error("%s is an address of this host itself", text);

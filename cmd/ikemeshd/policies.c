@@ -98,6 +98,22 @@ static int sync_now(struct policies *p, const struct spec *spec, size_t *changed
 	return kernel_policy_sync(p->kernel, &p->wanted, changed);
 }
 
+/* Such a host is as open as one without IPsec. */
+static void warn_if_none_is_covered(const struct policies *p, const struct spec *spec)
+{
+	size_t n_locals;
+	const struct ip *locals = addresses_list(p->addresses, &n_locals);
+
+	for (size_t i = 0; i < n_locals; i++) {
+		if (spec_covers(spec, &locals[i]))
+			return;
+	}
+	if (n_locals > 0)
+		log_text(p->log, REPORT_WARNING,
+			 "none of this host's addresses is in local_addresses: nothing is "
+			 "protected");
+}
+
 int policies_sync(struct policies *p, const struct spec *spec)
 {
 	size_t changed = 0;
@@ -110,9 +126,11 @@ int policies_sync(struct policies *p, const struct spec *spec)
 			      "kernel policies are not complete: %s; trying again every %d s",
 			      strerror(-err), RETRY_S);
 	}
-	if (changed > 0)
+	if (changed > 0) {
 		log_text(p->log, REPORT_NOTICE, "kernel policies: %zu changed, %zu in all", changed,
 			 p->wanted.n);
+		warn_if_none_is_covered(p, spec);
+	}
 	return err;
 }
 

@@ -350,7 +350,8 @@ static json_t *subnet_json(const struct status_sources *s, const struct subnet_s
 
 	/* A policy stands for each local address of the subnet's family. */
 	for (size_t i = 0; i < s->n_locals; i++) {
-		if (s->locals[i].family == net->net.ip.family)
+		if (s->locals[i].family == net->net.ip.family &&
+		    spec_covers(s->spec, &s->locals[i]))
 			json_array_append_new(locals, ip_json(&s->locals[i]));
 	}
 	connection_name(net, protect, name, sizeof(name));

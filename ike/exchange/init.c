@@ -511,7 +511,7 @@ static bool cookie_passes(struct engine *e, const struct init_request *m, const 
 static void remember_refusal(struct engine *e, const struct init_request *m, uint16_t notify,
 			     const char *why)
 {
-	if (spec_ruling(e->spec, &m->remote->ip, NULL) < RULING_OPTIONAL)
+	if (!spec_protects(e->spec, &m->local->ip, &m->remote->ip))
 		return;
 	struct pair *p = pair_get_unsolicited(e, &m->local->ip, &m->remote->ip);
 	struct status_attempt *a = p ? calloc(1, sizeof(*a)) : NULL;

@@ -114,6 +114,7 @@ void fake_kernel_policies(struct fake_kernel *k, const struct spec *spec)
 
 	k->policies = NULL;
 	if (spec != NULL) {
+		k->precedence = spec->precedence;
 		k->policies = fake_grab(spec->n_protect + spec->n_bypass, sizeof *k->policies);
 		for (size_t i = 0; i < spec->n_bypass; i++)
 			k->policies[n++] = policy_of(&spec->bypass[i], RULING_BYPASS);
@@ -137,11 +138,16 @@ static bool policy_meets(const struct fake_policy *p, const struct ip *remote, u
 	       (p->subnet.port == 0 || p->subnet.port == remote_port);
 }
 
-static bool policy_before(const struct fake_policy *a, const struct fake_policy *b)
+static bool policy_before(const struct fake_kernel *k, const struct fake_policy *a,
+			  const struct fake_policy *b)
 {
-	if ((a->ruling == RULING_BYPASS) != (b->ruling == RULING_BYPASS))
-		return a->ruling == RULING_BYPASS;
-	return a->subnet.net.prefix > b->subnet.net.prefix;
+	bool longer = a->subnet.net.prefix > b->subnet.net.prefix;
+
+	if ((a->ruling == RULING_BYPASS) == (b->ruling == RULING_BYPASS))
+		return longer;
+	if (k->precedence == PRECEDENCE_LONGEST && a->subnet.net.prefix != b->subnet.net.prefix)
+		return longer;
+	return a->ruling == RULING_BYPASS;
 }
 
 static struct fake_policy *policy_find(const struct fake_kernel *k, const struct ip *remote,
@@ -153,7 +159,7 @@ static struct fake_policy *policy_find(const struct fake_kernel *k, const struct
 		struct fake_policy *p = &k->policies[i];
 
 		if (policy_meets(p, remote, protocol, remote_port) &&
-		    (best == NULL || policy_before(p, best)))
+		    (best == NULL || policy_before(k, p, best)))
 			best = p;
 	}
 	return best;

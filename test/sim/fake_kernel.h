@@ -120,6 +120,7 @@ struct fake_kernel {
 
 	struct fake_policy *policies;
 	size_t n_policies;
+	enum precedence precedence;
 	struct fake_sa *by_spi[FAKE_KERNEL_BUCKETS];
 	struct fake_sa *by_pair[FAKE_KERNEL_BUCKETS];
 	struct fake_larval *larvals[FAKE_KERNEL_BUCKETS]; /* by pair */

@@ -196,6 +196,20 @@ static void test_subnets(void **state)
 		  "10.9.5.0/24 will not be encrypted: it lies inside 10.9.0.0/16 of "
 		  "no_ipsec_subnets (line 9)",
 		  NULL, 0 },
+		{ NETS
+		  "- 10.9.5.0/24\n" CREDENTIALS
+		  "precedence: longest-prefix\nno_ipsec_subnets:\n- 10.9.0.0/16\n- 10.9.5.0/24\n",
+		  W, 3, 3, "(line 11), which wins as it is as long", NULL, 0 },
+		{ NETS CREDENTIALS "precedence: longest\n", E, 7, 13, "bypass or longest-prefix",
+		  "precedence: bypass", 1 },
+		{ NETS CREDENTIALS "local_addresses: []\nlocal_addresses: []\n", E, 8, 1,
+		  "a second time", NULL, 1 },
+		{ NETS CREDENTIALS "local_addresses:\n- {subnet: 10.0.0.1}\n", E, 8, 3,
+		  "a subnet such as 10.0.0.0/20 was expected, not a mapping", "- 10.0.0.0/20", 1 },
+		{ NETS CREDENTIALS "local_addresses:\n- 10.0.0.1/33\n", E, 8, 3, "from 0 to 32",
+		  "- 10.0.0.1/32", 1 },
+		{ NETS CREDENTIALS "local_addresses:\n", N, 7, 17, "no entries",
+		  "local_addresses: []", 0 },
 		{ NETS CREDENTIALS "no_ipsec_subnets:\n", N, 7, 18, "no entries",
 		  "no_ipsec_subnets: []", 0 },
 		/* entries as mappings */

@@ -80,6 +80,8 @@ static void test_all_keys(void **state)
 				    "- 10.0.1.10/32 # the director\n"
 				    "- {subnet: 10.0.0.1/32, protocol: udp, port: 53}\n"
 				    "- {subnet: 10.0.0.2/32, protocol: 89}\n"
+				    "precedence: longest-prefix\n"
+				    "local_addresses: [10.0.2.0/24, 10.0.3.7]\n"
 				    "optional: true\n"
 				    "prestart_timeout: 2m\n"
 				    "esp_proposals: aes256gcm16-ecp256, aes128gcm16!\n"
@@ -107,6 +109,11 @@ static void test_all_keys(void **state)
 	assert_int_equal(c.spec.bypass[1].protocol, 17);
 	assert_int_equal(c.spec.bypass[1].port, 53);
 	assert_int_equal(c.spec.bypass[2].protocol, 89);
+	assert_int_equal(c.spec.bypass[1].line, c.spec.bypass[0].line + 1);
+	assert_int_equal(c.spec.precedence, PRECEDENCE_LONGEST);
+	assert_int_equal(c.spec.n_local, 2);
+	assert_subnet(&c.spec.local[0], "10.0.2.0/24");
+	assert_subnet(&c.spec.local[1], "10.0.3.7/32");
 	assert_true(c.spec.optional);
 	assert_true(c.spec.protect[0].optional);
 	assert_int_equal(c.spec.prestart_timeout_s, 120);

@@ -354,6 +354,81 @@ static void any_after_any(void **state)
 	}
 }
 
+static struct subnet_spec random_entry(uint32_t *seed)
+{
+	static const uint8_t prefixes[] = { 8, 16, 20, 24, 28, 32 };
+	struct subnet_spec e = { 0 };
+	uint32_t bits;
+
+	*seed = *seed * 1103515245 + 12345;
+	bits = *seed >> 16;
+	e.net = xfrm_subnet(bits & 1 ? "10.8.0.0/32" : "10.8.16.0/32");
+	e.net.prefix = prefixes[bits / 2 % 6];
+	e.net.ip.b[2] &= e.net.prefix < 20 ? 0 : 0xff;
+	e.net.ip.b[1] &= e.net.prefix < 16 ? 0 : 0xff;
+	return e;
+}
+
+static enum ruling decided(const struct table *t, const char *peer)
+{
+	struct policy_flow f = xfrm_flow("10.0.0.1", peer, 6, 1, 2);
+	const struct policy *p = decide(t, POLICY_OUT, &f);
+
+	return p && p->kind == POLICY_PROTECT ? RULING_ENFORCED : RULING_NONE;
+}
+
+/*
+ * Lists and precedence may all change at once: what is protected before and after is never in the
+ * clear on the way.
+ */
+static void precedence_changes_without_a_leak(void **state)
+{
+	static const char *const peers[] = { "10.8.0.0",  "10.8.0.1",	 "10.8.1.0",  "10.8.16.0",
+					     "10.8.16.9", "10.8.31.255", "10.8.99.1", "10.9.0.1" };
+	enum {
+		N_PEERS = sizeof(peers) / sizeof(peers[0]),
+	};
+	struct ip local = xfrm_ip("10.0.0.1");
+	enum ruling before[N_PEERS], after[N_PEERS];
+	struct table t = { 0 };
+	uint32_t seed = 7;
+
+	(void)state;
+	for (unsigned round = 0; round < 3000; round++) {
+		struct subnet_spec protect[3], bypass[3];
+		struct spec s = { .protect = protect,
+				  .n_protect = 3,
+				  .bypass = bypass,
+				  .n_bypass = 3,
+				  .precedence =
+					  round % 3 ? PRECEDENCE_LONGEST : PRECEDENCE_BYPASS };
+		struct policy_set wanted;
+		struct resync plan;
+
+		for (size_t i = 0; i < 3; i++) {
+			protect[i] = random_entry(&seed);
+			bypass[i] = random_entry(&seed);
+		}
+		wanted = xfrm_build(&s, &local, 1);
+		for (size_t i = 0; i < N_PEERS; i++) {
+			struct ip peer = xfrm_ip(peers[i]);
+
+			before[i] = decided(&t, peers[i]);
+			after[i] = spec_ruling(&s, &peer, NULL);
+		}
+		assert_int_equal(resync_plan(t.p, t.n, &wanted, &plan), 0);
+		for (size_t k = 0; k < plan.n; k++) {
+			table_step(&t, &plan.step[k]);
+			for (size_t i = 0; i < N_PEERS; i++)
+				if (before[i] == RULING_ENFORCED && after[i] == RULING_ENFORCED)
+					assert_int_equal(decided(&t, peers[i]), RULING_ENFORCED);
+		}
+		resync_free(&plan);
+		assert_holds(&t, &wanted);
+		policy_set_free(&wanted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +441,7 @@ int main(void)
 		cmocka_unit_test(no_gap_at_any_step),
 		cmocka_unit_test(bypasses_come_first_and_go_last),
 		cmocka_unit_test(any_after_any),
+		cmocka_unit_test(precedence_changes_without_a_leak),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
