@@ -6,6 +6,7 @@
 #include "ike/core.h"
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
+#include "ike/leave.h"
 #include "ike/pair.h"
 #include "ike/ppk.h"
 #include "ike/receive.h"
@@ -307,7 +308,7 @@ static void acquire(struct engine *e, const struct event *event)
 	const struct ip *local = &event->acquire.local, *remote = &event->acquire.remote;
 
 	e->counters.acquires++;
-	if (e->spec == NULL || spec_ruling(e->spec, remote, NULL) < RULING_OPTIONAL)
+	if (e->spec == NULL || !spec_protects(e->spec, local, remote))
 		return;
 	struct pair *p = pair_get(e, local, remote);
 	if (p == NULL)
@@ -424,6 +425,7 @@ static void take_spec(struct engine *e, const struct spec *spec)
 
 	hold_forget_all(e);
 	e->spec = spec;
+	leave_unprotected(e);
 	HASH_ITER(hh, e->pairs, p, next)
 	{
 		ppk_enforce(e, p);
@@ -440,26 +442,13 @@ static void take_spec(struct engine *e, const struct spec *spec)
 	}
 }
 
-static void pair_down(struct engine *e, struct pair *p)
-{
-	struct ike_sa *next;
-
-	for (struct ike_sa *sa = p->sas; sa; sa = next) {
-		next = sa->next;
-		if (sa_is_up(sa))
-			informational_delete_sa(e, sa);
-		else if (sa->state != SA_DELETING)
-			sa_close(e, sa);
-	}
-}
-
 static void steer(struct engine *e, struct pair *p, enum command_kind what)
 {
 	struct child *c = pair_live_child(p);
 	struct ike_sa *sa = pair_heir(p, NULL);
 
 	if (what == COMMAND_DOWN) {
-		pair_down(e, p);
+		leave_pair(e, p);
 	} else if (what == COMMAND_REKEY && c != NULL) {
 		c->want_rekey = true;
 		sa_work(e, c->sa);
@@ -505,7 +494,7 @@ static void shut_down(struct engine *e)
 	stray_close_suspects(e);
 	HASH_ITER(hh, e->pairs, p, next)
 	{
-		pair_down(e, p); /* the caller may wait for the answers, or not */
+		leave_pair(e, p); /* the caller may wait for the answers, or not */
 	}
 }
 
@@ -579,6 +568,9 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 		break;
 	case EVENT_SPEC:
 		take_spec(e, event->spec.spec);
+		break;
+	case EVENT_ADDRESSES:
+		leave_addresses(e, event->addresses.locals, event->addresses.n);
 		break;
 	case EVENT_COMMAND:
 		command(e, event);

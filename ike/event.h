@@ -23,6 +23,7 @@ enum event_kind {
 	EVENT_FAILED,	    /* an action failed; the rest of its group was not performed */
 	EVENT_UNREACHABLE,  /* ICMP error for a datagram we sent: a hint, never a proof */
 	EVENT_SPEC,	    /* another configuration */
+	EVENT_ADDRESSES,    /* other addresses of our own */
 	EVENT_COMMAND,	    /* an operator asks */
 	EVENT_SHUTDOWN,	    /* send DELETE to every peer, remove our SAs */
 	EVENT_STRAY_ESP,    /* ESP came that the kernel has no SA for; anybody may have sent it */
@@ -86,6 +87,10 @@ struct event {
 			const struct spec
 				*spec; /* borrowed until the next EVENT_SPEC or engine_free */
 		} spec;
+		struct {
+			const struct ip *locals; /* all of them, sorted by ip_compare(); borrowed */
+			size_t n;
+		} addresses;
 		struct {
 			enum command_kind command;
 			struct ip local, remote; /* local may be none: any */

@@ -178,14 +178,18 @@ static void on_kernel(void *arg)
 static void on_addresses(void *arg)
 {
 	struct daemon *d = arg;
+	struct event e = { .kind = EVENT_ADDRESSES };
 	bool changed = false;
 	int err = addresses_read(d->addresses, &changed);
 
 	if (err != 0)
 		log_recurrent(d->log, REPORT_WARNING, "cannot read the local addresses: %s",
 			      strerror(-err));
-	if (changed)
-		policies_sync(&d->policies, &d->config->spec);
+	if (!changed)
+		return;
+	policies_sync(&d->policies, &d->config->spec);
+	e.addresses.locals = addresses_list(d->addresses, &e.addresses.n);
+	daemon_feed(d, &e);
 }
 
 static void on_signal(void *arg)

@@ -119,11 +119,12 @@ static int take_over(struct daemon *d, struct config *c)
 		err = hand_over_key(d, c);
 	if (err != 0)
 		return err;
+	/* Who leaves the protected subnets is spoken to in the clear before its SAs go. */
+	policies_sync(&d->policies, &c->spec);
 	daemon_feed(d, &(struct event){ .kind = EVENT_SPEC, .spec = { &c->spec } });
 	config_free(d->config);
 	free(d->config);
 	d->config = c;
-	policies_sync(&d->policies, &c->spec);
 	return 0;
 }
 
