@@ -95,6 +95,7 @@ static int sync_now(struct policies *p, const struct spec *spec, size_t *changed
 	}
 	policy_set_free(&p->wanted);
 	p->wanted = wanted;
+	p->generation++;
 	return kernel_policy_sync(p->kernel, &p->wanted, changed);
 }
 

@@ -15,6 +15,7 @@ struct policies {
 	struct addresses *addresses; /* borrowed */
 	struct log *log;	     /* borrowed */
 	struct policy_set wanted;
+	uint32_t generation;  /* of wanted: another number, another set */
 	struct mono retry_at; /* a sync that failed is tried again; MONO_NEVER: all is well */
 };
 

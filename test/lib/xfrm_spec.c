@@ -42,17 +42,20 @@ struct policy_flow xfrm_flow(const char *src, const char *dst, uint8_t protocol,
 static struct subnet_spec entry(const char *text)
 {
 	struct subnet_spec e = { 0 };
-	char net[SUBNET_TEXT_LEN + 16], *end;
+	char net[SUBNET_TEXT_LEN + 16], *end, *rest;
 	unsigned port;
 
 	snprintf(net, sizeof(net), "%s", text);
 	end = strpbrk(net, "? ");
-	if (end && *end == '?')
+	rest = end;
+	if (end && *end == '?') {
 		e.optional = true;
-	if (end && sscanf(end, " udp/%u", &port) == 1) {
+		rest = end + 1;
+	}
+	if (end && sscanf(rest, " udp/%u", &port) == 1) {
 		e.protocol = IPPROTO_UDP;
 		e.port = (uint16_t)port;
-	} else if (end && sscanf(end, " tcp/%u", &port) == 1) {
+	} else if (end && sscanf(rest, " tcp/%u", &port) == 1) {
 		e.protocol = IPPROTO_TCP;
 		e.port = (uint16_t)port;
 	}
