@@ -102,14 +102,20 @@ enum mode_choice mode_of(const struct mode *m, const struct subnet *net)
 	return e != NULL ? e->choice : m->all;
 }
 
+bool mode_is_optional(const struct mode *m, const struct subnet_spec *entry)
+{
+	const enum mode_choice choice = mode_of(m, &entry->net);
+
+	return choice == MODE_FILE ? entry->optional_in_file : choice == MODE_OPTIONAL;
+}
+
 void mode_apply(const struct mode *m, struct spec *s)
 {
 	s->optional = s->n_protect > 0;
 	for (size_t i = 0; i < s->n_protect; i++) {
 		struct subnet_spec *p = &s->protect[i];
-		const enum mode_choice choice = mode_of(m, &p->net);
 
-		p->optional = choice == MODE_FILE ? p->optional_in_file : choice == MODE_OPTIONAL;
+		p->optional = mode_is_optional(m, p);
 		s->optional = s->optional && p->optional;
 	}
 }

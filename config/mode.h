@@ -51,6 +51,9 @@ void mode_wipe(struct mode *m);
 /* The words for all or for a subnet that the spec (still) has; MODE_FILE: none. */
 enum mode_choice mode_of(const struct mode *m, const struct subnet *net);
 
+/* What an entry would be under m. */
+bool mode_is_optional(const struct mode *m, const struct subnet_spec *entry);
+
 /*
  * Sets the optional flags of the spec, anew from what its file said: it may be applied again and
  * again. A subnet that the spec does not have is of no effect, and waits until it has.

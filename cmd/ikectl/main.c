@@ -2,6 +2,7 @@
 #include "cmd/ikectl/client.h"
 #include "cmd/ikectl/disable.h"
 #include "cmd/ikectl/invocation.h"
+#include "cmd/ikectl/mode.h"
 #include "cmd/ikectl/show.h"
 #include "config/check.h"
 #include "crypto/secret.h"
@@ -132,6 +133,22 @@ static const struct command commands[] = {
 	  .synopsis = "reload",
 	  .help = "load the configuration anew",
 	  .run = run_request },
+	{ .name = "mode",
+	  .argument = ARGUMENT_OPTIONAL,
+	  .synopsis = "mode optional|enforced|file [SUBNET] [--force] [--confirm-within DURATION]\n"
+		      "                      ",
+	  .help = "all of ipsec_subnets, or one of them; it outlives a reboot; file: as the\n"
+		  "                       configuration says; --force: although peers talk in the "
+		  "clear;\n"
+		  "                       --confirm-within 5m: goes back unless `ikectl confirm` "
+		  "follows",
+	  .run = mode_run,
+	  .further = 1,
+	  .options = mode_options },
+	{ .name = "confirm",
+	  .synopsis = "confirm",
+	  .help = "the mode stays that --confirm-within would take back",
+	  .run = mode_confirm_run },
 	{ .name = "check",
 	  .argument = ARGUMENT_OPTIONAL,
 	  .synopsis = "check [FILE]",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/show.h"
+#include "cmd/ikectl/mode.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -123,6 +124,7 @@ static void show_head(const json_t *status, FILE *out)
 	fprintf(out, "  uptime: %s, since %s\n", show_delta(number(d, "uptime_s"), delta),
 		show_time(number(d, "started"), since));
 	show_strays(get(status, "counters"), out);
+	mode_show(get(status, "mode"), out);
 	fprintf(out, "Listening IP addresses:\n");
 	EACH(get(status, "listening"), address)
 	{
@@ -403,4 +405,5 @@ void show_statusall(const json_t *status, FILE *out)
 	show_routed(status, out);
 	show_associations(status, out);
 	show_failed(status, out);
+	mode_show_clear(get(status, "clear"), out);
 }

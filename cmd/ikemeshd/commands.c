@@ -17,6 +17,8 @@ static json_t *answer_statusall(struct daemon *d, const json_t *request)
 		.spec = &d->config->spec,
 		.kernel = d->kernel,
 		.udp = udp_counters(d->udp),
+		.mode = &d->mode,
+		.clear = d->clear,
 		.now = clock_now(),
 		.started = d->started,
 		.wall_now = time(NULL),
@@ -208,6 +210,8 @@ static const struct {
 	{ "rekey", answer_rekey },
 	{ "rekey-ike", answer_rekey_ike },
 	{ "reauth", answer_reauth },
+	{ "mode", daemon_answer_mode },
+	{ "confirm", daemon_answer_confirm },
 };
 
 json_t *daemon_answer(void *arg, const json_t *request)

@@ -224,6 +224,7 @@ static void on_deadline(void *arg)
 		policies_sync(&d->policies, &d->config->spec);
 	if (d->healing != NULL)
 		healing_tick(d->healing, now);
+	daemon_mode_tick(d, now);
 }
 
 /* ---- start, in this order; each says itself what went wrong ------------------------------- */
@@ -504,9 +505,10 @@ static int start_ready(struct daemon *d)
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	start_config,	start_log,	   start_run_dir, start_signals, start_kernel,
-	start_sockets,	start_pool,	   start_engine,  start_loop,	 start_control,
-	start_policies, daemon_heal_start, start_publish, start_ready,
+	start_config,	   start_log,	       daemon_mode_start, start_run_dir,
+	start_signals,	   start_kernel,       start_sockets,	  start_pool,
+	start_engine,	   start_loop,	       start_control,	  start_policies,
+	daemon_heal_start, daemon_clear_start, start_publish,	  start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */
@@ -514,6 +516,7 @@ static int (*const start_steps[])(struct daemon *d) = {
 static void leave(struct daemon *d)
 {
 	d->leave_asked = false;
+	daemon_mode_back(d);
 	d->phase = DAEMON_LEAVING;
 	d->leave_by = clock_after(clock_now(), LEAVE_S * CLOCK_SECOND);
 	sd_notify(0, "STOPPING=1");
@@ -553,6 +556,8 @@ static void daemon_close(struct daemon *d)
 {
 	control_close(d->control);
 	healing_close(d->healing);
+	clear_close(d->clear);
+	mode_switch_wipe(&d->mode);
 	pool_close(d->pool);
 	if (d->engine != NULL) {
 		performer_free(&d->performer);
@@ -583,6 +588,7 @@ static void arm(struct daemon *d)
 	next = clock_earlier(next, log_tick(d->log, clock_now()));
 	if (d->healing != NULL)
 		next = clock_earlier(next, healing_deadline(d->healing));
+	next = clock_earlier(next, daemon_mode_deadline(d));
 	if (d->phase == DAEMON_LEAVING)
 		next = clock_earlier(next, d->leave_by);
 	loop_set_deadline(d->loop, next);
@@ -592,6 +598,7 @@ static void turn(struct daemon *d)
 {
 	int err;
 
+	daemon_clear_follow(d);
 	arm(d);
 	err = loop_turn(d->loop);
 	if (err != 0) {
@@ -607,7 +614,11 @@ static void turn(struct daemon *d)
 
 int daemon_run(const struct daemon_options *options)
 {
-	struct daemon d = { .options = *options, .lock = -1, .signals = -1 };
+	struct daemon d = { .options = *options,
+			    .lock = -1,
+			    .signals = -1,
+			    .mode.back_at = MONO_NEVER,
+			    .prune_at = MONO_NEVER };
 	int err = 0;
 
 	d.started = clock_now();

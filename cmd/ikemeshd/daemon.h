@@ -6,11 +6,13 @@
 #ifndef IKEMESH_CMD_DAEMON_H
 #define IKEMESH_CMD_DAEMON_H
 
+#include "cmd/ikemeshd/clear.h"
 #include "cmd/ikemeshd/control.h"
 #include "cmd/ikemeshd/healing.h"
 #include "cmd/ikemeshd/keyholder.h"
 #include "cmd/ikemeshd/log.h"
 #include "cmd/ikemeshd/loop.h"
+#include "cmd/ikemeshd/mode_switch.h"
 #include "cmd/ikemeshd/perform.h"
 #include "cmd/ikemeshd/policies.h"
 #include "cmd/ikemeshd/pool.h"
@@ -59,6 +61,10 @@ struct daemon {
 	struct loop *loop;
 	struct control *control;
 	struct healing *healing;
+	struct mode_switch mode; /* what the optional flags of the spec are by now */
+	struct clear *clear;
+	uint32_t clear_follows; /* generation of the policies that clear watches */
+	struct mono prune_at;
 
 	bool leave_asked;
 	bool disable; /* our policies go as well */
@@ -87,6 +93,19 @@ json_t *daemon_answer(void *arg, const json_t *request);
 
 /* heal.c: the wires between healing.h and the rest. 0 or negative errno. */
 int daemon_heal_start(struct daemon *d);
+
+/* mode.c: optional and enforced */
+/* Reads what was chosen and applies it to the configuration; a daemon with none starts. */
+int daemon_mode_start(struct daemon *d);
+int daemon_clear_start(struct daemon *d); /* 0 or negative errno */
+/* Once in each turn: the watch for peers in the clear goes by the policies as they are now. */
+void daemon_clear_follow(struct daemon *d);
+/* What nobody can confirm any more is taken back at once. */
+void daemon_mode_back(struct daemon *d);
+void daemon_mode_tick(struct daemon *d, struct mono now);
+struct mono daemon_mode_deadline(const struct daemon *d);
+json_t *daemon_answer_mode(struct daemon *d, const json_t *request);
+json_t *daemon_answer_confirm(struct daemon *d, const json_t *request);
 
 /* hands.c: how the core's actions are carried out. */
 struct hands daemon_hands(struct daemon *d);

@@ -112,6 +112,7 @@ static int take_over(struct daemon *d, struct config *c)
 	int err;
 
 	new->generation = old->generation + (same_credential(old, new) ? 0 : 1);
+	mode_apply(&d->mode.now, &c->spec);
 	err = same_properties(d, c);
 	if (err == 0)
 		err = new_log(d, c);

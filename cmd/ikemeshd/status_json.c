@@ -355,9 +355,10 @@ static json_t *subnet_json(const struct status_sources *s, const struct subnet_s
 			json_array_append_new(locals, ip_json(&s->locals[i]));
 	}
 	connection_name(net, protect, name, sizeof(name));
-	return json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:o}", "name", name, "subnet",
+	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:i, s:o}", "name", name, "subnet",
 			 subnet_text(&net->net, text), "kind", protect ? "protect" : "bypass",
-			 "optional", protect && (net->optional || s->spec->optional), "protocol",
+			 "optional", protect && (net->optional || s->spec->optional),
+			 "optional_in_file", protect && net->optional_in_file, "protocol",
 			 (int)net->protocol, "port", (int)net->port, "locals", locals);
 }
 
@@ -464,6 +465,9 @@ json_t *status_json(const struct status_sources *s)
 	json_object_set_new(all, "ike_connecting", json_integer((json_int_t)w.n_connecting));
 	json_object_set_new(all, "pairs", w.pairs);
 	json_object_set_new(all, "counters", counters_json(s));
+	if (s->mode != NULL)
+		json_object_set_new(all, "mode", status_mode(s->mode, s->spec, s->now));
+	json_object_set_new(all, "clear", status_clear(s->clear, s->engine, s->spec, s->now));
 	if (s->udp != NULL)
 		json_object_set_new(all, "udp", udp_json(s->udp));
 	return all;

@@ -6,6 +6,7 @@
 #ifndef IKEMESH_CMD_STATUS_JSON_H
 #define IKEMESH_CMD_STATUS_JSON_H
 
+#include "cmd/ikemeshd/status_mode.h"
 #include "cmd/ikemeshd/udp.h"
 #include "ike/engine.h"
 #include "xfrm/kernel.h"
@@ -19,6 +20,8 @@ struct status_sources {
 	const struct ip *locals;
 	size_t n_locals;
 	const struct udp_counters *udp; /* NULL: none */
+	const struct mode_switch *mode; /* NULL: none */
+	struct clear *clear;		/* NULL: nobody watches for peers in the clear */
 	struct mono now, started;
 	time_t wall_now, wall_started;
 };
