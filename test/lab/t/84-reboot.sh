@@ -5,7 +5,7 @@
 # The case: both sides send, or the others only; over IPv6; with ESP in UDP. strongswan-*: the same with
 # strongSwan everywhere. The host that is reset has the capabilities of its unit and no more.
 # At the end somebody flushes the SAs beneath the daemon. LAB_RESETS and LAB_PEERS (all ikemesh but the
-# last) make it longer.
+# last) make it longer; LAB_WAIT: seconds that strongSwan is waited for.
 # cases: both others others-v6 others-udp
 # long: strongswan-both strongswan-others
 # alone
@@ -13,7 +13,7 @@
 RESETS=${LAB_RESETS:-3} N=${LAB_PEERS:-3} LIMIT=30 # seconds to wait for traffic
 KIND_OF_ALL=ikemesh
 case $1 in
-strongswan-*) KIND_OF_ALL=strongswan RESETS=${LAB_RESETS:-1} LIMIT=${LAB_LIMIT:-120} ;;
+strongswan-*) KIND_OF_ALL=strongswan RESETS=${LAB_RESETS:-1} LIMIT=${LAB_WAIT:-60} ;;
 *-v6) family 6 ;;
 *-udp) UDP=$'\nencapsulation: always' ;;
 esac
