@@ -229,6 +229,80 @@ static int drop_pki(void **state)
 
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
+/* Answers a request; what stands at `name` in the answer holds `part`. */
+static void assert_answer(struct daemon *d, const char *text, const char *name, const char *part)
+{
+	json_t *request = json_loads(text, 0, NULL), *answer;
+	const char *said;
+
+	assert_non_null(request);
+	answer = daemon_answer(d, request);
+	said = json_string_value(json_object_get(answer, name));
+	if (!said || !strstr(said, part))
+		fail_msg("%s: %s", text, said ? said : "nothing");
+	json_decref(answer);
+	json_decref(request);
+}
+
+static void test_a_mode_that_cannot_be_changes_nothing(void **state)
+{
+	const struct engine_options options = { .random = no_random };
+	static const char *const wrong[][2] = {
+		{ "{\"command\":\"mode\",\"mode\":\"strict\"}", "optional, enforced or file" },
+		{ "{\"command\":\"mode\",\"mode\":1}", "optional, enforced or file" },
+		{ "{\"command\":\"mode\",\"mode\":\"optional\",\"confirm_within_s\":0}",
+		  "from 1 to 604800" },
+		{ "{\"command\":\"mode\",\"mode\":\"optional\",\"confirm_within_s\":\"5m\"}",
+		  "from 1 to 604800" },
+		{ "{\"command\":\"mode\",\"mode\":\"optional\",\"subnet\":7}", "must be a subnet" },
+		{ "{\"command\":\"mode\",\"mode\":\"optional\",\"subnet\":\"10.0.0.0/21\"}",
+		  "10.0.0.0/21 is no entry of ipsec_subnets: it lies inside 10.0.0.0/20" },
+		{ "{\"command\":\"mode\",\"mode\":\"file\",\"subnet\":\"10.77.0.0/16\"}",
+		  "10.77.0.0/16 is no entry of ipsec_subnets" },
+		{ "{\"command\":\"confirm\"}", "no mode waits to be confirmed" },
+	};
+	struct fixture *f = *state;
+
+	f->d.engine = engine_new(&options);
+	assert_int_equal(clear_open(&f->d.clear), 0);
+	f->d.mode.back_at = MONO_NEVER;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_answer(&f->d, wrong[i][0], "error", wrong[i][1]);
+	assert_false(f->d.config->spec.protect[0].optional);
+	assert_int_equal(f->d.mode.now.all, MODE_FILE);
+	clear_close(f->d.clear);
+	engine_free(f->d.engine);
+}
+
+/* Enforced would cut somebody off: he is named, and it is not done. */
+static void test_a_mode_that_cuts_off_is_refused(void **state)
+{
+	const struct engine_options options = { .random = no_random };
+	const struct ip peer = ip_v4(10, 0, 1, 7);
+	struct fixture *f = *state;
+	json_t *request = json_pack("{s:s, s:s}", "command", "mode", "mode", "enforced"), *answer;
+	struct spec *spec = &f->d.config->spec;
+
+	f->d.engine = engine_new(&options);
+	f->d.mode.back_at = MONO_NEVER;
+	f->d.mode.now.all = MODE_OPTIONAL;
+	mode_apply(&f->d.mode.now, spec);
+	assert_int_equal(clear_open(&f->d.clear), 0);
+	clear_note(f->d.clear, &peer, clock_now());
+	answer = daemon_answer(&f->d, request);
+	assert_true(json_is_true(json_object_get(answer, "ok")));
+	assert_true(json_is_false(json_object_get(answer, "done")));
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(json_object_get(answer, "clear"), 0), "peer")),
+			    "10.0.1.7");
+	assert_true(spec->protect[0].optional);
+	assert_int_equal(f->d.mode.now.all, MODE_OPTIONAL);
+	json_decref(answer);
+	json_decref(request);
+	clear_close(f->d.clear);
+	engine_free(f->d.engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +311,8 @@ int main(void)
 		TEST(test_a_reload_of_a_fifo_changes_nothing),
 		TEST(test_a_run_dir_that_cannot_be_is_told_in_words),
 		TEST(test_nobody_negotiates_with_himself),
+		TEST(test_a_mode_that_cannot_be_changes_nothing),
+		TEST(test_a_mode_that_cuts_off_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_pki, drop_pki);

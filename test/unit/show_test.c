@@ -187,13 +187,53 @@ static void test_time_in_words(void **state)
 	}
 }
 
+/* What differs from the file, what awaits confirmation, who would be cut off. */
+static void test_mode(void **state)
+{
+	char *text = shown(
+		"{\"mode\":{\"all\":\"enforced\",\"subnets\":[],\"differences\":["
+		"{\"subnet\":\"10.0.1.0/24\",\"mode\":\"enforced\",\"file\":\"optional\"}],"
+		"\"pending\":true,\"back_in_s\":240,\"fault\":null},"
+		"\"clear\":{\"count\":3,\"watched_s\":60,\"error\":null,\"peers\":["
+		"{\"peer\":\"10.0.1.7\",\"connection\":\"ipsec-10.0.1.0/24\",\"in_s_ago\":2,"
+		"\"out_s_ago\":null},"
+		"{\"peer\":\"10.0.1.8\",\"connection\":\"ipsec-10.0.1.0/24\",\"in_s_ago\":null,"
+		"\"out_s_ago\":300},"
+		"{\"peer\":\"10.0.1.9\",\"connection\":\"ipsec-10.0.1.0/24\",\"in_s_ago\":2,"
+		"\"out_s_ago\":300}]}}");
+
+	(void)state;
+	assert_non_null(strstr(text, "  mode: 10.0.1.0/24 is enforced, where the configuration "
+				     "says optional\n"));
+	assert_non_null(strstr(text, "  mode: not confirmed: goes back by itself in 240 s, unless "
+				     "`ikectl confirm` follows\n"));
+	assert_non_null(strstr(text, "Peers in the clear (3):\n"
+				     "  10.0.1.7 (ipsec-10.0.1.0/24): last packet from it 2 "
+				     "seconds ago\n"
+				     "  10.0.1.8 (ipsec-10.0.1.0/24): last packet to it without an "
+				     "SA 5 minutes ago\n"
+				     "  10.0.1.9 (ipsec-10.0.1.0/24): last packet from it 2 "
+				     "seconds ago, last packet to it without an SA 5 minutes "
+				     "ago\n"));
+	free(text);
+	text = shown("{\"mode\":{\"all\":\"file\",\"differences\":[],\"back_in_s\":null,"
+		     "\"fault\":null},\"clear\":{\"count\":0,\"error\":null,\"peers\":[]}}");
+	assert_null(strstr(text, "mode:"));
+	assert_null(strstr(text, "in the clear"));
+	free(text);
+	text = shown("{\"mode\":{\"fault\":\"the mode cannot be told\"},"
+		     "\"clear\":{\"count\":0,\"error\":\"not permitted\",\"peers\":[]}}");
+	assert_non_null(strstr(text, "  mode: the mode cannot be told\n"));
+	assert_non_null(strstr(text, "Peers in the clear: cannot be seen: not permitted\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_everything),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_strange_models),
-		cmocka_unit_test(test_time_in_words),
+		cmocka_unit_test(test_everything),     cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_strange_models), cmocka_unit_test(test_time_in_words),
+		cmocka_unit_test(test_mode),
 	};
 
 	setenv("TZ", "UTC", 1);

@@ -44,7 +44,9 @@ expect_no_status() { ! _status_has "$1" "$2" || fail "statusall of $1 says /$2/"
 expect_no_status a 'mode: '
 
 ikectl a mode enforced --force --confirm-within 60s
-silent || fail "c is answered in enforced mode"
+ikectl a reload
+silent || fail "a reload took back what is pending"
+ikectl a mode optional 10.1.0.0/16 2>"$SCRATCH/err" && fail "one subnet confirmed the rest" || [ $? = 1 ]
 crash a
 start a
 answers || fail "after a crash the mode is in force that nobody confirmed"
