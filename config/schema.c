@@ -71,6 +71,7 @@ static const struct key_row rows[] = {
 		.type = VALUE_CERTIFICATES,
 		.required = true,
 		.example = PEM_EXAMPLE("CERTIFICATE"),
+		.effect = EFFECT_NEXT_HANDSHAKE,
 		.text = "This host's certificate and its intermediates, as PEM or the path of such "
 			"a file.",
 	},
@@ -79,6 +80,7 @@ static const struct key_row rows[] = {
 		.type = VALUE_KEY,
 		.required = true,
 		.example = PEM_EXAMPLE("PRIVATE KEY"),
+		.effect = EFFECT_NEXT_HANDSHAKE,
 		.text = "The key of instance_certificate without a pass phrase, as PEM or a path.",
 	},
 	{
@@ -87,6 +89,7 @@ static const struct key_row rows[] = {
 		.required = true,
 		.example = "\n- |\n  -----BEGIN CERTIFICATE-----\n  ...\n"
 			   "  -----END CERTIFICATE-----",
+		.effect = EFFECT_NEXT_HANDSHAKE,
 		.text = "The CAs under which peers are believed: a list, each as PEM or a path.",
 	},
 	{
@@ -95,6 +98,7 @@ static const struct key_row rows[] = {
 		.protocol = PROTO_ESP,
 		.fallback = "aes128gcm16!",
 		.example = "aes128gcm16!",
+		.effect = EFFECT_NEXT_SAS,
 		.text = "Algorithms for traffic, best first.",
 	},
 	{
@@ -103,6 +107,7 @@ static const struct key_row rows[] = {
 		.protocol = PROTO_IKE,
 		.fallback = "aes128-sha256-modp2048!",
 		.example = "aes128-sha256-modp2048!",
+		.effect = EFFECT_NEXT_SAS,
 		.text = "Algorithms for the negotiation, best first; ke1_mlkem768 adds a "
 			"post-quantum "
 			"key exchange where OpenSSL has it (3.5 and newer).",
@@ -115,6 +120,7 @@ static const struct key_row rows[] = {
 		.min = 1,
 		.max = HOUR,
 		FIELD(spec.prestart_timeout_s),
+		.effect = EFFECT_NEXT_START,
 		.text = "How long a start may take before it counts as failed.",
 	},
 	{
@@ -133,6 +139,7 @@ static const struct key_row rows[] = {
 		.max = 30 * DAY,
 		.zero = true,
 		FIELD(spec.ike_lifetime_s),
+		.effect = EFFECT_NEXT_SAS,
 		.text = "Age at which an IKE SA is rekeyed; 0: never.",
 	},
 	{
@@ -144,6 +151,7 @@ static const struct key_row rows[] = {
 		.max = 7 * DAY,
 		.zero = true,
 		FIELD(spec.esp_lifetime_s),
+		.effect = EFFECT_NEXT_SAS,
 		.text = "Age at which the keys of traffic are replaced; 0: never.",
 	},
 	{
@@ -155,6 +163,7 @@ static const struct key_row rows[] = {
 		.max = 1ull << 60,
 		.zero = true,
 		FIELD(spec.esp_byte_limit),
+		.effect = EFFECT_NEXT_SAS,
 		.text = "Octets after which the keys of traffic are replaced; 0: no such limit.",
 	},
 	{
@@ -166,6 +175,7 @@ static const struct key_row rows[] = {
 		.max = 4000000000,
 		FIELD(spec.esp_packet_limit),
 		/* RFC 4106 and 4303: sequence numbers without ESN end at 2^32. */
+		.effect = EFFECT_NEXT_SAS,
 		.text = "Packets after which the keys of traffic are replaced.",
 	},
 	{
@@ -221,6 +231,7 @@ static const struct key_row rows[] = {
 		.min = 32,
 		.max = 4096,
 		FIELD(spec.replay_window),
+		.effect = EFFECT_NEXT_SAS,
 		.text = "Packets by which order on the wire may be broken.",
 	},
 	{
@@ -242,18 +253,21 @@ static const struct key_row rows[] = {
 		.example = "auto",
 		.choices = encapsulations,
 		FIELD(spec.encapsulation),
+		.effect = EFFECT_NEXT_SAS,
 		.text = "ESP inside UDP: where there is NAT, always, or never.",
 	},
 	{
 		.name = "crypto_properties",
 		.type = VALUE_TEXT,
 		.example = "fips=yes",
+		.effect = EFFECT_REFUSED,
 		.text = "A property query of OpenSSL that every algorithm must satisfy.",
 	},
 	{
 		.name = "ppk",
 		.type = VALUE_SECRET,
 		.example = "/etc/ikemesh/ppk",
+		.effect = EFFECT_NEXT_HANDSHAKE,
 		.text = "A post-quantum preshared key (RFC 8784), common to the mesh: 0x and "
 			"hexadecimal digits, base64, or the path of a file that says it so.",
 	},
@@ -261,6 +275,7 @@ static const struct key_row rows[] = {
 		.name = "ppk_id",
 		.type = VALUE_TEXT,
 		.example = "mesh-2026",
+		.effect = EFFECT_NEXT_HANDSHAKE,
 		.text = "The name by which peers know the PPK.",
 	},
 	{
@@ -512,4 +527,37 @@ void schema_store(const struct key_row *row, uint64_t value, struct config *c)
 	default:
 		*(uint64_t *)to = value;
 	}
+}
+
+static uint64_t stored(const struct key_row *row, const struct config *c)
+{
+	const void *at = (const char *)c + row->offset;
+
+	switch (row->size) {
+	case 1:
+		return *(const uint8_t *)at;
+	case 2:
+		return *(const uint16_t *)at;
+	case 4:
+		return *(const uint32_t *)at;
+	default:
+		return *(const uint64_t *)at;
+	}
+}
+
+const char *schema_text(const struct key_row *row, const struct config *c,
+			char out[static SCHEMA_TEXT_LEN])
+{
+	uint64_t value = stored(row, c);
+	char number[32];
+
+	if (row->type == VALUE_BOOL)
+		snprintf(out, SCHEMA_TEXT_LEN, "%s", value ? "true" : "false");
+	else if (row->type == VALUE_CHOICE)
+		snprintf(out, SCHEMA_TEXT_LEN, "%s", row->choices[value]);
+	else
+		snprintf(out, SCHEMA_TEXT_LEN, "%s",
+			 with_unit(value, row->type == VALUE_DURATION ? times : sizes,
+				   row->type == VALUE_COUNT ? 0 : 4, number));
+	return out;
 }

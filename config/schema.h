@@ -26,6 +26,15 @@ enum value_type {
 	VALUE_TEXT,	    /* nothing: none */
 };
 
+/* When a reload's change of a key is felt. */
+enum takes_effect {
+	EFFECT_AT_ONCE,
+	EFFECT_NEXT_SAS,       /* by SAs that are made from then on */
+	EFFECT_NEXT_HANDSHAKE, /* when identities are proved the next time */
+	EFFECT_NEXT_START,     /* no harm, and no effect */
+	EFFECT_REFUSED,	       /* not while the daemon runs: the reload is refused */
+};
+
 struct key_row {
 	const char *name;
 	enum value_type type;
@@ -37,7 +46,8 @@ struct key_row {
 	const char *const *choices; /* ended by NULL */
 	size_t offset, size;	    /* the number's place in struct config */
 	uint8_t protocol;	    /* VALUE_PROPOSALS */
-	const char *text;	    /* what it is for, in one line */
+	enum takes_effect effect;
+	const char *text; /* what it is for, in one line */
 };
 
 /* All rows, in the order of the manual. */
@@ -60,6 +70,11 @@ const char *schema_expected(const struct key_row *row, char out[static EXPECTED_
 int schema_number(const struct key_row *row, const char *text, uint64_t *out);
 
 struct config;
+/* The number of such a row as the file would say it: "4h", "true", "always". */
+#define SCHEMA_TEXT_LEN 40
+const char *schema_text(const struct key_row *row, const struct config *c,
+			char out[static SCHEMA_TEXT_LEN]);
+
 /* Puts a number where the row says. */
 void schema_store(const struct key_row *row, uint64_t value, struct config *c);
 

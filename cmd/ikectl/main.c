@@ -3,6 +3,7 @@
 #include "cmd/ikectl/disable.h"
 #include "cmd/ikectl/invocation.h"
 #include "cmd/ikectl/mode.h"
+#include "cmd/ikectl/plan.h"
 #include "cmd/ikectl/show.h"
 #include "config/check.h"
 #include "crypto/secret.h"
@@ -154,6 +155,11 @@ static const struct command commands[] = {
 	  .synopsis = "check [FILE]",
 	  .help = "look for errors in a configuration",
 	  .run = run_check },
+	{ .name = "plan",
+	  .argument = ARGUMENT_OPTIONAL,
+	  .synopsis = "plan [FILE]",
+	  .help = "what a reload of this configuration would change",
+	  .run = plan },
 	{ .name = "disable",
 	  .synopsis = "disable",
 	  .help = "stop the daemon, remove all our policies and SAs: traffic goes in the clear",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/config_json.h"
 #include "cmd/ikemeshd/daemon.h"
 #include "cmd/ikemeshd/status_json.h"
 
@@ -35,6 +36,12 @@ static json_t *answer_version(struct daemon *d, const json_t *request)
 	(void)d;
 	(void)request;
 	return status_version();
+}
+
+static json_t *answer_config(struct daemon *d, const json_t *request)
+{
+	(void)request;
+	return config_json(d->config, d->options.config_path);
 }
 
 static json_t *answer_reload(struct daemon *d, const json_t *request)
@@ -203,6 +210,7 @@ static const struct {
 } commands[] = {
 	{ "statusall", answer_statusall },
 	{ "version", answer_version },
+	{ "config", answer_config },
 	{ "reload", answer_reload },
 	{ "disable", answer_disable },
 	{ "up", answer_up },

@@ -155,13 +155,23 @@ int daemon_load(struct daemon *d, size_t *errors)
 	return err;
 }
 
+/* systemd 253 wants to know which of several reloads this is (Type=notify-reload). */
+static void notify_reloading(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+}
+
 int daemon_reload(struct daemon *d, char text[static DAEMON_TEXT_LEN])
 {
 	const char *path = d->options.config_path;
 	size_t errors;
 	int err;
 
-	sd_notify(0, "RELOADING=1");
+	notify_reloading();
 	err = daemon_load(d, &errors);
 	sd_notify(0, "READY=1");
 	if (err == 0)
