@@ -174,6 +174,18 @@ static void add(struct engine *e, struct child *c, bool inbound)
 		c->out_added = true;
 }
 
+static void note_change(const struct engine *e, struct pair *p)
+{
+	bool up = false;
+
+	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		for (struct child *c = sa->children; c; c = c->next)
+			up |= !mono_is_never(c->installed_at);
+	if (up != p->up)
+		p->since = e->now;
+	p->up = up;
+}
+
 static void plan_life(struct engine *e, struct child *c)
 {
 	const int64_t life = SECOND * e->spec->esp_lifetime_s;
@@ -181,6 +193,7 @@ static void plan_life(struct engine *e, struct child *c)
 	pair_no_retry(e, c->sa->pair);
 	c->number = ++e->next_child;
 	c->installed_at = c->came_at = c->looked_at = e->now;
+	note_change(e, c->sa->pair);
 	e->counters.children++;
 	if (engine_random(e, (uint8_t *)&c->fuzz, sizeof(c->fuzz)) != 0)
 		c->fuzz = 0;
@@ -560,6 +573,7 @@ void child_remove(struct engine *e, struct child *c)
 			break;
 		}
 	}
+	note_change(e, c->sa->pair);
 	if (c->sa->hs != NULL && c->sa->hs->child == c)
 		c->sa->hs->child = NULL;
 	if (c->sa->hs != NULL && c->sa->hs->answer.child == c)

@@ -236,6 +236,8 @@ struct pair {
 	struct status_attempt *attempts[PAIR_ATTEMPTS]; /* over; newest first; NULL at the end */
 	unsigned failures;
 	struct mono failed_at;	  /* the last time */
+	struct mono since;	  /* it is as it is: with a CHILD_SA in the kernel, or without */
+	bool up;
 	struct mono retry_at;	  /* back-off ends; MONO_NEVER: none */
 	struct mono wanted_until; /* traffic asked for an SA lately */
 	struct mono forget_at;	  /* without an IKE SA by then, it is freed; MONO_NEVER: not idle */

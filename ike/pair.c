@@ -59,6 +59,7 @@ static struct pair *pair_new(struct engine *e, const struct ip *local, const str
 	p->retry_at = p->forget_at = p->decoy_until = MONO_NEVER;
 	p->wanted_until = (struct mono){ .us = INT64_MIN };
 	p->sacrificed_at = (struct mono){ .us = INT64_MIN / 2 };
+	p->since = e->now;
 	p->deadline.owner = DEADLINE_PAIR;
 	return p;
 }

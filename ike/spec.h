@@ -87,6 +87,7 @@ struct spec {
 	struct subnet_spec *local; /* local_addresses: those of ours that are covered; none: all */
 	size_t n_local;
 	bool optional;
+	bool allow_icmp_errors; /* too-big errors of routers in protected subnets, in the clear */
 
 	struct proposal_spec ike[SPEC_PROPOSALS];
 	size_t n_ike;

@@ -119,6 +119,7 @@ void engine_status(const struct engine *e, const struct status_visitor *v)
 			.remote = p->key.remote,
 			.attempts = attempts,
 			.n_attempts = attempts_of(p, attempts),
+			.since = p->since,
 			.retry_at = p->retry_at,
 			.failures = p->failures,
 			.waiting = p->turn != TURN_NONE,

@@ -97,6 +97,7 @@ struct status_pair {
 	struct ip local, remote;
 	const struct status_attempt *attempts; /* newest first */
 	size_t n_attempts;
+	struct mono since;    /* it came up, or went down, or is known at all */
 	struct mono retry_at; /* back-off: no new attempt by us before; MONO_NEVER: none pending */
 	unsigned failures;    /* in a row */
 	bool waiting;	      /* for its turn to negotiate */

@@ -5,6 +5,7 @@
 #include "cmd/ikectl/mode.h"
 #include "cmd/ikectl/plan.h"
 #include "cmd/ikectl/show.h"
+#include "cmd/ikectl/show_peers.h"
 #include "config/check.h"
 #include "crypto/secret.h"
 
@@ -37,6 +38,21 @@ static enum status run_statusall(const struct invocation *in)
 		command_print_json(answer);
 	else
 		show_statusall(answer, stdout);
+	json_decref(answer);
+	return STATUS_GOOD;
+}
+
+static enum status run_status(const struct invocation *in)
+{
+	enum status status;
+	json_t *answer = ask(in, &status);
+
+	if (answer == NULL)
+		return status;
+	if (in->json)
+		command_print_json(answer);
+	else
+		show_peers(answer, stdout);
 	json_decref(answer);
 	return STATUS_GOOD;
 }
@@ -105,6 +121,11 @@ static const struct command commands[] = {
 	  .synopsis = "statusall [--json]",
 	  .help = "everything, in strongSwan's layout",
 	  .run = run_statusall },
+	{ .name = "status",
+	  .argument = ARGUMENT_OPTIONAL,
+	  .synopsis = "status [PEER]",
+	  .help = "one line a pair; with PEER all about it",
+	  .run = run_status },
 	{ .name = "up",
 	  .argument = ARGUMENT_NEEDED,
 	  .synopsis = "up PEER",

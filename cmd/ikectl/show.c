@@ -1,37 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/show.h"
 #include "cmd/ikectl/mode.h"
+#include "cmd/ikectl/model.h"
 
-#include <stdbool.h>
-#include <string.h>
 #include <time.h>
-
-/* ---- reading the model: what is missing reads as empty, so that versions may differ ---------- */
-
-static const json_t *get(const json_t *o, const char *name)
-{
-	return json_object_get(o, name);
-}
-
-static const char *text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(get(o, name));
-
-	return s != NULL ? s : "";
-}
-
-static json_int_t number(const json_t *o, const char *name)
-{
-	return json_integer_value(get(o, name));
-}
-
-static bool is(const json_t *o, const char *name, const char *value)
-{
-	return strcmp(text(o, name), value) == 0;
-}
-
-#define EACH(array, node) \
-	for (size_t node##_i = 0; ((node) = json_array_get((array), node##_i)) != NULL; node##_i++)
 
 const char *show_time(json_int_t at, char out[static SHOW_TIME_LEN])
 {
@@ -326,21 +298,28 @@ static void show_ike(const char *name, const json_t *s, const char *subject, FIL
 	}
 }
 
-static void show_associations(const json_t *status, FILE *out)
+void show_pair_sas(const json_t *status, const json_t *pair, FILE *out)
 {
 	const char *subject = text(get(status, "certificate"), "subject");
-	const json_t *pair, *ike;
+	const json_t *ike;
+
+	EACH(get(pair, "ike_sas"), ike)
+	{
+		show_ike(text(pair, "connection"), ike, subject, out);
+	}
+}
+
+static void show_associations(const json_t *status, FILE *out)
+{
+	const json_t *pair;
 	bool none = true;
 
 	fprintf(out, "Security Associations (%lld up, %lld connecting):\n",
 		(long long)number(status, "ike_up"), (long long)number(status, "ike_connecting"));
 	EACH(get(status, "pairs"), pair)
 	{
-		EACH(get(pair, "ike_sas"), ike)
-		{
-			show_ike(text(pair, "connection"), ike, subject, out);
-			none = false;
-		}
+		show_pair_sas(status, pair, out);
+		none = none && json_array_size(get(pair, "ike_sas")) == 0;
 	}
 	if (none)
 		fprintf(out, "  none\n");
@@ -364,8 +343,7 @@ static void show_failure(const json_t *pair, const json_t *attempt, FILE *out)
 	fprintf(out, "\n");
 }
 
-/* The newest attempt that failed, unless one has gone well since. */
-static const json_t *last_failure(const json_t *pair)
+const json_t *show_last_failure(const json_t *pair)
 {
 	const bool up = is(pair, "state", "up");
 	const json_t *attempt;
@@ -387,7 +365,7 @@ static void show_failed(const json_t *status, FILE *out)
 
 	EACH(get(status, "pairs"), pair)
 	{
-		const json_t *attempt = last_failure(pair);
+		const json_t *attempt = show_last_failure(pair);
 
 		if (attempt == NULL)
 			continue;

@@ -17,4 +17,10 @@ const char *show_time(json_int_t at, char out[static SHOW_TIME_LEN]);
 #define SHOW_DELTA_LEN 40
 const char *show_delta(json_int_t seconds, char out[static SHOW_DELTA_LEN]);
 
+/* What statusall says of the SAs of one of status's pairs. */
+void show_pair_sas(const json_t *status, const json_t *pair, FILE *out);
+
+/* The newest of its attempts that failed, unless one has gone well since. NULL: none. */
+const json_t *show_last_failure(const json_t *pair);
+
 #endif

@@ -11,7 +11,8 @@ static json_t *answer_ok(const char *text)
 	return json_pack("{s:b, s:s}", "ok", 1, "text", text);
 }
 
-static json_t *answer_statusall(struct daemon *d, const json_t *request)
+/* only: pairs with this peer alone; NULL: all. */
+static json_t *status_of(struct daemon *d, const struct ip *only)
 {
 	struct status_sources s = {
 		.engine = d->engine,
@@ -24,11 +25,17 @@ static json_t *answer_statusall(struct daemon *d, const json_t *request)
 		.started = d->started,
 		.wall_now = time(NULL),
 		.wall_started = d->started_wall,
+		.only = only,
 	};
 
-	(void)request;
 	s.locals = addresses_list(d->addresses, &s.n_locals);
 	return status_json(&s);
+}
+
+static json_t *answer_statusall(struct daemon *d, const json_t *request)
+{
+	(void)request;
+	return status_of(d, NULL);
 }
 
 static json_t *answer_version(struct daemon *d, const json_t *request)
@@ -139,6 +146,18 @@ static json_t *read_peer(const json_t *request, struct ip *remote, const char **
 	return NULL;
 }
 
+static json_t *answer_status(struct daemon *d, const json_t *request)
+{
+	struct ip remote;
+	const char *text;
+	json_t *no;
+
+	if (json_object_get(request, "peer") == NULL)
+		return status_of(d, NULL);
+	no = read_peer(request, &remote, &text);
+	return no != NULL ? no : status_of(d, &remote);
+}
+
 static json_t *answer_up(struct daemon *d, const json_t *request)
 {
 	struct event e = { .kind = EVENT_COMMAND, .command = { .command = COMMAND_UP } };
@@ -209,6 +228,7 @@ static const struct {
 	json_t *(*answer)(struct daemon *d, const json_t *request);
 } commands[] = {
 	{ "statusall", answer_statusall },
+	{ "status", answer_status },
 	{ "version", answer_version },
 	{ "config", answer_config },
 	{ "reload", answer_reload },

@@ -3,6 +3,7 @@
 #include "cmd/ikemeshd/clock.h"
 #include "crypto/trust.h"
 #include "ike/message/iana.h"
+#include "xfrm/overhead.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ struct walk {
 	json_t *pair;
 	struct mono retry_at;	      /* of the pair */
 	bool up, connecting, waiting; /* the pair */
+	bool skipped;		      /* another peer than the one asked for */
 	size_t n_up, n_connecting;
 };
 
@@ -103,6 +105,13 @@ static json_t *connection_of(const struct walk *w, const struct ip *remote)
 	else
 		snprintf(name, sizeof(name), "ipsec-%s", ip_text(remote, text));
 	return json_string(name);
+}
+
+static json_t *ruling_json(const struct status_sources *s, const struct ip *remote)
+{
+	static const char *const names[] = { "none", "bypass", "optional", "enforced" };
+
+	return json_string(names[spec_ruling(s->spec, remote, NULL)]);
 }
 
 static json_t *identity_json(uint8_t type, struct bytes id)
@@ -225,14 +234,18 @@ static json_t *attempt_json(const struct walk *w, const struct status_attempt *a
 static void visit_pair(void *arg, const struct status_pair *p)
 {
 	struct walk *w = arg;
-	json_t *attempts = json_array();
+	json_t *attempts;
 
 	end_pair(w);
+	w->skipped = w->s->only != NULL && !ip_equal(w->s->only, &p->remote);
+	if (w->skipped)
+		return;
 	w->up = w->connecting = false;
 	w->retry_at = p->retry_at;
 	w->waiting = p->waiting;
 	w->children = NULL;
 	w->ikes = json_array();
+	attempts = json_array();
 	for (size_t i = 0; i < p->n_attempts; i++)
 		json_array_append_new(attempts, attempt_json(w, &p->attempts[i]));
 	/* The state is known when the pair's SAs have been seen: end_pair(). */
@@ -241,6 +254,8 @@ static void visit_pair(void *arg, const struct status_pair *p)
 			  "remote", ip_json(&p->remote), "connection", connection_of(w, &p->remote),
 			  "state", "retry_in_s", until_json(w, p->retry_at), "failures",
 			  (int)p->failures, "attempts", attempts, "ike_sas", w->ikes);
+	json_object_set_new(w->pair, "ruling", ruling_json(w->s, &p->remote));
+	json_object_set_new(w->pair, "since_s_ago", ago_json(w, p->since));
 	json_array_append_new(w->pairs, w->pair);
 }
 
@@ -267,12 +282,14 @@ static json_t *add_ke_json(const struct status_ike *s)
 static void visit_ike(void *arg, const struct status_ike *s)
 {
 	struct walk *w = arg;
-	json_t *peer = s->peer_id.n > 0 ? identity_json(s->peer_id_type, s->peer_id) : json_null();
-	json_t *cert = s->peer_cert != NULL ? certificate_json(s->peer_cert) : json_null();
-	json_t *ike;
+	json_t *peer, *cert, *ike;
 
 	w->n_up += s->state == IKE_ESTABLISHED;
 	w->n_connecting += s->state == IKE_CONNECTING || s->state == IKE_AUTHENTICATING;
+	if (w->skipped)
+		return;
+	peer = s->peer_id.n > 0 ? identity_json(s->peer_id_type, s->peer_id) : json_null();
+	cert = s->peer_cert != NULL ? certificate_json(s->peer_cert) : json_null();
 	w->connecting |= s->state == IKE_CONNECTING || s->state == IKE_AUTHENTICATING;
 	w->children = json_array();
 	ike = json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:i}", "number", (int)s->number,
@@ -297,11 +314,31 @@ static void visit_ike(void *arg, const struct status_ike *s)
 	json_array_append_new(w->ikes, ike);
 }
 
+/*
+ * The path's MTU as the routes have it: the interface's, or less where a router said so. A socket
+ * for each would be much for a thousand pairs: only where one peer was asked for.
+ */
+static void add_sizes(const struct walk *w, const struct status_child *c, json_t *child)
+{
+	const struct overhead o = overhead_of(c->encr, c->integ, c->encap);
+	int mtu = w->s->only != NULL ? kernel_path_mtu(&c->local, &c->remote) : 0;
+
+	json_object_set_new(child, "overhead_min", json_integer((json_int_t)o.min));
+	json_object_set_new(child, "overhead_max", json_integer((json_int_t)o.max));
+	json_object_set_new(child, "path_mtu", mtu > 0 ? json_integer(mtu) : json_null());
+	json_object_set_new(child, "largest_packet",
+			    mtu > 0 ? json_integer((json_int_t)overhead_largest(
+					      &o, c->remote.family, (size_t)mtu))
+				    : json_null());
+}
+
 static void visit_child(void *arg, const struct status_child *c)
 {
 	struct walk *w = arg;
 	json_t *child;
 
+	if (w->skipped)
+		return;
 	w->up |= c->state == CHILD_INSTALLED;
 	w->connecting |= c->state == CHILD_INSTALLING;
 	child = json_pack("{s:i, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:i, s:i}", "number",
@@ -317,6 +354,7 @@ static void visit_child(void *arg, const struct status_child *c)
 	json_object_set_new(child, "rekey_in_s", until_json(w, c->rekey_at));
 	json_object_set_new(child, "in", traffic_json(w, &c->remote, &c->local, c->spi_in));
 	json_object_set_new(child, "out", traffic_json(w, &c->local, &c->remote, c->spi_out));
+	add_sizes(w, c, child);
 	json_array_append_new(w->children, child);
 }
 
@@ -443,6 +481,18 @@ static json_t *udp_json(const struct udp_counters *u)
 	return o;
 }
 
+/* What holds for the peer asked for, whether there is a pair or not. */
+static json_t *peer_json(const struct status_sources *s)
+{
+	const struct subnet_spec *which = NULL;
+	char text[SUBNET_TEXT_LEN];
+
+	spec_ruling(s->spec, s->only, &which);
+	return json_pack("{s:o, s:o, s:o}", "address", ip_json(s->only), "ruling",
+			 ruling_json(s, s->only), "subnet",
+			 which != NULL ? json_string(subnet_text(&which->net, text)) : json_null());
+}
+
 json_t *status_json(const struct status_sources *s)
 {
 	struct walk w = { .s = s, .pairs = json_array() };
@@ -464,6 +514,8 @@ json_t *status_json(const struct status_sources *s)
 	json_object_set_new(all, "ike_up", json_integer((json_int_t)w.n_up));
 	json_object_set_new(all, "ike_connecting", json_integer((json_int_t)w.n_connecting));
 	json_object_set_new(all, "pairs", w.pairs);
+	if (s->only != NULL)
+		json_object_set_new(all, "peer", peer_json(s));
 	json_object_set_new(all, "counters", counters_json(s));
 	if (s->mode != NULL)
 		json_object_set_new(all, "mode", status_mode(s->mode, s->spec, s->now));
