@@ -67,6 +67,15 @@ static const struct key_row rows[] = {
 		.text = "true: cleartext flows too, until a peer can do IPsec.",
 	},
 	{
+		.name = "allow_icmp_errors",
+		.type = VALUE_BOOL,
+		.fallback = "false",
+		.example = "true",
+		FIELD(spec.allow_icmp_errors),
+		.text = "true: routers inside ipsec_subnets that do no IPsec may say that a packet "
+			"is too large (ICMP and ICMPv6), in the clear.",
+	},
+	{
 		.name = "instance_certificate",
 		.type = VALUE_CERTIFICATES,
 		.required = true,

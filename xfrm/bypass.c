@@ -98,6 +98,61 @@ static int build_entry(const struct spec *spec, const struct subnet_spec *entry,
 	return 0;
 }
 
+/*
+ * What a router says of a packet too large for its next link: the selector has type and code where
+ * others have ports (RFC 792: 3, 4; RFC 4443 3.2: 2, 0).
+ */
+static struct policy icmp_error(const struct spec *spec, const struct subnet_spec *entry,
+				const struct ip *local)
+{
+	struct policy p = policy_between(POLICY_IN, local, entry);
+	bool v4 = local->family == 4;
+
+	p.kind = POLICY_BYPASS;
+	p.protocol = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	p.src_port = v4 ? 3 : 2;
+	p.dst_port = v4 ? 4 : 0;
+	p.src_port_mask = p.dst_port_mask = 0xffff;
+	p.priority = policy_priority(spec, RANK_BYPASS, &p);
+	return p;
+}
+
+/* An entry for one protocol alone protects no ICMP, or all of it that there is. */
+static bool meets_icmp(const struct subnet_spec *entry)
+{
+	uint8_t icmp = entry->net.ip.family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+
+	return entry->protocol == 0 || entry->protocol == icmp;
+}
+
+/* Another entry for the same net has the same selector here. */
+static bool icmp_said_before(const struct spec *spec, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (meets_icmp(&spec->protect[k]) &&
+		    subnet_equal(&spec->protect[k].net, &spec->protect[i].net))
+			return true;
+	return false;
+}
+
+static int build_icmp_errors(const struct spec *spec, const struct ip *locals, size_t n_locals,
+			     struct policy_set *out)
+{
+	for (size_t i = 0; i < spec->n_protect; i++) {
+		const struct subnet_spec *entry = &spec->protect[i];
+
+		if (!meets_icmp(entry) || icmp_said_before(spec, i))
+			continue;
+		for (size_t l = 0; l < n_locals; l++) {
+			struct policy p = icmp_error(spec, entry, &locals[l]);
+
+			if (locals[l].family == entry->net.ip.family && policy_set_add(out, &p))
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 static bool said_before(const struct spec *spec, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
@@ -133,5 +188,7 @@ int bypass_build(const struct spec *spec, const struct ip *locals, size_t n_loca
 			if (locals[l].family == spec->bypass[i].net.ip.family)
 				r = build_entry(spec, &spec->bypass[i], &locals[l], out);
 	}
+	if (!r && spec->allow_icmp_errors)
+		r = build_icmp_errors(spec, locals, n_locals, out);
 	return r ? r : number(out, from);
 }

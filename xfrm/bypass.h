@@ -14,6 +14,11 @@
  * needs no policy: its sockets carry their bypass with them. Nor do own addresses: what a host
  * sends to itself runs over the loopback interface, which never meets a policy.
  *
+ * With allow_icmp_errors, ICMP 'fragmentation needed' and ICMPv6 'packet too big' come in from
+ * every protected subnet: a router in there that is no IPsec peer must be able to tell that a
+ * packet is too large for its next link. They go in alone: fwd is not needed, since what such an
+ * error quotes is our own ESP packet.
+ *
  * IPv4 link-local yields where an ipsec_subnets entry lies within it: who lists such an address
  * means it. A protected 0.0.0.0/0 leaves it open (metadata services of clouds are there).
  */

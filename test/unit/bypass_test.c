@@ -105,6 +105,64 @@ static void link_local_and_groups_pass(void **state)
 	policy_set_free(&set);
 }
 
+/* A router that does no IPsec says that a packet is too large: let in, and nothing else of ICMP. */
+static void icmp_errors_come_in_if_allowed(void **state)
+{
+	struct spec spec = xfrm_spec(ENTRIES("10.0.0.0/20", "2001:db8::/64"), nothing);
+	struct ip locals[] = { xfrm_ip("10.0.0.1"), xfrm_ip("2001:db8::1") };
+	struct policy_set set = xfrm_build(&spec, locals, 2);
+
+	(void)state;
+	PROTECTED(IN("10.0.0.254", "10.0.0.1", 1, 3, 4));
+	PROTECTED(IN("2001:db8::fe", "2001:db8::1", 58, 2, 0));
+	policy_set_free(&set);
+
+	spec.allow_icmp_errors = true;
+	set = xfrm_build(&spec, locals, 2);
+	CLEAR(IN("10.0.0.254", "10.0.0.1", 1, 3, 4));
+	CLEAR(IN("2001:db8::fe", "2001:db8::1", 58, 2, 0));
+	for (uint16_t type = 0; type < 256; type++) {
+		for (uint16_t code = 0; code < 16; code++) {
+			if (type != 3 || code != 4)
+				PROTECTED(IN("10.0.0.254", "10.0.0.1", 1, type, code));
+			if ((type != 2 || code != 0) && (type < 133 || type > 137))
+				PROTECTED(IN("2001:db8::fe", "2001:db8::1", 58, type, code));
+		}
+	}
+	/* neither out, nor on to others, nor another protocol with such ports */
+	PROTECTED(OUT("10.0.0.1", "10.0.0.254", 1, 3, 4));
+	PROTECTED(FWD("10.0.0.254", "10.0.0.1", 1, 3, 4));
+	PROTECTED(OUT("2001:db8::1", "2001:db8::fe", 58, 2, 0));
+	PROTECTED(IN("10.0.0.254", "10.0.0.1", 17, 3, 4));
+	policy_set_free(&set);
+	xfrm_spec_free(&spec);
+}
+
+/* An entry for TCP alone leaves ICMP to itself; one said twice makes no second policy. */
+static void icmp_errors_only_where_protected(void **state)
+{
+	struct spec spec = xfrm_spec(ENTRIES("10.0.0.0/20 tcp/80"), nothing);
+	struct ip local = xfrm_ip("10.0.0.1");
+	struct policy_set set, without = xfrm_build(&spec, &local, 1);
+
+	(void)state;
+	spec.allow_icmp_errors = true;
+	set = xfrm_build(&spec, &local, 1);
+	assert_int_equal(set.n, without.n);
+	policy_set_free(&set);
+	policy_set_free(&without);
+	xfrm_spec_free(&spec);
+
+	spec = xfrm_spec(ENTRIES("10.0.0.0/20", "10.0.0.0/20"), nothing);
+	without = xfrm_build(&spec, &local, 1);
+	spec.allow_icmp_errors = true;
+	set = xfrm_build(&spec, &local, 1);
+	assert_int_equal(set.n, without.n + 1);
+	policy_set_free(&set);
+	policy_set_free(&without);
+	xfrm_spec_free(&spec);
+}
+
 /* A group as a source is no address: nothing may come in the clear by it. */
 static void a_group_is_no_source(void **state)
 {
@@ -209,6 +267,8 @@ int main(void)
 		cmocka_unit_test(wins_over_a_narrower_subnet),
 		cmocka_unit_test(neighbour_discovery_passes),
 		cmocka_unit_test(link_local_and_groups_pass),
+		cmocka_unit_test(icmp_errors_come_in_if_allowed),
+		cmocka_unit_test(icmp_errors_only_where_protected),
 		cmocka_unit_test(a_group_is_no_source),
 		cmocka_unit_test(a_listed_link_local_subnet_is_meant),
 		cmocka_unit_test(nothing_built_in_for_a_family_without_subnets),

@@ -83,6 +83,7 @@ static void test_all_keys(void **state)
 				    "precedence: longest-prefix\n"
 				    "local_addresses: [10.0.2.0/24, 10.0.3.7]\n"
 				    "optional: true\n"
+				    "allow_icmp_errors: true\n"
 				    "prestart_timeout: 2m\n"
 				    "esp_proposals: aes256gcm16-ecp256, aes128gcm16!\n"
 				    "ike_proposals: aes256gcm16-prfsha384-ecp384\n"
@@ -115,6 +116,7 @@ static void test_all_keys(void **state)
 	assert_subnet(&c.spec.local[0], "10.0.2.0/24");
 	assert_subnet(&c.spec.local[1], "10.0.3.7/32");
 	assert_true(c.spec.optional);
+	assert_true(c.spec.allow_icmp_errors);
 	assert_true(c.spec.protect[0].optional);
 	assert_int_equal(c.spec.prestart_timeout_s, 120);
 	assert_int_equal(c.spec.n_esp, 2);
