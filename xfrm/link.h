@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Interfaces, and which of them a packet leaves by: rtnetlink, asked once. */
+#ifndef IKEMESH_XFRM_LINK_H
+#define IKEMESH_XFRM_LINK_H
+
+#include "ike/ip.h"
+
+#define LINK_NAME_LEN 16 /* octets with NUL */
+
+struct link {
+	unsigned index;
+	unsigned master; /* index of the bridge or bond that it belongs to; 0: none */
+	unsigned mtu;	 /* octets of an IP packet */
+	bool up, loopback;
+	char name[LINK_NAME_LEN];
+	char kind[LINK_NAME_LEN]; /* veth, bridge, vxlan ...; "" for hardware */
+};
+
+/* All interfaces of this network namespace; *out is the caller's to free(). 0 or negative errno. */
+int links_read(struct link **out, size_t *n);
+
+struct way {
+	unsigned link; /* index */
+	struct ip via; /* the gateway; family 0: none, the destination is on the link */
+};
+
+/* As the routes have it. No policy is asked. Negative errno: -ENETUNREACH, -EHOSTUNREACH ... */
+int link_way(const struct ip *to, struct way *out);
+
+#endif
