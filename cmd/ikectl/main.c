@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/client.h"
 #include "cmd/ikectl/disable.h"
+#include "cmd/ikectl/doctor.h"
 #include "cmd/ikectl/invocation.h"
 #include "cmd/ikectl/mode.h"
 #include "cmd/ikectl/plan.h"
@@ -55,6 +56,31 @@ static enum status run_status(const struct invocation *in)
 		show_peers(answer, stdout);
 	json_decref(answer);
 	return STATUS_GOOD;
+}
+
+static enum status run_doctor(const struct invocation *in)
+{
+	struct findings findings = { 0 };
+	struct ip peer = { 0 };
+	struct facts facts;
+	enum health verdict;
+	json_t *document;
+
+	if (in->argument != NULL && !ip_parse(in->argument, &peer))
+		return command_misuse("not an IPv4 or IPv6 address", in->argument);
+	facts_gather(in->run_dir, &peer, &facts);
+	doctor_examine(&facts, &findings);
+	verdict = doctor_verdict(&findings);
+	if (in->json) {
+		document = doctor_json(&findings);
+		command_print_json(document);
+		json_decref(document);
+	} else {
+		doctor_print(&findings, stdout);
+	}
+	findings_free(&findings);
+	facts_free(&facts);
+	return (enum status)verdict;
 }
 
 /* Ours is known without a daemon; its own may be another after an upgrade. */
@@ -171,6 +197,11 @@ static const struct command commands[] = {
 	  .synopsis = "confirm",
 	  .help = "the mode stays that --confirm-within would take back",
 	  .run = mode_confirm_run },
+	{ .name = "doctor",
+	  .argument = ARGUMENT_OPTIONAL,
+	  .synopsis = "doctor [PEER]",
+	  .help = "what is amiss on this host (and on the way to PEER), and how to mend it",
+	  .run = run_doctor },
 	{ .name = "check",
 	  .argument = ARGUMENT_OPTIONAL,
 	  .synopsis = "check [FILE]",
@@ -198,12 +229,12 @@ static void print_usage(FILE *out)
 		     "  ikectl [--run-dir DIR] [--json] COMMAND\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  %-20s %s\n", commands[i].synopsis, commands[i].help);
-	fprintf(out,
-		"\n"
-		"  --run-dir DIR        where the daemon's socket is (default " RUN_DIR ")\n"
-		"  --json               machine-readable, with stable names\n"
-		"\n"
-		"Exit status: 0 done, 1 failed, 2 bad configuration, 3 no daemon, 64 usage.\n");
+	fprintf(out, "\n"
+		     "  --run-dir DIR        where the daemon's socket is (default " RUN_DIR ")\n"
+		     "  --json               machine-readable, with stable names\n"
+		     "\n"
+		     "Exit status: 0 done, 1 failed, 2 bad configuration, 3 no daemon, 64 usage;\n"
+		     "of doctor: 0 all is good, 1 warnings, 2 errors.\n");
 }
 
 int main(int argc, char **argv)

@@ -25,6 +25,7 @@ static json_t *status_of(struct daemon *d, const struct ip *only)
 		.started = d->started,
 		.wall_now = time(NULL),
 		.wall_started = d->started_wall,
+		.config_path = d->options.config_path,
 		.only = only,
 	};
 

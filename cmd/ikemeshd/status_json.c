@@ -375,6 +375,7 @@ static json_t *daemon_json(const struct status_sources *s)
 	json_t *d = status_version();
 
 	json_object_set_new(d, "pid", json_integer(getpid()));
+	json_object_set_new(d, "config", text_json(s->config_path));
 	json_object_set_new(d, "started", json_integer((json_int_t)s->wall_started));
 	json_object_set_new(d, "uptime_s", json_integer(clock_seconds_since(s->now, s->started)));
 	return d;
@@ -511,6 +512,7 @@ json_t *status_json(const struct status_sources *s)
 	json_object_set_new(all, "certificate", certificate_json(&s->spec->credential.leaf));
 	json_object_set_new(all, "connections", connections_json(s));
 	json_object_set_new(all, "reqid", json_integer(IKEMESH_REQID));
+	json_object_set_new(all, "allow_icmp_errors", json_boolean(s->spec->allow_icmp_errors));
 	json_object_set_new(all, "ike_up", json_integer((json_int_t)w.n_up));
 	json_object_set_new(all, "ike_connecting", json_integer((json_int_t)w.n_connecting));
 	json_object_set_new(all, "pairs", w.pairs);

@@ -62,6 +62,14 @@ without=$HEARD
 ikectl a status "$to" | tee -a "$SCRATCH/status"
 grep -q "of the 1500 .* up to 1466 fit" "$SCRATCH/status" || fail "status does not say what fits"
 
+# The doctor hears what the kernel refuses.
+sick=0
+ikectl a doctor "$to" >"$SCRATCH/doctor" || sick=$?
+grep -A 1 '^ERROR' "$SCRATCH/doctor" || true
+[ "$sick" = 2 ] && grep -A 1 '^ERROR *path:' "$SCRATCH/doctor" | grep -q "allow_icmp_errors: true.: $near said that the next link takes 1300" ||
+	fail "doctor does not say what would help: $(cat "$SCRATCH/doctor")"
+found=$(sed -n 's/^ERROR *path: .* of up to \([0-9]*\) octets arrive.*/\1/p' "$SCRATCH/doctor")
+
 configure a yaml='allow_icmp_errors: true'
 ikemesh_config a >"$SCRATCH/a/ikemesh.yml"
 ikectl a reload
@@ -70,5 +78,8 @@ arrives 10
 ikectl a status "$to" | tee "$SCRATCH/status"
 largest=$((header + (1300 - header - 32) / 4 * 4 - 2))
 grep -q "of the 1300 .* up to $largest fit" "$SCRATCH/status" || fail "status does not say what fits"
+[ $((largest - found)) -lt 4 ] || fail "doctor found $found, and $largest fit"
+ikectl a doctor "$to" >"$SCRATCH/doctor" || true
+grep -q '^good *path: .*the kernel knows' "$SCRATCH/doctor" || fail "doctor: $(cat "$SCRATCH/doctor")"
 expect_no_clear a b
-report "ESP adds$grows octets; of 200000 octets $without arrived without, $HEARD with allow_icmp_errors"
+report "ESP adds$grows octets; doctor: up to $found arrive of $largest that fit; of 200000 octets $without arrived without, $HEARD with allow_icmp_errors"

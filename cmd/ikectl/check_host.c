@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Of the doctor's checks those of the host itself: configuration, kernel, sysctls, clock. */
+#include "cmd/ikectl/doctor.h"
+#include "cmd/ikectl/model.h"
+#include "cmd/ikectl/show.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+
+#define DAY 86400
+#define EXPIRES_SOON_DAYS 30
+/* No clock that is right says less. */
+#define EPOCH_OF_THIS 1767225600 /* 2026-01-01 */
+
+void check_daemon(const struct facts *facts, struct findings *out)
+{
+	const json_t *d = get(facts->status, "daemon");
+	char since[SHOW_DELTA_LEN];
+
+	if (facts->status == NULL) {
+		found(out, HEALTH_ERROR, "%s", facts->no_daemon);
+		mend(out,
+		     "systemctl start ikemesh; what keeps it from starting is in `journalctl -u "
+		     "ikemesh`");
+		return;
+	}
+	found(out, HEALTH_GOOD, "%s %s runs, for %s", text(d, "name"), text(d, "version"),
+	      show_delta(number(d, "uptime_s"), since));
+	if (!is(d, "version", IKEMESH_VERSION)) {
+		found(out, HEALTH_WARNING, "the running daemon is version %s, ikectl is %s",
+		      text(d, "version"), IKEMESH_VERSION);
+		mend(out, "systemctl restart ikemesh");
+	}
+}
+
+/* Its remarks are the reader's own: keys open to others, dates of certificates, shadowed subnets.
+ */
+void check_configuration(const struct facts *facts, struct findings *out)
+{
+	const struct problems *ps = &facts->problems;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		const struct problem *p = &ps->p[i];
+		char line[16];
+
+		if (p->level == PROBLEM_NOTICE)
+			continue;
+		snprintf(line, sizeof(line), ":%u", p->line);
+		found(out, p->level == PROBLEM_ERROR ? HEALTH_ERROR : HEALTH_WARNING, "%s%s: %s",
+		      p->file, p->line > 0 ? line : "", p->message);
+		if (p->mend != NULL)
+			mend(out, "write: %s", p->mend);
+	}
+	if (facts->config_error != 0 && ps->errors == 0) {
+		found(out, HEALTH_ERROR, "%s: %s", facts->config_path,
+		      strerror(-facts->config_error));
+		mend(out, "run ikectl as root, who alone may read it");
+	} else if (facts->config_error == 0 && ps->errors == 0) {
+		found(out, HEALTH_GOOD, "%s can be loaded", facts->config_path);
+	}
+}
+
+void check_kernel(const struct facts *facts, struct findings *out)
+{
+	if (facts->esp == 0) {
+		found(out, HEALTH_GOOD,
+		      "ESP with AES-GCM in transport mode, tried in a network "
+		      "namespace of its own");
+	} else if (facts->esp == -EPERM || facts->esp == -EACCES) {
+		found(out, HEALTH_WARNING, "ESP could not be tried: %s", strerror(-facts->esp));
+		mend(out, "run ikectl as root");
+	} else {
+		found(out, HEALTH_ERROR, "this kernel does no ESP with AES-GCM: %s",
+		      strerror(-facts->esp));
+		mend(out, "modprobe esp4 esp6 gcm; or a kernel with CONFIG_INET_ESP, "
+			  "CONFIG_INET6_ESP and CONFIG_CRYPTO_GCM");
+	}
+}
+
+/* ---- sysctls --------------------------------------------------------------------------------- */
+
+/* What must be within low and high; the first pattern that fits counts. */
+static const struct {
+	const char *pattern;
+	int low, high;
+	enum health verdict;
+	const char *meaning, *mend;
+} sysctl_rules[] = {
+	{ "net/core/xfrm_larval_drop", 0, 0, HEALTH_WARNING,
+	  "the first packets to a peer are thrown away while its SA is negotiated", "0" },
+	{ "net/core/xfrm_acq_expires", 1, 30, HEALTH_WARNING,
+	  "after a failed negotiation the kernel does not ask again for so many seconds", "3" },
+	{ "net/ipv4/ip_no_pmtu_disc", 0, 0, HEALTH_WARNING,
+	  "the MTU of paths is not discovered: what a router says of too large packets is "
+	  "ignored, or not asked for",
+	  "0" },
+	{ "*/disable_policy", 0, 0, HEALTH_ERROR,
+	  "what comes in by this interface is accepted in the clear, whatever the policies say",
+	  "0" },
+	{ "*/disable_xfrm", 0, 0, HEALTH_ERROR,
+	  "what leaves by this interface is not encrypted, whatever the policies say", "0" },
+};
+#define N_RULES (sizeof(sysctl_rules) / sizeof(sysctl_rules[0]))
+
+/* False: it is not as it should be, which has been told. */
+static bool judge_sysctl(const struct sysctl *s, struct findings *out)
+{
+	for (size_t i = 0; i < N_RULES; i++) {
+		if (fnmatch(sysctl_rules[i].pattern, s->path, 0) != 0)
+			continue;
+		if (s->value >= sysctl_rules[i].low && s->value <= sysctl_rules[i].high)
+			return true;
+		found(out, sysctl_rules[i].verdict, "%s is %d: %s", s->path, s->value,
+		      sysctl_rules[i].meaning);
+		mend(out, "sysctl -w %s=%s", s->path, sysctl_rules[i].mend);
+		return false;
+	}
+	return true;
+}
+
+void check_sysctls(const struct facts *facts, struct findings *out)
+{
+	size_t good = 0;
+
+	for (size_t i = 0; i < facts->n_sysctls; i++)
+		good += judge_sysctl(&facts->sysctls[i], out);
+	if (good == facts->n_sysctls && good > 0)
+		found(out, HEALTH_GOOD, "%zu are as IPsec wants them", good);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+void check_clock(const struct facts *facts, struct findings *out)
+{
+	json_int_t from = number(get(facts->status, "certificate"), "not_before");
+	char text[SHOW_TIME_LEN];
+
+	show_time((json_int_t)facts->now, text);
+	if (facts->now < EPOCH_OF_THIS) {
+		found(out, HEALTH_ERROR, "the clock says %s: certificates are not valid yet", text);
+		mend(out, "set it: `chronyc makestep`, or `timedatectl set-ntp true`");
+	} else if ((json_int_t)facts->now < from) {
+		found(out, HEALTH_ERROR,
+		      "the clock says %s, which is before our own certificate's first day", text);
+		mend(out, "set the clock, or issue the certificate anew");
+	} else if (!facts->clock_synchronised) {
+		found(out, HEALTH_WARNING, "no NTP client keeps the clock right (%s)", text);
+		mend(out,
+		     "run chrony or systemd-timesyncd: a clock that is wrong makes certificates "
+		     "invalid");
+	} else {
+		found(out, HEALTH_GOOD, "%s, kept by NTP", text);
+	}
+}
+
+static void judge_dates(const json_t *cert, const char *whose, time_t now, struct findings *out)
+{
+	const json_int_t left = number(cert, "not_after") - (json_int_t)now;
+	char delta[SHOW_DELTA_LEN];
+
+	if (!json_is_integer(get(cert, "not_after")))
+		return;
+	if (left <= 0) {
+		found(out, HEALTH_ERROR, "the certificate of %s (%s) expired %s ago", whose,
+		      text(cert, "subject"), show_delta(-left, delta));
+		mend(out, "issue another one, and `ikectl reload` there");
+	} else if (left < (json_int_t)EXPIRES_SOON_DAYS * DAY) {
+		found(out, HEALTH_WARNING, "the certificate of %s (%s) expires in %s", whose,
+		      text(cert, "subject"), show_delta(left, delta));
+		mend(out, "issue another one, and `ikectl reload` there");
+	}
+}
+
+static void judge_peer_dates(const json_t *pair, time_t now, struct findings *out)
+{
+	const json_t *ike;
+
+	EACH(get(pair, "ike_sas"), ike)
+	{
+		judge_dates(get(ike, "peer_certificate"), text(pair, "remote"), now, out);
+	}
+}
+
+void check_certificates(const struct facts *facts, struct findings *out)
+{
+	const json_t *own = get(facts->status, "certificate"), *pair;
+	const size_t before = out->n;
+	char delta[SHOW_DELTA_LEN];
+
+	if (facts->status == NULL)
+		return;
+	judge_dates(own, "this host", facts->now, out);
+	EACH(get(facts->status, "pairs"), pair)
+	{
+		judge_peer_dates(pair, facts->now, out);
+	}
+	if (out->n == before)
+		found(out, HEALTH_GOOD, "ours is valid for another %s, those of peers for %d days",
+		      show_delta(number(own, "not_after") - (json_int_t)facts->now, delta),
+		      EXPIRES_SOON_DAYS);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikectl/facts.h"
+#include "cmd/ikectl/client.h"
+#include "cmd/ikectl/model.h"
+#include "crypto/secret.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timex.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CONFIG_PATH "/etc/ikemesh/ikemesh.yml"
+#define STAT_PATH "/proc/net/xfrm_stat"
+#define STAT_ROOM 8192
+#define STAT_APART_MS 500
+#define SYSCTLS_MAX 64
+#define ADDRESSES_TRIED 4 /* of a subnet */
+
+/* ---- the daemon ------------------------------------------------------------------------------ */
+
+static void gather_status(const char *run_dir, struct facts *f)
+{
+	json_t *request = json_pack("{s:s}", "command", "statusall");
+	int err;
+
+	_Static_assert(sizeof(f->no_daemon) == CLIENT_ERROR_LEN, "an error of client_ask() fits");
+	f->status = client_ask(run_dir, request, &err, f->no_daemon);
+	json_decref(request);
+	f->config_path = text(get(f->status, "daemon"), "config");
+	if (f->config_path[0] == '\0')
+		f->config_path = CONFIG_PATH;
+}
+
+static void gather_config(struct facts *f)
+{
+	struct config c = { 0 };
+
+	f->config_error = config_load(f->config_path, f->now, &c, &f->problems);
+	config_free(&c);
+}
+
+/* ---- interfaces and ways --------------------------------------------------------------------- */
+
+static bool is_loopback(const struct facts *f, unsigned index)
+{
+	for (size_t i = 0; i < f->n_links; i++) {
+		if (f->links[i].index == index)
+			return f->links[i].loopback;
+	}
+	return false;
+}
+
+/* By some address in it that is not this host's own: those are reached by lo. */
+static bool find_way(const struct facts *f, const char *subnet, struct subnet_way *out)
+{
+	struct subnet net;
+	bool bits;
+
+	if (!subnet_parse(subnet, &net, &bits))
+		return false;
+	for (uint8_t host = 1; host <= ADDRESSES_TRIED; host++) {
+		out->to = net.ip;
+		if (net.prefix < ip_bits(&net.ip))
+			out->to.b[ip_len(&net.ip) - 1] |= host;
+		if (link_way(&out->to, &out->way) == 0 && !is_loopback(f, out->way.link))
+			return true;
+	}
+	return false;
+}
+
+static void gather_ways(struct facts *f)
+{
+	const json_t *connections = get(f->status, "connections"), *c;
+
+	f->ways = calloc(json_array_size(connections) + 1, sizeof(*f->ways));
+	if (f->ways == NULL)
+		return;
+	EACH(connections, c)
+	{
+		if (is(c, "kind", "protect"))
+			f->n_ways += find_way(f, text(c, "subnet"), &f->ways[f->n_ways]);
+	}
+}
+
+const struct link *facts_uplink(const struct facts *f, unsigned index)
+{
+	bool used = false;
+
+	for (size_t i = 0; i < f->n_ways; i++)
+		used |= f->ways[i].way.link == index;
+	for (size_t i = 0; used && i < f->n_links; i++) {
+		if (f->links[i].index == index && !f->links[i].loopback)
+			return &f->links[i];
+	}
+	return NULL;
+}
+
+/* ---- the kernel ------------------------------------------------------------------------------ */
+
+static int keep_policy(const struct policy_held *p, void *arg)
+{
+	struct facts *f = arg;
+	struct policy_held *more;
+
+	if ((f->n_policies & (f->n_policies - 1)) == 0) { /* room for the next power of two */
+		more = reallocarray(f->policies, f->n_policies ? 2 * f->n_policies : 1,
+				    sizeof(*more));
+		if (more == NULL)
+			return -ENOMEM;
+		f->policies = more;
+	}
+	f->policies[f->n_policies++] = *p;
+	return 0;
+}
+
+static void gather_policies(struct facts *f)
+{
+	struct kernel *k;
+
+	f->policies_error = kernel_open(&k);
+	if (f->policies_error != 0)
+		return;
+	f->policies_error = kernel_policy_dump(k, keep_policy, f);
+	kernel_close(k);
+}
+
+static int probe_esp(void)
+{
+	struct kernel *k;
+	int err = unshare(CLONE_NEWNET) == 0 ? kernel_open(&k) : -errno;
+
+	if (err != 0)
+		return err;
+	err = kernel_probe_esp(k);
+	kernel_close(k);
+	return err;
+}
+
+/* In a network namespace of its own, which ends with the process. */
+static void gather_abilities(struct facts *f)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(-probe_esp() & 0xff);
+	f->esp = -ECHILD;
+	if (child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status))
+		f->esp = -WEXITSTATUS(status);
+}
+
+static void add_sysctl(struct facts *f, const char *format, const char *name)
+{
+	struct sysctl *s = &f->sysctls[f->n_sysctls];
+	char path[128];
+	FILE *file;
+
+	if (f->n_sysctls == SYSCTLS_MAX)
+		return;
+	snprintf(s->path, sizeof(s->path), format, name);
+	snprintf(path, sizeof(path), "/proc/sys/%s", s->path);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return;
+	f->n_sysctls += fscanf(file, "%d", &s->value) == 1;
+	fclose(file);
+}
+
+static void gather_sysctls(struct facts *f)
+{
+	static const char *const general[] = { "net/core/xfrm_larval_drop",
+					       "net/core/xfrm_acq_expires",
+					       "net/ipv4/ip_no_pmtu_disc",
+					       "net/ipv4/conf/all/disable_policy",
+					       "net/ipv4/conf/all/disable_xfrm" };
+	static const char *const by_interface[] = { "net/ipv4/conf/%s/disable_policy",
+						    "net/ipv4/conf/%s/disable_xfrm",
+						    "net/ipv6/conf/%s/disable_policy" };
+
+	f->sysctls = calloc(SYSCTLS_MAX, sizeof(*f->sysctls));
+	if (f->sysctls == NULL)
+		return;
+	for (size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++)
+		add_sysctl(f, "%s", general[i]);
+	for (size_t l = 0; l < f->n_links; l++) {
+		if (facts_uplink(f, f->links[l].index) == NULL)
+			continue;
+		for (size_t i = 0; i < 3; i++)
+			add_sysctl(f, by_interface[i], f->links[l].name);
+	}
+}
+
+static char *read_stat(void)
+{
+	FILE *file = fopen(STAT_PATH, "re");
+	char *out = calloc(1, STAT_ROOM);
+
+	if (file == NULL || out == NULL || fread(out, 1, STAT_ROOM - 1, file) == 0) {
+		free(out);
+		out = NULL;
+	}
+	if (file != NULL)
+		fclose(file);
+	return out;
+}
+
+/* ---- clock ----------------------------------------------------------------------------------- */
+
+static int64_t ms_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool clock_is_synchronised(void)
+{
+	struct timex t = { 0 };
+
+	return adjtimex(&t) != TIME_ERROR;
+}
+
+/* ---- the path to a peer ---------------------------------------------------------------------- */
+
+static void tell_probe(size_t size)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\rprobing: %zu octets ... ", size);
+}
+
+static const json_t *child_with(const json_t *pairs, const struct ip *peer)
+{
+	char address[IP_TEXT_LEN];
+	const json_t *pair, *ike, *child;
+
+	ip_text(peer, address);
+	EACH(pairs, pair)
+	{
+		if (!is(pair, "remote", address))
+			continue;
+		EACH(get(pair, "ike_sas"), ike)
+		{
+			EACH(get(ike, "child_sas"), child)
+			{
+				if (is(child, "state", "INSTALLED"))
+					return child;
+			}
+		}
+	}
+	return NULL;
+}
+
+static void gather_path(const struct ip *peer, struct facts *f)
+{
+	const json_t *child = child_with(get(f->status, "pairs"), peer);
+	unsigned mtu = 0;
+	struct way way;
+
+	f->path.peer = *peer;
+	if (child != NULL) {
+		f->path.overhead.min = (size_t)number(child, "overhead_min");
+		f->path.overhead.max = (size_t)number(child, "overhead_max");
+		f->path.overhead.block = f->path.overhead.max - f->path.overhead.min + 1;
+	}
+	f->path.error = link_way(peer, &way);
+	for (size_t i = 0; f->path.error == 0 && i < f->n_links; i++) {
+		if (f->links[i].index == way.link)
+			mtu = f->links[i].mtu;
+	}
+	if (f->path.error == 0)
+		path_probe(&f->path, mtu, tell_probe);
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%30s\r", "");
+}
+
+void facts_gather(const char *run_dir, const struct ip *peer, struct facts *out)
+{
+	const int64_t begun = ms_now();
+	int64_t left;
+
+	*out = (struct facts){ .now = time(NULL) };
+	secret_guard_process(); /* the configuration's key passes through */
+	out->stat_before = read_stat();
+	gather_status(run_dir, out);
+	gather_config(out);
+	links_read(&out->links, &out->n_links);
+	gather_ways(out);
+	gather_policies(out);
+	gather_abilities(out);
+	gather_sysctls(out);
+	out->clock_synchronised = clock_is_synchronised();
+	if (peer->family != 0)
+		gather_path(peer, out);
+	left = STAT_APART_MS - (ms_now() - begun);
+	if (left > 0)
+		usleep((useconds_t)left * 1000);
+	out->stat_ms = (unsigned)(ms_now() - begun);
+	out->stat_after = read_stat();
+}
+
+void facts_free(struct facts *f)
+{
+	json_decref(f->status);
+	problems_free(&f->problems);
+	free(f->links);
+	free(f->ways);
+	free(f->policies);
+	free(f->sysctls);
+	free(f->stat_before);
+	free(f->stat_after);
+}
