@@ -101,33 +101,29 @@ void check_peers(const struct facts *facts, struct findings *out)
 		found(out, HEALTH_GOOD, "%zu up, none that failed", up);
 }
 
+/* Those that the daemon saw cleartext of in the last hour. */
 void check_clear(const struct facts *facts, struct findings *out)
 {
-	size_t optional = 0, clear = 0;
-	const char *example = "";
-	const json_t *c, *pair;
+	const json_t *peers = get(get(facts->status, "clear"), "peers"), *c;
+	const size_t clear = json_array_size(peers);
+	const char *example = text(json_array_get(peers, 0), "peer");
+	size_t optional = 0;
 
 	EACH(get(facts->status, "connections"), c)
 	{
 		optional += json_is_true(get(c, "optional"));
 	}
-	EACH(get(facts->status, "pairs"), pair)
-	{
-		if (!is(pair, "ruling", "optional") || is(pair, "state", "up"))
-			continue;
-		clear++;
-		example = text(pair, "remote");
-	}
 	if (clear > 0) {
 		found(out, HEALTH_WARNING,
-		      "%zu peers are spoken to in the clear, such as %s: they lie in subnets where "
-		      "IPsec is optional, and have no SA",
-		      clear, example);
-		mend(out, "ikectl status %s says why; once none is left, make the subnets enforced",
+		      "%zu peer%s talked in the clear within the last hour, such as %s: IPsec is "
+		      "optional there, and there was no SA",
+		      clear, clear == 1 ? "" : "s", example);
+		mend(out, "`ikectl status %s` says why; once none is left: `ikectl mode enforced`",
 		     example);
 	} else if (facts->status != NULL) {
 		found(out, HEALTH_GOOD, "%s",
-		      optional > 0 ? "all peers of optional subnets that are known have an SA"
+		      optional > 0 ? "nobody was seen to talk in the clear, although that is "
+				     "allowed: `ikectl mode enforced` would change that"
 				   : "all subnets are enforced");
 	}
 }

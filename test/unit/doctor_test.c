@@ -263,11 +263,15 @@ static void test_peers(void **state)
 		"{\"pairs\":[{\"remote\":\"10.1.0.9\",\"state\":\"backing off\","
 		"\"attempts\":[{\"failed\":true,\"stage\":\"IKE_AUTH\",\"reason\":\"no\"}]}]}",
 		HEALTH_WARNING, "10.1.0.9 is not up: IKE_AUTH: no", "10.1.0.9");
+	assert_status(check_clear, "{\"clear\":{\"peers\":[{\"peer\":\"10.1.0.9\"}]}}",
+		      HEALTH_WARNING,
+		      "1 peer talked in the clear within the last hour, such as "
+		      "10.1.0.9",
+		      "mode enforced");
 	assert_status(check_clear,
-		      "{\"pairs\":[{\"remote\":\"10.1.0.9\",\"state\":\"down\","
-		      "\"ruling\":\"optional\"}]}",
-		      HEALTH_WARNING, "1 peers are spoken to in the clear, such as 10.1.0.9",
-		      "enforced");
+		      "{\"connections\":[{\"optional\":true}],\"clear\":{\"peers\":"
+		      "[]}}",
+		      HEALTH_GOOD, "although that is allowed", NULL);
 	assert_status(check_load, "{\"counters\":{\"half_open\":31}}", HEALTH_WARNING,
 		      "31 negotiations are half open", "log");
 }
