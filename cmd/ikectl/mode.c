@@ -117,8 +117,9 @@ static void explain_refusal(const json_t *answer)
 	const json_t *peers = json_object_get(answer, "clear");
 
 	if (json_array_size(peers) > 0)
-		fprintf(stderr, "%zu peer%s still in the clear, and would be cut off:\n",
-			json_array_size(peers), json_array_size(peers) == 1 ? " talks" : "s talk");
+		fprintf(stderr, "%zu peer%s in the clear, and would be cut off:\n",
+			json_array_size(peers),
+			json_array_size(peers) == 1 ? " still talks" : "s still talk");
 	show_talkers(peers, stderr);
 	if (json_is_string(json_object_get(answer, "watch_error")))
 		fprintf(stderr, "who talks in the clear cannot be seen: %s\n",

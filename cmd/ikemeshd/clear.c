@@ -305,19 +305,20 @@ void clear_turn(struct clear *c, struct mono now)
 	c->resume_at = clock_after(now, CLEAR_PAUSE_US);
 }
 
+/* Whose silence ends in a pause stays left out until it is over: he would fill the buffer. */
 void clear_tick(struct clear *c, struct mono now)
 {
-	if (!is_open(c))
+	const bool paused = c->resume_at.us != MONO_NEVER.us;
+
+	if (!is_open(c) || clear_deadline(c).us > now.us)
 		return;
-	if (c->renew_at.us <= now.us)
-		renew(c, now);
-	if (c->resume_at.us <= now.us) {
-		c->resume_at = MONO_NEVER;
+	renew(c, now);
+	c->resume_at = MONO_NEVER;
+	if (paused)
 		watch(c, true);
-	}
 }
 
 struct mono clear_deadline(const struct clear *c)
 {
-	return clock_earlier(c->resume_at, c->renew_at);
+	return c->resume_at.us != MONO_NEVER.us ? c->resume_at : c->renew_at;
 }

@@ -438,6 +438,10 @@ static void test_idle(void **state)
 		assert_int_equal(clear_deadline(c).us, now.us + CLEAR_QUIET_US);
 		clear_tick(c, clock_after(now, CLEAR_QUIET_US));
 		assert_int_equal(clear_deadline(c).us, MONO_NEVER.us);
+		/* But not in the middle of a pause. */
+		clear_note(c, &local, clock_after(now, -CLEAR_QUIET_US + 10));
+		clear_turn(c, now);
+		assert_int_equal(clear_deadline(c).us, now.us + CLEAR_PAUSE_US);
 	} else {
 		assert_int_equal(clear_since(c).us, MONO_NEVER.us);
 		assert_int_not_equal(clear_error(c), 0);

@@ -9,9 +9,10 @@ configure all optional=true
 host a ikemesh 10.1.0.1/16 fd00:1::1/64
 host b ikemesh 10.1.0.2/16 fd00:1::2/64
 host c plain 10.1.0.3/16 fd00:1::3/64
+host d plain 10.1.0.4/16 fd00:1::4/64
 [ "${KIND[a]}" = ikemesh ] || skip "this is about ikemesh"
-at a b c
-A=${AT[0]} B=${AT[1]} C=${AT[2]}
+at a b c d
+A=${AT[0]} B=${AT[1]} C=${AT[2]} D=${AT[3]}
 
 clear_of() { ikectl a statusall | sed -n '/^Peers in the clear/,$p'; }
 _names() { [[ $(clear_of) == *" $1 ("* ]]; }
@@ -26,6 +27,18 @@ ping_all c a 3
 until_ok 5 _names "$C" || fail "c is not shown: $(ikectl a statusall)"
 say "$(clear_of)"
 ! _names "$B" || fail "b, which has an SA, is shown in the clear"
+
+# A flood costs next to nothing, and hides nobody.
+BEFORE=$(cpu_of a)
+on c ping -n -f -q -w 3 "$A" >/dev/null &
+FLOOD=$!
+nap 1.5
+ping_all d a 1
+wait $FLOOD || fail "ping -f failed"
+TAKEN=$(($(cpu_of a) - BEFORE))
+until_ok 3 _names "$D" || fail "d is not shown: $(clear_of)"
+report "CPU of the daemon in 3 s of a flood: $TAKEN ms"
+[ "$TAKEN" -lt 300 ] || fail "a flood in the clear took $TAKEN ms of CPU in 3 s"
 
 ikectl a mode enforced >"$SCRATCH/out" 2>"$SCRATCH/err" && fail "nobody was warned" || [ $? = 1 ] || fail "exit status $?"
 say "$(cat "$SCRATCH/err")"
