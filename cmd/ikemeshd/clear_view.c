@@ -29,12 +29,30 @@ static struct clear_talker *heard(const struct view *v, const struct ip *remote)
 	return bsearch(&key, v->t, v->n_heard, sizeof(key), by_address);
 }
 
+/*
+ * What lets cleartext of that peer pass; NULL: nothing does. Of several entries with one subnet,
+ * for single protocols, any.
+ */
+static const struct subnet_spec *optional_entry(const struct spec *s, const struct ip *remote)
+{
+	const struct subnet_spec *which = NULL;
+	const enum ruling ruling = spec_ruling(s, remote, &which);
+
+	if (ruling != RULING_ENFORCED)
+		return ruling == RULING_OPTIONAL ? which : NULL;
+	for (size_t i = 0; i < s->n_protect; i++) {
+		if (s->protect[i].optional && subnet_equal(&s->protect[i].net, &which->net))
+			return &s->protect[i];
+	}
+	return NULL;
+}
+
 /* NULL: no memory, or IPsec is not optional with that peer. */
 static struct clear_talker *add(struct view *v, const struct ip *remote)
 {
-	const struct subnet_spec *entry = NULL;
+	const struct subnet_spec *entry = optional_entry(v->spec, remote);
 
-	if (spec_ruling(v->spec, remote, &entry) != RULING_OPTIONAL)
+	if (entry == NULL)
 		return NULL;
 	if (v->n == v->room) {
 		const size_t room = v->room == 0 ? 32 : v->room * 2;

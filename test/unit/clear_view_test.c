@@ -97,6 +97,34 @@ static void test_enforced(void **state)
 	assert_int_equal(s->n, 0);
 }
 
+/* One port of a subnet is optional still. */
+static void test_one_protocol(void **state)
+{
+	const struct ip a = ip_v4(10, 9, 0, 1);
+	struct scene *s = *state;
+	struct subnet_spec two[2];
+	struct spec *spec = &s->d.spec;
+	struct subnet_spec *const before = spec->protect;
+
+	two[0] = two[1] = spec->protect[0];
+	two[0].optional = false;
+	two[1].optional = true;
+	two[1].protocol = 6;
+	two[1].port = 80;
+	spec->protect = two;
+	spec->n_protect = 2;
+	spec->optional = false;
+	clear_note(s->clear, &a, s->d.now);
+	look(s);
+	assert_int_equal(s->n, 1);
+	assert_ptr_equal(s->t[0].entry, &two[1]);
+	two[1].optional = false;
+	look(s);
+	assert_int_equal(s->n, 0);
+	spec->protect = before;
+	spec->n_protect = 1;
+}
+
 /* An SA ends the matter, also for the time when it is gone; what comes in the clear later does not
  * count less for it. */
 static void test_sa(void **state)
@@ -164,8 +192,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_heard),	   TEST(test_enforced), TEST(test_sa),
-		TEST(test_attempt_failed), TEST(test_no_watch),
+		TEST(test_heard), TEST(test_enforced),	     TEST(test_one_protocol),
+		TEST(test_sa),	  TEST(test_attempt_failed), TEST(test_no_watch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

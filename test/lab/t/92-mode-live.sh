@@ -35,6 +35,9 @@ bring_up a b
 expect_sa a b
 now
 UP=$NOW
+# Both may have begun; one of the two survives.
+_settled() { [ "$(sas a | wc -l)" = 2 ] && [ "$(sas a)" = "$(sas b)" ]; }
+until_ok 10 _settled || fail "a and b do not have the same two SAs"
 for h in a b; do sas $h >"$SCRATCH/$h/before"; done
 levels a use
 levels b use
