@@ -152,12 +152,14 @@ static void show_done(const struct invocation *in, const json_t *answer)
 	const json_t *peers = json_object_get(answer, "clear");
 	const json_t *watched = json_object_get(answer, "watched_s");
 	const bool optional = in->n_arguments > 0 && strcmp(in->arguments[0], "optional") == 0;
+	char delta[SHOW_DELTA_LEN];
 
 	if (json_array_size(peers) > 0) {
 		printf("peers in the clear that are cut off now:\n");
 		show_talkers(peers, stdout);
 	} else if (in->n_arguments > 0 && !optional && json_is_integer(watched)) {
-		printf("no peer was seen in the clear\n");
+		printf("no peer was seen in the clear, watching for %s\n",
+		       show_delta(json_integer_value(watched), delta));
 	}
 	if (in->n_arguments > 0)
 		printf("%s: %s\n", in->arguments[0], text(answer, "text"));
