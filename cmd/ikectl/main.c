@@ -2,6 +2,7 @@
 #include "cmd/ikectl/client.h"
 #include "cmd/ikectl/disable.h"
 #include "cmd/ikectl/doctor.h"
+#include "cmd/ikectl/explain.h"
 #include "cmd/ikectl/invocation.h"
 #include "cmd/ikectl/mode.h"
 #include "cmd/ikectl/plan.h"
@@ -212,6 +213,12 @@ static const struct command commands[] = {
 	  .synopsis = "plan [FILE]",
 	  .help = "what a reload of this configuration would change",
 	  .run = plan },
+	{ .name = "explain",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "explain ADDR[:PORT]",
+	  .help = "which rule decides on it, and why; --protocol NAME, or /udp behind it",
+	  .run = explain_run,
+	  .options = explain_options },
 	{ .name = "disable",
 	  .synopsis = "disable",
 	  .help = "stop the daemon, remove all our policies and SAs: traffic goes in the clear",

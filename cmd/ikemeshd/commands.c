@@ -232,6 +232,7 @@ static const struct {
 	{ "status", answer_status },
 	{ "version", answer_version },
 	{ "config", answer_config },
+	{ "explain", daemon_answer_explain },
 	{ "reload", answer_reload },
 	{ "disable", answer_disable },
 	{ "up", answer_up },

@@ -88,6 +88,9 @@ int daemon_load(struct daemon *d, size_t *errors);
 #define DAEMON_TEXT_LEN 4400
 int daemon_reload(struct daemon *d, char text[static DAEMON_TEXT_LEN]);
 
+/* explain.c */
+json_t *daemon_answer_explain(struct daemon *d, const json_t *request);
+
 /* commands.c: answers a request of the control socket; arg is the daemon. */
 json_t *daemon_answer(void *arg, const json_t *request);
 
