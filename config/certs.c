@@ -121,8 +121,8 @@ void cert_check(struct reading *r, const struct cert *c, const char *what)
 	if (info->key == KEY_NONE)
 		report_add(
 			&r->report, PROBLEM_ERROR, c->at, NULL,
-			"%s \"%s\" has a kind of key that is not supported: RSA, ECDSA on P-256 or "
-			"P-384, or Ed25519 was expected",
+			"%s \"%s\" has a kind of key that is not supported: RSA, ECDSA on P-256, "
+			"P-384 or P-521, or Ed25519 was expected",
 			what, info->subject);
 	if (info->key == KEY_RSA &&
 	    (info->key_bits < RSA_BITS_MIN || info->key_bits > RSA_BITS_MAX))

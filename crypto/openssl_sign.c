@@ -17,7 +17,7 @@
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
 #define RSA_EXPONENT_BITS_MAX 64
-#define ECDSA_DER_MAX 128 /* octets; P-384 needs at most 104 */
+#define ECDSA_DER_MAX 144 /* octets; P-521 needs at most 139 */
 
 struct sign_key {
 	EVP_PKEY *pkey;
@@ -36,6 +36,8 @@ static enum key_type curve_type(const EVP_PKEY *key)
 		return KEY_ECDSA_P256;
 	case NID_secp384r1:
 		return KEY_ECDSA_P384;
+	case NID_secp521r1:
+		return KEY_ECDSA_P521;
 	default:
 		return KEY_NONE;
 	}
@@ -80,7 +82,7 @@ static bool padding_set(EVP_PKEY_CTX *ctx, const struct sig_scheme *scheme)
 	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)scheme->salt_len) > 0;
 }
 
-/* RFC 4754 7: methods 9 and 10 send r | s, each as long as the order of the curve. */
+/* RFC 4754 7: methods 9, 10 and 11 send r | s, each as long as the order of the curve. */
 static size_t raw_half(const struct sig_scheme *scheme)
 {
 	switch (scheme->method) {
@@ -88,6 +90,8 @@ static size_t raw_half(const struct sig_scheme *scheme)
 		return 32;
 	case AUTH_METHOD_ECDSA_384:
 		return 48;
+	case AUTH_METHOD_ECDSA_521:
+		return 66;
 	default:
 		return 0;
 	}

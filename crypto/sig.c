@@ -84,13 +84,17 @@ static const struct sig_scheme ecdsa_384 = { .name = "ECDSA-384",
 					     .method = AUTH_METHOD_ECDSA_384,
 					     .key = KEY_ECDSA_P384,
 					     .digest = "SHA384" };
+static const struct sig_scheme ecdsa_521 = { .name = "ECDSA-521",
+					     .method = AUTH_METHOD_ECDSA_521,
+					     .key = KEY_ECDSA_P521,
+					     .digest = "SHA512" };
 /* RFC 7427: any hash with any curve; key is the customary one, see sig_fits(). */
 static const struct sig_scheme ecdsa_sha256 =
 	SCHEME("ECDSA_WITH_SHA256_DER", 256, KEY_ECDSA_P256, ecdsa_sha256_algid);
 static const struct sig_scheme ecdsa_sha384 =
 	SCHEME("ECDSA_WITH_SHA384_DER", 384, KEY_ECDSA_P384, ecdsa_sha384_algid);
 static const struct sig_scheme ecdsa_sha512 =
-	SCHEME("ECDSA_WITH_SHA512_DER", 512, KEY_ECDSA_P384, ecdsa_sha512_algid);
+	SCHEME("ECDSA_WITH_SHA512_DER", 512, KEY_ECDSA_P521, ecdsa_sha512_algid);
 static const struct sig_scheme ed25519 = { .name = "ED25519",
 					   .method = AUTH_METHOD_DIGITAL_SIGNATURE,
 					   .hash = HASH_IDENTITY,
@@ -101,7 +105,7 @@ static const struct sig_scheme ed25519 = { .name = "ED25519",
 static const struct sig_scheme *const rows[] = {
 	&rsa_sha256, &rsa_sha384, &rsa_sha512,	 &pss_sha256,	&pss_sha384,
 	&pss_sha512, &rsa_sha1,	  &ecdsa_sha256, &ecdsa_sha384, &ecdsa_sha512,
-	&ecdsa_256,  &ecdsa_384,  &ed25519,	 NULL,
+	&ecdsa_256,  &ecdsa_384,  &ecdsa_521,	 &ed25519,	NULL,
 };
 
 const struct sig_scheme *const *sig_all(void)
@@ -111,7 +115,7 @@ const struct sig_scheme *const *sig_all(void)
 
 static bool is_ecdsa(enum key_type key)
 {
-	return key == KEY_ECDSA_P256 || key == KEY_ECDSA_P384;
+	return key == KEY_ECDSA_P256 || key == KEY_ECDSA_P384 || key == KEY_ECDSA_P521;
 }
 
 bool sig_fits(const struct sig_scheme *scheme, enum key_type key)

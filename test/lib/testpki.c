@@ -65,6 +65,8 @@ static EVP_PKEY *key_make(enum testpki_kind kind, unsigned slot)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	case TESTPKI_ECDSA_P384:
 		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384");
+	case TESTPKI_ECDSA_P521:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-521");
 	case TESTPKI_ED25519:
 		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	case TESTPKI_RSA_E1:

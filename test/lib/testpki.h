@@ -28,6 +28,7 @@ enum testpki_kind {
 	TESTPKI_RSA_1024, /* to be refused */
 	TESTPKI_ECDSA_P256,
 	TESTPKI_ECDSA_P384,
+	TESTPKI_ECDSA_P521,
 	TESTPKI_ED25519,
 	TESTPKI_RSA_E1, /* the modulus of a RSA_2048 key with exponent 1: to be refused, and without
 			   PEM */

@@ -340,7 +340,8 @@ static void test_chain(void **state)
 static void test_other_keys(void **state)
 {
 	static const enum testpki_kind kinds[] = { TESTPKI_ECDSA_P256, TESTPKI_ECDSA_P384,
-						   TESTPKI_ED25519, TESTPKI_RSA_3072 };
+						   TESTPKI_ECDSA_P521, TESTPKI_ED25519,
+						   TESTPKI_RSA_3072 };
 	static const char *const names[] = { "K0", "K1", "K2", "K3" };
 	static const char *const certs[] = { "C0", "C1", "C2", "C3" };
 	struct testpki_cert ca;

@@ -521,6 +521,7 @@ static void test_schemes_by_method(void **state)
 	assert_string_equal(sig_by_method(AUTH_METHOD_RSA_SHA1)->name, "RSA_EMSA_PKCS1_SHA1");
 	assert_string_equal(sig_by_method(AUTH_METHOD_ECDSA_256)->name, "ECDSA-256");
 	assert_string_equal(sig_by_method(AUTH_METHOD_ECDSA_384)->name, "ECDSA-384");
+	assert_string_equal(sig_by_method(AUTH_METHOD_ECDSA_521)->name, "ECDSA-521");
 	/* shared secret, DSS, NULL, digital signature, none */
 	assert_null(sig_by_method(0));
 	assert_null(sig_by_method(2));
@@ -702,6 +703,9 @@ static void test_choice_of_scheme(void **state)
 		{ KEY_ECDSA_P256, BIT(HASH_SHA2_384), NULL, "ECDSA_WITH_SHA384_DER" },
 		{ KEY_ECDSA_P256, 0, NULL, "ECDSA-256" },
 		{ KEY_ECDSA_P384, 0, NULL, "ECDSA-384" },
+		{ KEY_ECDSA_P521, ALL_HASHES, NULL, "ECDSA_WITH_SHA512_DER" },
+		{ KEY_ECDSA_P521, 1u << HASH_SHA2_256, NULL, "ECDSA_WITH_SHA256_DER" },
+		{ KEY_ECDSA_P521, 0, NULL, "ECDSA-521" },
 		{ KEY_ED25519, ALL_HASHES, NULL, "ED25519" },
 		{ KEY_ED25519, BIT(HASH_SHA2_256), NULL, NULL },
 		{ KEY_ED25519, 0, NULL, NULL },

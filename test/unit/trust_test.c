@@ -93,6 +93,7 @@ static void test_good_leaves(void **state)
 	assert_leaf(&(struct testpki_spec){ .kind = TESTPKI_RSA_3072 }, VERDICT_GOOD, "");
 	assert_leaf(&(struct testpki_spec){ .kind = TESTPKI_ECDSA_P256 }, VERDICT_GOOD, "");
 	assert_leaf(&(struct testpki_spec){ .kind = TESTPKI_ECDSA_P384 }, VERDICT_GOOD, "");
+	assert_leaf(&(struct testpki_spec){ .kind = TESTPKI_ECDSA_P521 }, VERDICT_GOOD, "");
 	assert_leaf(&(struct testpki_spec){ .kind = TESTPKI_ED25519 }, VERDICT_GOOD, "");
 	assert_leaf(&(struct testpki_spec){ .key_usage = "none" }, VERDICT_GOOD, "");
 	assert_leaf(&(struct testpki_spec){ .key_usage = "nonRepudiation" }, VERDICT_GOOD, "");
@@ -323,7 +324,8 @@ static void test_path_length(void **state)
 static void test_kinds_of_keys_mixed(void **state)
 {
 	static const enum testpki_kind kinds[] = { TESTPKI_RSA_2048, TESTPKI_ECDSA_P256,
-						   TESTPKI_ECDSA_P384, TESTPKI_ED25519 };
+						   TESTPKI_ECDSA_P384, TESTPKI_ECDSA_P521,
+						   TESTPKI_ED25519 };
 	char text[VERDICT_TEXT_LEN];
 
 	(void)state;
@@ -823,9 +825,8 @@ static void test_keys_in_every_shape(void **state)
 		enum testpki_kind kind;
 		enum key_type type;
 	} kinds[] = {
-		{ TESTPKI_RSA_2048, KEY_RSA },
-		{ TESTPKI_ECDSA_P256, KEY_ECDSA_P256 },
-		{ TESTPKI_ECDSA_P384, KEY_ECDSA_P384 },
+		{ TESTPKI_RSA_2048, KEY_RSA },		{ TESTPKI_ECDSA_P256, KEY_ECDSA_P256 },
+		{ TESTPKI_ECDSA_P384, KEY_ECDSA_P384 }, { TESTPKI_ECDSA_P521, KEY_ECDSA_P521 },
 		{ TESTPKI_ED25519, KEY_ED25519 },
 	};
 
@@ -888,6 +889,8 @@ static enum testpki_kind kind_for(enum key_type type)
 		return TESTPKI_ECDSA_P256;
 	case KEY_ECDSA_P384:
 		return TESTPKI_ECDSA_P384;
+	case KEY_ECDSA_P521:
+		return TESTPKI_ECDSA_P521;
 	case KEY_ED25519:
 		return TESTPKI_ED25519;
 	default:
