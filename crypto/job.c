@@ -109,34 +109,56 @@ static int run_respond(struct job *j)
 	return r != 0 ? r : run_derive(j);
 }
 
-static int run_sign(struct job *j, const struct sign_key *key)
+static int run_sign(struct job *j, const struct sign_key *key, const struct trust *trust,
+		    time_t wall)
 {
 	if (key == NULL)
 		return -EINVAL;
+	if (trust != NULL && trust_check_own(trust, wall, j->judged.text) != VERDICT_GOOD)
+		return -EKEYEXPIRED;
 	blob_free(&j->signature);
 	return sign_key_sign(key, j->scheme, blob_view(&j->tbs), &j->signature);
+}
+
+static size_t certs_of(const struct job *j, struct bytes certs[static CERT_CHAIN_MAX])
+{
+	const size_t n = j->n_certs < CERT_CHAIN_MAX ? j->n_certs : CERT_CHAIN_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		certs[i] = blob_view(&j->certs[i]);
+	return n;
 }
 
 static int run_verify(struct job *j, const struct trust *trust, time_t wall)
 {
 	struct bytes certs[CERT_CHAIN_MAX];
-	struct peer_proof proof = {
+	const struct peer_proof proof = {
 		.certs = certs,
-		.n_certs = j->n_certs < CERT_CHAIN_MAX ? j->n_certs : CERT_CHAIN_MAX,
+		.n_certs = certs_of(j, certs),
 		.id_type = j->id_type,
 		.id = blob_view(&j->id),
+		.address = BYTES(j->address, j->address_n),
 		.scheme = j->scheme,
 		.tbs = blob_view(&j->tbs),
 		.signature = blob_view(&j->signature),
 	};
 
-	if (trust == NULL) {
-		j->verdict = VERDICT_FAILED;
+	j->judged = (struct peer_finding){ .verdict = VERDICT_FAILED };
+	if (trust == NULL)
 		return -EINVAL;
-	}
-	for (size_t i = 0; i < proof.n_certs; i++)
-		certs[i] = blob_view(&j->certs[i]);
-	j->verdict = trust_check_peer(trust, &proof, wall, &j->leaf, j->text);
+	trust_check_peer(trust, &proof, wall, &j->judged);
+	return 0;
+}
+
+static int run_review(struct job *j, const struct trust *trust, time_t wall)
+{
+	struct bytes certs[CERT_CHAIN_MAX];
+	const size_t n = certs_of(j, certs);
+
+	j->judged = (struct peer_finding){ .verdict = VERDICT_FAILED };
+	if (trust == NULL)
+		return -EINVAL;
+	trust_check_certs(trust, certs, n, BYTES(j->address, j->address_n), wall, &j->judged);
 	return 0;
 }
 
@@ -174,10 +196,13 @@ void job_run(struct job *j, const struct sign_key *key, const struct trust *trus
 		j->result = run_respond(j);
 		break;
 	case JOB_SIGN:
-		j->result = run_sign(j, key);
+		j->result = run_sign(j, key, trust, wall);
 		break;
 	case JOB_VERIFY:
 		j->result = run_verify(j, trust, wall);
+		break;
+	case JOB_REVIEW:
+		j->result = run_review(j, trust, wall);
 		break;
 	case JOB_PPK:
 		j->result = run_ppk(j, ppk);

@@ -19,7 +19,8 @@ enum job_kind {
 	JOB_KE_DERIVE,	 /* ke, ke_key, peer_public -> shared */
 	JOB_KE_RESPOND,	 /* ke, peer_public -> ke_public (what goes back), shared */
 	JOB_SIGN,	 /* scheme, tbs -> signature */
-	JOB_VERIFY,	 /* scheme, tbs, signature, certs, id -> verdict, text, leaf */
+	JOB_VERIFY,	 /* scheme, tbs, signature, certs, id, address -> judged */
+	JOB_REVIEW,	 /* certs, address -> judged: would they still do? */
 	JOB_PPK,	 /* prf, id (of the PPK), sk -> sk with the PPK in it (RFC 8784 3) */
 };
 
@@ -52,14 +53,14 @@ struct job {
 	size_t n_certs;
 	uint8_t id_type;
 	struct blob id;
+	uint8_t address[16]; /* the peer's; address_n octets, 4 or 16 */
+	size_t address_n;
 
 	const struct prf_alg *prf;
 	struct secret sk[JOB_SK];
 
-	int result; /* 0, or negative errno as in suite.h; for JOB_VERIFY see verdict */
-	enum verdict verdict;
-	char text[VERDICT_TEXT_LEN];
-	struct cert_info leaf;
+	int result; /* 0, or negative errno as in suite.h; for VERIFY and REVIEW see judged */
+	struct peer_finding judged; /* of SIGN its text alone: why not, if there is more to say */
 };
 
 struct job *job_new(enum job_kind kind); /* NULL on no memory */
@@ -67,9 +68,10 @@ void job_free(struct job *j);		 /* wipes and frees all that it holds; NULL is fi
 
 /*
  * Does the work and fills in the results. key is needed for JOB_SIGN only, trust for JOB_VERIFY
- * only, ppk for JOB_PPK only (-ENOKEY if it is not the one that the job names); wall is the time of
- * day for certificate dates. JOB_VERIFY checks chain, identity, then signature, and stops at the
- * first that fails.
+ * and JOB_REVIEW (and JOB_SIGN, if given, refuses with -EKEYEXPIRED when our own certificate has
+ * expired), ppk for JOB_PPK only (-ENOKEY if it is not the one that the job names); wall is the
+ * time of day for certificate dates. JOB_VERIFY checks chain, identity, then signature, and stops
+ * at the first that fails.
  */
 void job_run(struct job *j, const struct sign_key *key, const struct trust *trust,
 	     const struct ppk *ppk, time_t wall);

@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -88,6 +89,14 @@ void lib_text_append(char *out, size_t out_size, struct bytes octets, const char
 static void append(char *out, size_t out_size, const char *text)
 {
 	lib_text_append(out, out_size, BYTES((const uint8_t *)text, strlen(text)), "");
+}
+
+int lib_attribute_nid(const char *name)
+{
+	for (size_t i = 0; i < N_ELEMENTS(attribute_names); i++)
+		if (strcasecmp(attribute_names[i].name, name) == 0)
+			return attribute_names[i].nid;
+	return NID_undef;
 }
 
 static void append_attribute_name(const ASN1_OBJECT *type, char *out, size_t out_size)
@@ -192,8 +201,7 @@ bool dn_equal(struct bytes a, struct bytes b)
 	return equal;
 }
 
-/* "0a:1b:2c"; what does not fit is cut. */
-static void hex_colons(struct bytes octets, char *out, size_t out_size)
+void lib_hex_colons(struct bytes octets, char *out, size_t out_size)
 {
 	size_t at = 0;
 
@@ -207,8 +215,8 @@ static void describe_serial(const X509 *cert, struct cert_info *out)
 {
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
 
-	hex_colons(BYTES(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)),
-		   out->serial, sizeof(out->serial));
+	lib_hex_colons(BYTES(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)),
+		       out->serial, sizeof(out->serial));
 }
 
 static void describe_digests(const X509 *cert, struct cert_info *out)
@@ -219,7 +227,7 @@ static void describe_digests(const X509 *cert, struct cert_info *out)
 	int spki_len;
 
 	if (X509_digest(cert, lib_digest("SHA256"), digest, &n) == 1)
-		hex_colons(BYTES(digest, n), out->fingerprint, sizeof(out->fingerprint));
+		lib_hex_colons(BYTES(digest, n), out->fingerprint, sizeof(out->fingerprint));
 	spki_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &spki);
 	if (spki_len > 0)
 		(void)sha1(&BYTES(spki, (size_t)spki_len), 1, out->spki_sha1);

@@ -67,6 +67,12 @@ time_t lib_time(const ASN1_TIME *t);
  */
 void lib_text_append(char *out, size_t out_size, struct bytes octets, const char *special);
 
+/* "0a:1b:2c"; what does not fit is cut. */
+void lib_hex_colons(struct bytes octets, char *out, size_t out_size);
+
+/* The attribute of that name in lib_name_text(), whatever its case; NID_undef: none. */
+int lib_attribute_nid(const char *name);
+
 enum verdict lib_verify(EVP_PKEY *key, const struct sig_scheme *scheme, struct bytes tbs,
 			struct bytes signature);
 

@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Whom to trust. OpenSSL builds and checks the chain (RFC 5280 6); the policy is ours: any CA given
- * is an anchor even if it is not self-signed, at most seven intermediates, at least 112 bits of
- * security (so no SHA-1 but in a root's own signature), sane RSA keys, and RFC 4945's view of key
- * usages. Nothing is ever fetched.
- */
-#include "crypto/trust.h"
-#include "crypto/openssl_lib.h"
-#include <arpa/inet.h>
+/* Whom to trust: the set, and all that is asked of a peer in order. */
+#include "crypto/openssl_chain.h"
+#include "crypto/pattern.h"
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/objects.h>
-#include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
-#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#define SECURITY_LEVEL 2 /* 112 bits */
-#define NAME_IN_TEXT 160 /* octets of a subject within a verdict's text */
-#define TIME_LEN 32
 
 /*
- * A store for each CA: two CAs of one name (an old and a new one) are then told apart by their
- * keys, which the library does not do within a store unless the certificates name the key.
+ * What a trust set has in common with those made of it. A store for each CA: two CAs of one name
+ * (an old and a new one) are then told apart by their keys, which the library does not do within a
+ * store unless the certificates name the key.
  */
+struct core {
+	atomic_uint users;
+	X509_STORE **anchors;
+	size_t n_anchors;
+	struct pattern **patterns;
+	size_t n_patterns;
+	X509 **own;
+	size_t n_own;
+	struct trust_rules rules;
+};
+
 struct trust {
-	X509_STORE **stores;
-	size_t n;
+	struct core *core;
+	struct crls *crls; /* NULL: revocation is not looked at */
 };
 
 const char *verdict_name(enum verdict v)
@@ -43,6 +42,10 @@ const char *verdict_name(enum verdict v)
 		[VERDICT_BAD_CHAIN] = "bad certificate chain",
 		[VERDICT_WEAK_KEY] = "weak key",
 		[VERDICT_ID_MISMATCH] = "identity not in certificate",
+		[VERDICT_REVOKED] = "certificate revoked",
+		[VERDICT_NO_CRL] = "revocation unknown",
+		[VERDICT_NOT_ALLOWED] = "not among peer_identities",
+		[VERDICT_WRONG_ADDRESS] = "address not in certificate",
 		[VERDICT_BAD_SIGNATURE] = "bad signature",
 		[VERDICT_WRONG_KEY_TYPE] = "signature method does not fit the key",
 		[VERDICT_FAILED] = "internal failure",
@@ -55,47 +58,85 @@ const char *verdict_name(enum verdict v)
 
 struct trust *trust_new(void)
 {
-	return calloc(1, sizeof(struct trust));
+	struct trust *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->core = calloc(1, sizeof(*t->core));
+	if (t->core != NULL) {
+		atomic_init(&t->core->users, 1);
+		return t;
+	}
+	free(t);
+	return NULL;
+}
+
+static void core_drop(struct core *c)
+{
+	if (atomic_fetch_sub(&c->users, 1) != 1)
+		return;
+	for (size_t i = 0; i < c->n_anchors; i++)
+		X509_STORE_free(c->anchors[i]);
+	for (size_t i = 0; i < c->n_patterns; i++)
+		pattern_free(c->patterns[i]);
+	for (size_t i = 0; i < c->n_own; i++)
+		X509_free(c->own[i]);
+	free(c->anchors);
+	free(c->patterns);
+	free(c->own);
+	free(c);
 }
 
 void trust_free(struct trust *t)
 {
 	if (t == NULL)
 		return;
-	for (size_t i = 0; i < t->n; i++)
-		X509_STORE_free(t->stores[i]);
-	free(t->stores);
+	core_drop(t->core);
+	crls_drop(t->crls);
 	free(t);
 }
 
-/* NULL on no memory. */
-static X509_STORE *store_new(X509 *ca)
+struct trust *trust_with_crls(const struct trust *t, struct crls *crls)
 {
-	X509_STORE *store = X509_STORE_new();
-	X509_VERIFY_PARAM *param;
+	struct trust *other = calloc(1, sizeof(*other));
 
-	if (store == NULL || X509_STORE_add_cert(store, ca) != 1) {
-		X509_STORE_free(store);
+	if (other == NULL)
 		return NULL;
-	}
-	param = X509_STORE_get0_param(store);
-	(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-	X509_VERIFY_PARAM_set_depth(param, CERT_CHAIN_MAX - 1);
-	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
-	return store;
+	other->core = t->core;
+	atomic_fetch_add(&t->core->users, 1);
+	other->crls = crls_keep(crls);
+	return other;
 }
 
-static int add_store(struct trust *t, X509 *ca)
+void trust_set_crls(struct trust *t, struct crls *crls)
 {
-	X509_STORE **stores = realloc(t->stores, (t->n + 1) * sizeof(*stores));
+	crls_keep(crls);
+	crls_drop(t->crls);
+	t->crls = crls;
+}
 
-	if (stores == NULL)
+void trust_set_rules(struct trust *t, const struct trust_rules *rules)
+{
+	t->core->rules = *rules;
+}
+
+/* Room for one more. */
+static void *grown(void *list, size_t n)
+{
+	return reallocarray(list, n + 1, sizeof(void *));
+}
+
+static int add_anchor(struct core *c, X509 *ca)
+{
+	X509_STORE **anchors = grown(c->anchors, c->n_anchors);
+
+	if (anchors == NULL)
 		return -ENOMEM;
-	t->stores = stores;
-	t->stores[t->n] = store_new(ca);
-	if (t->stores[t->n] == NULL)
+	c->anchors = anchors;
+	anchors[c->n_anchors] = lib_anchor_new(ca);
+	if (anchors[c->n_anchors] == NULL)
 		return -ENOMEM;
-	t->n++;
+	c->n_anchors++;
 	return 0;
 }
 
@@ -106,206 +147,58 @@ int trust_add_ca(struct trust *t, struct bytes der)
 
 	if (cert == NULL)
 		return -EINVAL;
-	r = X509_check_ca(cert) == 1 ? add_store(t, cert) : -EPERM;
+	r = X509_check_ca(cert) == 1 ? add_anchor(t->core, cert) : -EPERM;
 	X509_free(cert);
 	ERR_clear_error();
 	return r;
 }
 
-/* "2031-01-02 03:04:05 UTC" */
-static const char *time_text(time_t at, char out[static TIME_LEN])
+int trust_add_own(struct trust *t, struct bytes der)
 {
-	struct tm tm;
+	X509 *cert = lib_cert(der), **own;
 
-	if (gmtime_r(&at, &tm) == NULL ||
-	    strftime(out, TIME_LEN, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
-		(void)snprintf(out, TIME_LEN, "(time out of range)");
-	return out;
-}
-
-/* A verdict about one certificate: its subject in quotes, then what is said of it. Cut if too long.
- */
-__attribute__((format(printf, 4, 5))) static enum verdict say(enum verdict v, char *text,
-							      X509 *cert, const char *what, ...)
-{
-	char subject[NAME_IN_TEXT] = "(unknown)";
-	va_list arguments;
-	int n;
-
-	if (cert != NULL)
-		lib_name_text(X509_get_subject_name(cert), subject, sizeof(subject));
-	n = snprintf(text, VERDICT_TEXT_LEN, "certificate \"%s\" ", subject);
-	va_start(arguments, what);
-	(void)vsnprintf(text + n, VERDICT_TEXT_LEN - (size_t)n, what, arguments);
-	va_end(arguments);
-	return v;
-}
-
-static enum verdict say_no_ca(char *text, X509 *cert)
-{
-	char issuer[NAME_IN_TEXT / 2] = "(unknown)";
-
-	if (cert != NULL)
-		lib_name_text(X509_get_issuer_name(cert), issuer, sizeof(issuer));
-	return say(VERDICT_NO_TRUSTED_CA, text, cert, "is not under a trusted CA (issuer \"%s\")",
-		   issuer);
-}
-
-static enum verdict say_dates(enum verdict v, char *text, X509 *cert, time_t at)
-{
-	char limit[TIME_LEN], now[TIME_LEN];
-
-	if (v == VERDICT_EXPIRED)
-		return say(v, text, cert, "expired on %s; it is %s",
-			   time_text(lib_time(X509_get0_notAfter(cert)), limit),
-			   time_text(at, now));
-	return say(v, text, cert, "is not valid before %s; it is %s",
-		   time_text(lib_time(X509_get0_notBefore(cert)), limit), time_text(at, now));
-}
-
-static enum verdict say_key(char *text, X509 *cert)
-{
-	const EVP_PKEY *key = X509_get0_pubkey(cert);
-
-	return say(VERDICT_WEAK_KEY, text, cert,
-		   "has a weak key of %d bits (RSA needs 2048 to 8192 and a sane exponent)",
-		   key == NULL ? 0 : EVP_PKEY_get_bits(key));
-}
-
-/* What the library found, in our words. */
-static enum verdict chain_verdict(X509_STORE_CTX *ctx, time_t at, char *text)
-{
-	int error = X509_STORE_CTX_get_error(ctx);
-	X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
-
-	switch (error) {
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-		return say_dates(VERDICT_EXPIRED, text, cert, at);
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return say_dates(VERDICT_NOT_YET_VALID, text, cert, at);
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-		return say_no_ca(text, cert);
-	case X509_V_ERR_EE_KEY_TOO_SMALL:
-	case X509_V_ERR_CA_KEY_TOO_SMALL:
-		return say_key(text, cert);
-	case X509_V_ERR_OUT_OF_MEM:
-	case X509_V_ERR_UNSPECIFIED:
-		return say(VERDICT_FAILED, text, cert, "could not be checked");
-	default:
-		return say(VERDICT_BAD_CHAIN, text, cert, "is refused: %s",
-			   X509_verify_cert_error_string(error));
+	if (cert == NULL)
+		return -EINVAL;
+	own = grown(t->core->own, t->core->n_own);
+	if (own == NULL) {
+		X509_free(cert);
+		return -ENOMEM;
 	}
+	t->core->own = own;
+	own[t->core->n_own++] = cert;
+	return 0;
 }
 
-/*
- * RFC 4945 5.1.3.12: EKU absent, or any, or one for IKE. TLS's own are taken as well, since that is
- * what tools put into instance certificates.
- */
-static bool eku_is_fine(X509 *leaf)
+int trust_add_pattern(struct trust *t, struct pattern *p)
 {
-	static const int fine[] = { NID_anyExtendedKeyUsage, NID_ipsec_IKE, NID_ipsecEndSystem,
-				    NID_ipsecTunnel,	     NID_ipsecUser, NID_server_auth,
-				    NID_client_auth };
-	int critical = -1;
-	EXTENDED_KEY_USAGE *eku = X509_get_ext_d2i(leaf, NID_ext_key_usage, &critical, NULL);
-	bool found = false;
+	struct pattern **patterns = grown(t->core->patterns, t->core->n_patterns);
 
-	if (eku == NULL)
-		return critical == -1; /* absent, and not malformed or twice */
-	for (int i = 0; !found && i < sk_ASN1_OBJECT_num(eku); i++)
-		for (size_t j = 0; !found && j < sizeof(fine) / sizeof(fine[0]); j++)
-			found = OBJ_obj2nid(sk_ASN1_OBJECT_value(eku, i)) == fine[j];
-	sk_ASN1_OBJECT_pop_free(eku, ASN1_OBJECT_free);
-	return found;
+	if (patterns == NULL) {
+		pattern_free(p);
+		return -ENOMEM;
+	}
+	t->core->patterns = patterns;
+	patterns[t->core->n_patterns++] = p;
+	return 0;
 }
 
-/* What we ask of a leaf beyond RFC 5280's path validation. */
-static enum verdict check_leaf(X509 *leaf, char *text)
+enum verdict trust_check_own(const struct trust *t, time_t at, char *text)
 {
-	EVP_PKEY *key = X509_get0_pubkey(leaf);
+	char when[LIB_TIME_LEN], now[LIB_TIME_LEN];
 
-	if (key == NULL || lib_key_type(key) == KEY_NONE)
-		return say(VERDICT_WRONG_KEY_TYPE, text, leaf,
-			   "has a key of a type that is not supported");
-	if (!lib_key_is_sane(key))
-		return say_key(text, leaf);
-	/* RFC 4945 5.1.3.2: KeyUsage, when there, has one of these. It is all ones when absent. */
-	if ((X509_get_key_usage(leaf) &
-	     (X509v3_KU_DIGITAL_SIGNATURE | X509v3_KU_NON_REPUDIATION)) == 0)
-		return say(VERDICT_BAD_CHAIN, text, leaf, "is not for signatures (keyUsage)");
-	if (!eku_is_fine(leaf))
-		return say(VERDICT_BAD_CHAIN, text, leaf, "is not for IKE (extendedKeyUsage)");
-	return VERDICT_GOOD;
-}
+	text[0] = '\0';
+	for (size_t i = 0; i < t->core->n_own; i++) {
+		const time_t until = lib_time(X509_get0_notAfter(t->core->own[i]));
 
-/* Every key of the verified chain. */
-static enum verdict check_chain_keys(X509_STORE_CTX *ctx, char *text)
-{
-	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
-
-	for (int i = 0; i < sk_X509_num(chain); i++) {
-		X509 *cert = sk_X509_value(chain, i);
-		EVP_PKEY *key = X509_get0_pubkey(cert);
-
-		if (key == NULL || !lib_key_is_sane(key))
-			return say_key(text, cert);
+		if (at <= until)
+			continue;
+		(void)snprintf(text, VERDICT_TEXT_LEN,
+			       "our own certificate expired on %s (it is %s): put a new one into "
+			       "instance_certificate, and run: ikectl reload",
+			       lib_time_text(until, when), lib_time_text(at, now));
+		return VERDICT_EXPIRED;
 	}
 	return VERDICT_GOOD;
-}
-
-/* Under one of our CAs. */
-static enum verdict verify_under(X509_STORE *store, X509 *leaf, STACK_OF(X509) * others, time_t at,
-				 char *text)
-{
-	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-	enum verdict v = VERDICT_FAILED;
-
-	if (ctx == NULL || X509_STORE_CTX_init(ctx, store, leaf, others) != 1) {
-		v = say(VERDICT_FAILED, text, leaf, "could not be checked");
-		goto out;
-	}
-	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), at);
-	v = X509_verify_cert(ctx) == 1 ? check_chain_keys(ctx, text) : chain_verdict(ctx, at, text);
-out:
-	X509_STORE_CTX_free(ctx);
-	return v;
-}
-
-/* How near a chain came: of several CAs, the one that it nearly verified under is to be told. */
-static int nearness(enum verdict v)
-{
-	switch (v) {
-	case VERDICT_GOOD:
-		return 4;
-	case VERDICT_EXPIRED:
-	case VERDICT_NOT_YET_VALID:
-		return 3;
-	case VERDICT_NO_TRUSTED_CA:
-		return 1;
-	default:
-		return 2;
-	}
-}
-
-static enum verdict verify_chain(const struct trust *t, X509 *leaf, STACK_OF(X509) * others,
-				 time_t at, char *text)
-{
-	enum verdict best = say_no_ca(text, leaf);
-
-	for (size_t i = 0; i < t->n && best != VERDICT_GOOD; i++) {
-		char why[VERDICT_TEXT_LEN] = "";
-		enum verdict v = verify_under(t->stores[i], leaf, others, at, why);
-
-		if (nearness(v) > nearness(best) || i == 0) {
-			best = v;
-			memcpy(text, why, sizeof(why));
-		}
-	}
-	return best;
 }
 
 /* The certificates behind the leaf. One that cannot be read is left out: it may not be needed. */
@@ -324,18 +217,26 @@ static STACK_OF(X509) * load_others(const struct bytes *certs, size_t n_certs)
 
 /* The chain, its leaf being taken apart already. */
 static enum verdict check_chain(const struct trust *t, X509 *leaf, const struct bytes *certs,
-				size_t n_certs, time_t at, char *text)
+				size_t n_certs, time_t at, char *text, char *warning)
 {
+	const struct chain_rules rules = {
+		.anchors = t->core->anchors,
+		.n_anchors = t->core->n_anchors,
+		.crls = t->crls,
+		.crl_policy = t->core->rules.crl_policy,
+		.at = at,
+	};
 	STACK_OF(X509) * others;
 	enum verdict v;
 
+	warning[0] = '\0';
 	if (n_certs > CERT_CHAIN_MAX)
-		return say(VERDICT_BAD_CHAIN, text, leaf, "came with too many others");
-	v = check_leaf(leaf, text);
+		return lib_say(VERDICT_BAD_CHAIN, text, leaf, "came with too many others");
+	v = lib_leaf_check(leaf, text);
 	if (v != VERDICT_GOOD)
 		return v;
 	others = load_others(certs, n_certs);
-	v = verify_chain(t, leaf, others, at, text);
+	v = lib_chain_check(&rules, leaf, others, text, warning);
 	sk_X509_pop_free(others, X509_free);
 	ERR_clear_error();
 	return v;
@@ -359,106 +260,14 @@ enum verdict trust_check_chain(const struct trust *t, const struct bytes *certs,
 			       time_t at, char *text)
 {
 	X509 *leaf = load_leaf(certs, n_certs, text);
+	char warning[VERDICT_TEXT_LEN];
 	enum verdict v;
 
 	if (leaf == NULL)
 		return VERDICT_MALFORMED;
-	v = check_chain(t, leaf, certs, n_certs, at, text);
+	v = check_chain(t, leaf, certs, n_certs, at, text, warning);
 	X509_free(leaf);
 	return v;
-}
-
-static struct bytes string_view(const ASN1_STRING *s)
-{
-	return BYTES(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
-}
-
-static bool same_ignoring_case(struct bytes a, struct bytes b)
-{
-	return a.n == b.n && strncasecmp((const char *)a.p, (const char *)b.p, a.n) == 0;
-}
-
-/* Neither empty, nor with a NUL, nor (a star) a pattern: T36, RFC 4945 3.1.2. */
-static bool is_plain_name(struct bytes name)
-{
-	return name.n > 0 && memchr(name.p, 0, name.n) == NULL &&
-	       memchr(name.p, '*', name.n) == NULL;
-}
-
-static bool dns_matches(struct bytes in_cert, struct bytes id)
-{
-	return is_plain_name(in_cert) && same_ignoring_case(in_cert, id);
-}
-
-/* RFC 5280 7.5: the mailbox by octets, the host without regard to case. */
-static bool mailbox_matches(struct bytes in_cert, struct bytes id)
-{
-	const uint8_t *at;
-	size_t local;
-
-	if (!is_plain_name(in_cert) || in_cert.n != id.n)
-		return false;
-	at = memrchr(in_cert.p, '@', in_cert.n);
-	if (at == NULL)
-		return false;
-	local = (size_t)(at - in_cert.p) + 1;
-	return bytes_equal(BYTES(in_cert.p, local), BYTES(id.p, local)) &&
-	       same_ignoring_case(BYTES(in_cert.p + local, in_cert.n - local),
-				  BYTES(id.p + local, id.n - local));
-}
-
-static bool general_name_matches(const GENERAL_NAME *name, uint8_t id_type, struct bytes id)
-{
-	switch (id_type) {
-	case ID_FQDN:
-		return name->type == GEN_DNS && dns_matches(string_view(name->d.dNSName), id);
-	case ID_RFC822_ADDR:
-		return name->type == GEN_EMAIL &&
-		       mailbox_matches(string_view(name->d.rfc822Name), id);
-	case ID_IPV4_ADDR:
-		return name->type == GEN_IPADD && id.n == 4 &&
-		       bytes_equal(string_view(name->d.iPAddress), id);
-	case ID_IPV6_ADDR:
-		return name->type == GEN_IPADD && id.n == 16 &&
-		       bytes_equal(string_view(name->d.iPAddress), id);
-	default:
-		return false;
-	}
-}
-
-static bool subject_matches(X509 *cert, struct bytes id)
-{
-	X509_NAME *name = lib_name(id);
-	/* The empty name says nothing, so it proves nothing. */
-	bool equal = name != NULL && X509_NAME_entry_count(name) > 0 &&
-		     lib_name_equal(name, X509_get_subject_name(cert));
-
-	X509_NAME_free(name);
-	return equal;
-}
-
-static bool id_matches(X509 *cert, uint8_t id_type, struct bytes id)
-{
-	GENERAL_NAMES *names;
-	bool found = false;
-
-	if (id_type == ID_DER_ASN1_DN)
-		return subject_matches(cert, id);
-	names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-	for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++)
-		found = general_name_matches(sk_GENERAL_NAME_value(names, i), id_type, id);
-	GENERAL_NAMES_free(names);
-	ERR_clear_error();
-	return found;
-}
-
-bool trust_id_matches(struct bytes leaf, uint8_t id_type, struct bytes id)
-{
-	X509 *cert = lib_cert(leaf);
-	bool matches = cert != NULL && id_matches(cert, id_type, id);
-
-	X509_free(cert);
-	return matches;
 }
 
 enum verdict trust_check_signature(struct bytes leaf, const struct sig_scheme *scheme,
@@ -477,27 +286,94 @@ enum verdict trust_check_signature(struct bytes leaf, const struct sig_scheme *s
 	return v;
 }
 
-/* An identity as a person reads it. */
-static void id_text(uint8_t id_type, struct bytes id, char *out, size_t out_size)
+static bool is_own(const struct trust *t, X509 *leaf)
 {
-	out[0] = '\0';
-	if (id_type == ID_DER_ASN1_DN)
-		dn_to_text(id, out, out_size);
-	else if (id_type == ID_IPV4_ADDR && id.n == 4)
-		(void)inet_ntop(AF_INET, id.p, out, (socklen_t)out_size);
-	else if (id_type == ID_IPV6_ADDR && id.n == 16)
-		(void)inet_ntop(AF_INET6, id.p, out, (socklen_t)out_size);
-	else
-		lib_text_append(out, out_size, id, "\\\"");
+	for (size_t i = 0; i < t->core->n_own; i++)
+		if (X509_cmp(t->core->own[i], leaf) == 0)
+			return true;
+	return false;
+}
+
+/* What another certificate of the chain, or the want of one, did to the leaf. */
+static bool is_about_cas(enum verdict v)
+{
+	return v == VERDICT_NO_TRUSTED_CA || v == VERDICT_BAD_CHAIN || v == VERDICT_WEAK_KEY ||
+	       v == VERDICT_EXPIRED || v == VERDICT_NOT_YET_VALID;
+}
+
+/* See trust_add_own(). */
+static void excuse(const struct trust *t, X509 *leaf, time_t at, struct peer_finding *out)
+{
+	char text[VERDICT_TEXT_LEN], why[VERDICT_TEXT_LEN];
+
+	out->pinned = is_own(t, leaf);
+	if (!out->pinned || t->core->rules.strict_ca || !is_about_cas(out->verdict) ||
+	    lib_leaf_check(leaf, text) != VERDICT_GOOD ||
+	    lib_dates_check(leaf, at, text) != VERDICT_GOOD)
+		return;
+	memcpy(why, out->text, sizeof(why));
+	(void)snprintf(out->warning, sizeof(out->warning),
+		       "believed only since its certificate is our own: %s: %s",
+		       verdict_name(out->verdict), why);
+	out->text[0] = '\0';
+	out->verdict = VERDICT_GOOD;
+}
+
+static enum verdict check_patterns(const struct trust *t, X509 *leaf, char *text)
+{
+	for (size_t i = 0; i < t->core->n_patterns; i++)
+		if (lib_pattern_matches(t->core->patterns[i], leaf))
+			return VERDICT_GOOD;
+	if (t->core->n_patterns == 0)
+		return VERDICT_GOOD;
+	return lib_say(VERDICT_NOT_ALLOWED, text, leaf, "matches none of peer_identities");
+}
+
+static enum verdict check_address(const struct trust *t, X509 *leaf, struct bytes address,
+				  char *text)
+{
+	char name[64];
+
+	if (!t->core->rules.bind_address || address.n == 0 || lib_has_address(leaf, address))
+		return VERDICT_GOOD;
+	lib_id_text(address.n == 4 ? ID_IPV4_ADDR : ID_IPV6_ADDR, address, name, sizeof(name));
+	return lib_say(VERDICT_WRONG_ADDRESS, text, leaf, "has no iPAddress %s", name);
+}
+
+/* All that does not need the peer's word. */
+static void check_certs(const struct trust *t, X509 *leaf, const struct bytes *certs,
+			size_t n_certs, struct bytes address, time_t at, struct peer_finding *out)
+{
+	lib_cert_info(leaf, &out->leaf);
+	out->verdict = check_chain(t, leaf, certs, n_certs, at, out->text, out->warning);
+	excuse(t, leaf, at, out);
+	if (out->verdict == VERDICT_GOOD)
+		out->verdict = check_patterns(t, leaf, out->text);
+	if (out->verdict == VERDICT_GOOD)
+		out->verdict = check_address(t, leaf, address, out->text);
+}
+
+enum verdict trust_check_certs(const struct trust *t, const struct bytes *certs, size_t n_certs,
+			       struct bytes address, time_t at, struct peer_finding *out)
+{
+	X509 *leaf;
+
+	*out = (struct peer_finding){ .verdict = VERDICT_MALFORMED };
+	leaf = load_leaf(certs, n_certs, out->text);
+	if (leaf == NULL)
+		return out->verdict;
+	check_certs(t, leaf, certs, n_certs, address, at, out);
+	X509_free(leaf);
+	return out->verdict;
 }
 
 static enum verdict say_id(char *text, X509 *leaf, uint8_t id_type, struct bytes id)
 {
-	char name[NAME_IN_TEXT / 2];
+	char name[80];
 
-	id_text(id_type, id, name, sizeof(name));
-	return say(VERDICT_ID_MISMATCH, text, leaf, "does not hold the identity \"%s\" (type %u)",
-		   name, id_type);
+	lib_id_text(id_type, id, name, sizeof(name));
+	return lib_say(VERDICT_ID_MISMATCH, text, leaf,
+		       "does not hold the identity \"%s\" (type %u)", name, id_type);
 }
 
 static enum verdict check_signature(X509 *leaf, const struct peer_proof *proof, char *text)
@@ -507,25 +383,24 @@ static enum verdict check_signature(X509 *leaf, const struct peer_proof *proof, 
 
 	if (v == VERDICT_GOOD)
 		return v;
-	return say(v, text, leaf, "did not make the signature (%s, %s)", verdict_name(v),
-		   scheme == NULL ? "unknown method" : scheme->name);
+	return lib_say(v, text, leaf, "did not make the signature (%s, %s)", verdict_name(v),
+		       scheme == NULL ? "unknown method" : scheme->name);
 }
 
 enum verdict trust_check_peer(const struct trust *t, const struct peer_proof *proof, time_t at,
-			      struct cert_info *leaf_info, char *text)
+			      struct peer_finding *out)
 {
-	X509 *leaf = load_leaf(proof->certs, proof->n_certs, text);
-	enum verdict v;
+	X509 *leaf;
 
-	*leaf_info = (struct cert_info){ 0 };
+	*out = (struct peer_finding){ .verdict = VERDICT_MALFORMED };
+	leaf = load_leaf(proof->certs, proof->n_certs, out->text);
 	if (leaf == NULL)
-		return VERDICT_MALFORMED;
-	lib_cert_info(leaf, leaf_info);
-	v = check_chain(t, leaf, proof->certs, proof->n_certs, at, text);
-	if (v == VERDICT_GOOD && !id_matches(leaf, proof->id_type, proof->id))
-		v = say_id(text, leaf, proof->id_type, proof->id);
-	if (v == VERDICT_GOOD)
-		v = check_signature(leaf, proof, text);
+		return out->verdict;
+	check_certs(t, leaf, proof->certs, proof->n_certs, proof->address, at, out);
+	if (out->verdict == VERDICT_GOOD && !lib_id_matches(leaf, proof->id_type, proof->id))
+		out->verdict = say_id(out->text, leaf, proof->id_type, proof->id);
+	if (out->verdict == VERDICT_GOOD)
+		out->verdict = check_signature(leaf, proof, out->text);
 	X509_free(leaf);
-	return v;
+	return out->verdict;
 }

@@ -49,6 +49,10 @@ enum verdict {
 	VERDICT_BAD_CHAIN,	/* signature, constraints, key usage, too long */
 	VERDICT_WEAK_KEY,	/* RSA outside 2048..8192, or an exponent that is not sane */
 	VERDICT_ID_MISMATCH,	/* the identity claimed is not in the certificate (RFC 4945 3.1) */
+	VERDICT_REVOKED,	/* its CA took it, or one above it, back */
+	VERDICT_NO_CRL,		/* crl_policy: hard, and no list tells of it */
+	VERDICT_NOT_ALLOWED,	/* matches none of peer_identities */
+	VERDICT_WRONG_ADDRESS,	/* bind_address_to_certificate: the peer's is not in it */
 	VERDICT_BAD_SIGNATURE,	/* the AUTH payload does not verify under the leaf's key */
 	VERDICT_WRONG_KEY_TYPE, /* scheme and key do not go together */
 	VERDICT_FAILED,		/* our library failed: not the peer's fault */
@@ -57,10 +61,34 @@ const char *verdict_name(enum verdict v); /* "certificate expired", ... static t
 
 #define VERDICT_TEXT_LEN 320
 
+struct crls;
+struct pattern;
 struct trust;
 struct sign_key;
 
-/* NULL on no memory. */
+/* What to make of a certificate of which no list tells: none of its issuer's, or one too old. */
+enum crl_policy {
+	CRL_SOFT, /* it passes, with a warning */
+	CRL_HARD, /* it is refused */
+};
+
+/* What is asked of a peer beyond a chain to a CA: the configuration's keys of these names. */
+struct trust_rules {
+	bool strict_ca;
+	bool bind_address;
+	enum crl_policy crl_policy;
+};
+
+/* What was found of a peer, as plain data. */
+struct peer_finding {
+	enum verdict verdict;
+	char text[VERDICT_TEXT_LEN];	/* why not, naming the certificate; empty if good */
+	char warning[VERDICT_TEXT_LEN]; /* what would refuse it under stricter keys; empty: none */
+	bool pinned; /* its certificate is our own, which needs no CA: see trust_add_own */
+	struct cert_info leaf; /* zeroed if it could not be read */
+};
+
+/* Filled by one thread, then shared. NULL on no memory. */
 struct trust *trust_new(void);
 void trust_free(struct trust *t);
 
@@ -68,11 +96,39 @@ void trust_free(struct trust *t);
 int trust_add_ca(struct trust *t, struct bytes der);
 
 /*
- * Chain, dates, constraints and key of certs[0] (the leaf; the others in any order) at time `at`.
- * text (VERDICT_TEXT_LEN octets) says what failed in words, naming the certificate; empty if good.
+ * Our own certificate, which a whole fleet may share: whoever shows the same one is believed (if
+ * the signature is right) even where no chain leads to a CA, unless strict_ca. The chain is looked
+ * at all the same, and what is wrong with it becomes a warning: the CAs are for the day of
+ * rotation. Its dates, key usage, identity and revocation are never excused. 0, -EINVAL, -ENOMEM.
+ */
+int trust_add_own(struct trust *t, struct bytes der);
+
+/* Takes the pattern, whatever comes of it: with any, a peer must match one. 0 or -ENOMEM. */
+int trust_add_pattern(struct trust *t, struct pattern *p);
+void trust_set_rules(struct trust *t, const struct trust_rules *rules);
+void trust_set_crls(struct trust *t, struct crls *crls); /* a use of its own; NULL: none are read */
+
+/* The same with other lists: what it has in common with t is shared. NULL on no memory. */
+struct trust *trust_with_crls(const struct trust *t, struct crls *crls);
+
+/* Is our own certificate still good for new SAs? text (VERDICT_TEXT_LEN): if not, why and what to
+ * do. VERDICT_GOOD, also without one; VERDICT_EXPIRED. */
+enum verdict trust_check_own(const struct trust *t, time_t at, char *text);
+
+/*
+ * Chain, dates, constraints, key and revocation of certs[0] (the leaf; the others in any order) at
+ * time `at`; nothing is pinned. text (VERDICT_TEXT_LEN octets) says what failed in words, naming
+ * the certificate; empty if good.
  */
 enum verdict trust_check_chain(const struct trust *t, const struct bytes *certs, size_t n_certs,
 			       time_t at, char *text);
+
+/*
+ * Would these certificates do for a peer at this address (4 or 16 octets; none: not asked for)?
+ * All but its identity and its signature. Returns out->verdict.
+ */
+enum verdict trust_check_certs(const struct trust *t, const struct bytes *certs, size_t n_certs,
+			       struct bytes address, time_t at, struct peer_finding *out);
 
 /*
  * The identity is in the certificate: a DN by value (RFC 5280 7.1: string types and case and inner
@@ -94,18 +150,19 @@ struct peer_proof {
 	size_t n_certs;
 	uint8_t id_type;
 	struct bytes id;
+	struct bytes address; /* where it is: 4 or 16 octets */
 	const struct sig_scheme *scheme;
 	struct bytes tbs;
 	struct bytes signature;
 };
 
 /*
- * Chain, then identity, then signature; stops at the first that fails. The leaf is taken apart once
- * and the signature is checked under the very certificate that was verified. text as above; leaf is
- * filled in as soon as the certificate can be read, else zeroed.
+ * Chain, rules, identity, then signature; stops at the first that fails. The leaf is taken apart
+ * once and the signature is checked under the very certificate that was verified. Returns
+ * out->verdict.
  */
 enum verdict trust_check_peer(const struct trust *t, const struct peer_proof *proof, time_t at,
-			      struct cert_info *leaf, char *text);
+			      struct peer_finding *out);
 
 /* 0, or -EINVAL if der is not exactly one certificate. */
 int cert_describe(struct bytes der, struct cert_info *out);

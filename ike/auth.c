@@ -204,6 +204,8 @@ static int fill(const struct engine *e, struct ike_sa *sa, const struct payloads
 	if (r == 0)
 		r = blob_copy(&job->id, id->data);
 	job->id_type = id->type;
+	job->address_n = ip_len(&sa->pair->key.remote);
+	memcpy(job->address, sa->pair->key.remote.b, job->address_n);
 	return r;
 }
 

@@ -46,7 +46,7 @@ static size_t chain_octets(const struct job *job)
 static struct peer_certs *peer_certs_new(const struct job *job, struct bytes cas, bool with_chain)
 {
 	struct peer_certs *pc = calloc(1, sizeof(*pc));
-	size_t n = (with_chain ? chain_octets(job) : sizeof(job->leaf.fingerprint)) + cas.n;
+	size_t n = (with_chain ? chain_octets(job) : sizeof(job->judged.leaf.fingerprint)) + cas.n;
 	uint8_t *p = malloc(n);
 
 	if (pc == NULL || p == NULL) {
@@ -55,15 +55,15 @@ static struct peer_certs *peer_certs_new(const struct job *job, struct bytes cas
 		return NULL;
 	}
 	pc->octets = (struct blob){ .p = p, .n = n };
-	pc->leaf = job->leaf;
+	pc->leaf = job->judged.leaf;
 	for (size_t i = 0; with_chain && i < job->n_certs; i++) {
 		memcpy(p, job->certs[i].p, job->certs[i].n);
 		pc->certs[pc->n_certs++] = BYTES(p, job->certs[i].n);
 		p += job->certs[i].n;
 	}
 	if (!with_chain) {
-		memcpy(p, job->leaf.fingerprint, sizeof(job->leaf.fingerprint));
-		p += sizeof(job->leaf.fingerprint);
+		memcpy(p, job->judged.leaf.fingerprint, sizeof(job->judged.leaf.fingerprint));
+		p += sizeof(job->judged.leaf.fingerprint);
 	}
 	if (cas.n > 0)
 		memcpy(p, cas.p, cas.n);

@@ -84,11 +84,12 @@ struct keyring *keyholder_ring(struct keyholder *h, const struct job *job)
 void keyring_run(struct job *job, const struct keyring *ring)
 {
 	bool needs_key = job->kind == JOB_SIGN;
-	bool needs_ring = needs_key || job->kind == JOB_VERIFY || job->kind == JOB_PPK;
+	bool needs_ring = needs_key || job->kind == JOB_VERIFY || job->kind == JOB_REVIEW ||
+			  job->kind == JOB_PPK;
 
 	if (needs_ring && (ring == NULL || (needs_key && ring->generation != job->credential))) {
 		job->result = -ENOKEY;
-		job->verdict = VERDICT_FAILED;
+		job->judged.verdict = VERDICT_FAILED;
 		return;
 	}
 	job_run(job, ring != NULL ? ring->key : NULL, ring != NULL ? ring->trust : NULL,

@@ -113,7 +113,7 @@ static int perform_job(struct performer *p, struct action *a)
 	if (err == 0)
 		return 0;
 	job->result = err;
-	job->verdict = VERDICT_FAILED;
+	job->judged.verdict = VERDICT_FAILED;
 	if (!queue_failure(p, &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { job } }))
 		job_free(job);
 	return 0;

@@ -27,19 +27,27 @@
 /* The peer has shown who it is (or not). Its certificates are kept. */
 static bool verdict_good(struct engine *e, struct ike_sa *sa, struct job *job)
 {
-	if (job->verdict != VERDICT_GOOD) {
+	if (job->judged.verdict != VERDICT_GOOD) {
 		report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_AUTH, "peer not trusted: %s: %s",
-		       verdict_name(job->verdict), job->text);
+		       verdict_name(job->judged.verdict), job->judged.text);
 		return false;
 	}
+	if (job->judged.warning[0] != '\0')
+		report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_IKE_AUTH, "%s",
+		       job->judged.warning);
 	peer_certs_take(e, sa, job);
 	return true;
 }
 
 static void why_of(const struct job *job, char *out, size_t size)
 {
-	snprintf(out, size, "%s%s%s", verdict_name(job->verdict), job->text[0] ? ": " : "",
-		 job->text);
+	snprintf(out, size, "%s%s%s", verdict_name(job->judged.verdict),
+		 job->judged.text[0] ? ": " : "", job->judged.text);
+}
+
+static const char *why_unsigned(const struct job *job)
+{
+	return job->judged.text[0] != '\0' ? job->judged.text : strerror(-job->result);
 }
 
 /* Keys of the CHILD_SA that IKE_AUTH made: KEYMAT without a new Diffie-Hellman (2.17). */
@@ -98,7 +106,7 @@ static struct bytes sk_pi(const struct ike_sa *sa, bool with_ppk)
 static void sign_without_ppk_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	if (job->result != 0) {
-		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", strerror(-job->result));
+		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", why_unsigned(job));
 	} else if (credential_changed(e, job)) {
 		auth_ask(e, sa);
 	} else if (auth_data(sa, blob_view(&job->signature), &sa->hs->no_ppk_auth) != 0) {
@@ -121,7 +129,7 @@ static void sign_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	if (credential_changed(e, job)) { /* whatever came of it */
 		auth_ask(e, sa);
 	} else if (job->result != 0) {
-		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", strerror(-job->result));
+		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", why_unsigned(job));
 	} else {
 		blob_free(&sa->hs->signature);
 		sa->hs->signature = job->signature;
@@ -336,7 +344,7 @@ static void sign_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
 	if (job->result != 0) {
 		sa_reply_notify(e, sa, EXCHANGE_IKE_AUTH, NOTIFY_AUTHENTICATION_FAILED, BYTES_NONE);
 		sa_fail_softly(e, sa, NOTIFY_AUTHENTICATION_FAILED, true, SA_LINGERS,
-			       "cannot sign with our key: %s", strerror(-job->result));
+			       "cannot sign with our key: %s", why_unsigned(job));
 		return;
 	}
 	sa->hs->signature = job->signature;

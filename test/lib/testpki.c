@@ -115,20 +115,27 @@ static X509_NAME *name_make(const char *text, bool utf8)
 	char *copy = strdup(text);
 	char *rest = copy;
 
+	bool joins = false;
+
 	while (rest != NULL && *rest != '\0') {
 		char *entry = rest;
 		char *value = strchr(entry, '=');
 		char *end = strstr(entry, ", ");
+		char *plus = strstr(entry, " + ");
+		const bool next_joins = plus != NULL && (end == NULL || plus < end);
 
 		must(value != NULL, "attribute with a value");
 		*value++ = '\0';
-		rest = end == NULL ? NULL : end + 2;
-		if (end != NULL)
+		rest = next_joins ? plus + 3 : end == NULL ? NULL : end + 2;
+		if (next_joins)
+			*plus = '\0';
+		else if (end != NULL)
 			*end = '\0';
-		must(X509_NAME_add_entry_by_txt(name, entry,
-						utf8 ? V_ASN1_UTF8STRING : V_ASN1_PRINTABLESTRING,
-						(const uint8_t *)value, -1, -1, 0) == 1,
+		must(X509_NAME_add_entry_by_txt(
+			     name, entry, utf8 ? V_ASN1_UTF8STRING : V_ASN1_PRINTABLESTRING,
+			     (const uint8_t *)value, -1, -1, joins ? -1 : 0) == 1,
 		     entry);
+		joins = next_joins;
 	}
 	free(copy);
 	return name;
@@ -239,6 +246,74 @@ void testpki_make(struct testpki_cert *out, const struct testpki_spec *spec)
 	export(out, cert, spec->bad_signature);
 	out->x509 = cert;
 	X509_NAME_free(subject);
+}
+
+static void revoke(X509_CRL *crl, const struct testpki_cert *cert, int reason)
+{
+	X509_REVOKED *entry = X509_REVOKED_new();
+	ASN1_TIME *when = ASN1_TIME_set(NULL, TESTPKI_NOW - TESTPKI_DAY / 2);
+	ASN1_ENUMERATED *code = ASN1_ENUMERATED_new();
+
+	must(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(cert->x509)) == 1 &&
+		     X509_REVOKED_set_revocationDate(entry, when) == 1,
+	     "entry of a CRL");
+	if (reason != 0)
+		must(ASN1_ENUMERATED_set(code, reason) == 1 &&
+			     X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, code, 0, 0) == 1,
+		     "reason");
+	must(X509_CRL_add0_revoked(crl, entry) == 1, "entry of a CRL");
+	ASN1_ENUMERATED_free(code);
+	ASN1_TIME_free(when);
+}
+
+static void crl_dates(X509_CRL *crl, const struct testpki_crl_spec *spec)
+{
+	time_t from = spec->this_update != 0 ? spec->this_update : TESTPKI_NOW - TESTPKI_DAY;
+	time_t to = spec->next_update != 0 ? spec->next_update : TESTPKI_NOW + TESTPKI_DAY;
+	ASN1_TIME *this_update = ASN1_TIME_set(NULL, from), *next_update = ASN1_TIME_set(NULL, to);
+
+	must(X509_CRL_set1_lastUpdate(crl, this_update) == 1 &&
+		     X509_CRL_set1_nextUpdate(crl, next_update) == 1,
+	     "dates of a CRL");
+	ASN1_TIME_free(this_update);
+	ASN1_TIME_free(next_update);
+}
+
+struct blob testpki_crl(const struct testpki_crl_spec *spec, struct blob *pem)
+{
+	const struct testpki_cert *issuer = spec->issuer;
+	static long number = 1;
+	ASN1_INTEGER *crl_number = ASN1_INTEGER_new();
+	X509_CRL *crl = X509_CRL_new();
+	BIO *bio = BIO_new(BIO_s_mem());
+	uint8_t *der = NULL;
+	struct blob out;
+	int n;
+
+	must(X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
+		     X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->x509)) == 1 &&
+		     ASN1_INTEGER_set(crl_number, number++) == 1 &&
+		     X509_CRL_add1_ext_i2d(crl, NID_crl_number, crl_number, 0, 0) == 1,
+	     "CRL");
+	crl_dates(crl, spec);
+	for (size_t i = 0; i < 4 && spec->revoked[i] != NULL; i++)
+		revoke(crl, spec->revoked[i], spec->reason);
+	must(X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, key_get(issuer->kind, issuer->slot),
+						      EVP_get_digestbyname("SHA256")) > 0,
+	     "X509_CRL_sign");
+	n = i2d_X509_CRL(crl, &der);
+	must(n > 0 && blob_copy(&out, BYTES(der, (size_t)n)) == 0, "CRL to DER");
+	if (spec->bad_signature)
+		out.p[out.n - 1] ^= 1;
+	must(PEM_write_bio(bio, "X509 CRL", "", out.p, (long)out.n) > 0, "CRL to PEM");
+	if (pem != NULL)
+		*pem = bio_take(bio);
+	else
+		BIO_free(bio);
+	OPENSSL_free(der);
+	ASN1_INTEGER_free(crl_number);
+	X509_CRL_free(crl);
+	return out;
 }
 
 void testpki_ca(struct testpki_cert *out, const char *subject)

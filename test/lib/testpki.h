@@ -47,7 +47,7 @@ struct testpki_cert {
 
 /* Zero means the usual thing in every member but subject. */
 struct testpki_spec {
-	const char *subject;		   /* "C=US, O=Example, CN=host"; "" for the empty name */
+	const char *subject;		   /* "C=US, O=Example, OU=x + CN=host"; "" for none */
 	const struct testpki_cert *issuer; /* NULL: self-signed */
 	enum testpki_kind kind;
 	unsigned slot;		      /* below TESTPKI_SLOTS */
@@ -65,6 +65,18 @@ struct testpki_spec {
 };
 
 void testpki_make(struct testpki_cert *out, const struct testpki_spec *spec);
+
+/* A CRL by an issuer. Zero means the usual thing. */
+struct testpki_crl_spec {
+	const struct testpki_cert *issuer;
+	const struct testpki_cert *revoked[4]; /* up to the first NULL */
+	int reason;			       /* RFC 5280 5.3.1; 0: none is given */
+	time_t this_update, next_update;       /* TESTPKI_NOW less, plus a day */
+	bool bad_signature;
+};
+
+/* As DER; pem (may be NULL) the same as a text. The caller frees both. */
+struct blob testpki_crl(const struct testpki_crl_spec *spec, struct blob *pem);
 
 /* A root (slot 0), and a leaf (slot 1) under it, as usual. */
 void testpki_ca(struct testpki_cert *out, const char *subject);

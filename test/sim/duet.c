@@ -138,9 +138,13 @@ static void hand_nudge(void *arg, const struct ip *local, const struct ip *remot
 static int hand_job(void *arg, struct job *job)
 {
 	static const char *const words[] = {
-		[JOB_KE_GENERATE] = "job:generate", [JOB_KE_DERIVE] = "job:derive",
-		[JOB_KE_RESPOND] = "job:respond",   [JOB_SIGN] = "job:sign",
-		[JOB_VERIFY] = "job:verify",	    [JOB_PPK] = "job:ppk",
+		[JOB_KE_GENERATE] = "job:generate",
+		[JOB_KE_DERIVE] = "job:derive",
+		[JOB_KE_RESPOND] = "job:respond",
+		[JOB_SIGN] = "job:sign",
+		[JOB_VERIFY] = "job:verify",
+		[JOB_REVIEW] = "job:review",
+		[JOB_PPK] = "job:ppk",
 	};
 	struct duet *d = arg;
 

@@ -142,25 +142,35 @@ static enum verdict verify_cert(const struct job_doer *d, const struct job *j)
 	return verify_dates(d, leaf);
 }
 
+static enum verdict review_cert(const struct job_doer *d, const struct job *j)
+{
+	const struct blob *leaf = &j->certs[0];
+
+	if (j->n_certs == 0 || leaf->n < STANDIN_HEAD)
+		return VERDICT_MALFORMED;
+	return leaf->p[2] != d->ca ? VERDICT_NO_TRUSTED_CA : d->verdict;
+}
+
 static void verify(const struct job_doer *d, struct job *j)
 {
 	uint8_t wanted[STANDIN_SIGNATURE_LEN];
 
-	j->verdict = verify_cert(d, j);
-	if (j->verdict == VERDICT_GOOD) {
+	j->judged.verdict = verify_cert(d, j);
+	if (j->judged.verdict == VERDICT_GOOD) {
 		expand(hash_bytes(hash_bytes(2, blob_view(&j->certs[0])), blob_view(&j->tbs)),
 		       wanted, sizeof wanted);
 		if (!bytes_equal(blob_view(&j->signature), BYTES(wanted, sizeof wanted)))
-			j->verdict = VERDICT_BAD_SIGNATURE;
+			j->judged.verdict = VERDICT_BAD_SIGNATURE;
 	}
-	if (j->verdict == VERDICT_GOOD)
-		j->verdict = d->verdict;
-	if (j->verdict == VERDICT_GOOD) {
-		j->leaf.key = KEY_RSA;
-		j->leaf.key_bits = 3072;
-		snprintf(j->leaf.subject, sizeof j->leaf.subject, "CN=stand-in");
+	if (j->judged.verdict == VERDICT_GOOD)
+		j->judged.verdict = d->verdict;
+	if (j->judged.verdict == VERDICT_GOOD) {
+		j->judged.leaf.key = KEY_RSA;
+		j->judged.leaf.key_bits = 3072;
+		snprintf(j->judged.leaf.subject, sizeof j->judged.leaf.subject, "CN=stand-in");
 	} else {
-		snprintf(j->text, sizeof j->text, "stand-in: %s", verdict_name(j->verdict));
+		snprintf(j->judged.text, sizeof j->judged.text, "stand-in: %s",
+			 verdict_name(j->judged.verdict));
 	}
 }
 
@@ -189,6 +199,9 @@ static void standin_do(const struct job_doer *d, struct job *j)
 	case JOB_VERIFY:
 		verify(d, j);
 		break;
+	case JOB_REVIEW:
+		j->judged.verdict = review_cert(d, j);
+		break;
 	case JOB_PPK: /* cheap as it is */
 		job_run(j, NULL, NULL, d->ppk, d->wall);
 		break;
@@ -213,7 +226,8 @@ int64_t job_cost_us(const struct job *j)
 {
 	static const int64_t cost[] = {
 		[JOB_KE_GENERATE] = 290, [JOB_KE_DERIVE] = 280, [JOB_KE_RESPOND] = 570,
-		[JOB_SIGN] = 1800,	 [JOB_VERIFY] = 80,	[JOB_PPK] = 10,
+		[JOB_SIGN] = 1800,	 [JOB_VERIFY] = 80,	[JOB_REVIEW] = 80,
+		[JOB_PPK] = 10,
 	};
 
 	return cost[j->kind];

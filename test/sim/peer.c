@@ -716,7 +716,7 @@ enum verdict peer_check_auth(struct peer *p, const struct draft *d)
 			    cert_decode(blob_view(&d->p[i].body), &encoding, &data))
 				copy(&j->certs[j->n_certs++], data);
 		job_do(p->doer, j);
-		verdict = j->verdict;
+		verdict = j->judged.verdict;
 	}
 	job_free(j);
 	return verdict;

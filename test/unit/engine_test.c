@@ -361,7 +361,7 @@ static void test_each_job_may_fail(void **state)
 			duet_do_job(&d, j);
 			if (i == nth) {
 				j->result = -EIO;
-				j->verdict = VERDICT_FAILED;
+				j->judged.verdict = VERDICT_FAILED;
 				duet_job_home(&d, j);
 				break;
 			}

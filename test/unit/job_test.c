@@ -132,9 +132,9 @@ static void test_sign_and_verify(void **state)
 	(void)state;
 	job_run(j, NULL, trust, NULL, TESTPKI_NOW);
 	assert_int_equal(j->result, 0);
-	assert_int_equal(j->verdict, VERDICT_GOOD);
-	assert_string_equal(j->text, "");
-	assert_string_equal(j->leaf.subject, "O=Example, CN=host");
+	assert_int_equal(j->judged.verdict, VERDICT_GOOD);
+	assert_string_equal(j->judged.text, "");
+	assert_string_equal(j->judged.leaf.subject, "O=Example, CN=host");
 	job_free(j);
 }
 
@@ -146,23 +146,23 @@ static void test_verify_stops_at_the_first_failure(void **state)
 	(void)state;
 	j->signature.p[9] ^= 1;
 	job_run(j, NULL, trust, NULL, TESTPKI_NOW);
-	assert_int_equal(j->verdict, VERDICT_BAD_SIGNATURE);
-	assert_non_null(strstr(j->text, "O=Example, CN=host"));
+	assert_int_equal(j->judged.verdict, VERDICT_BAD_SIGNATURE);
+	assert_non_null(strstr(j->judged.text, "O=Example, CN=host"));
 
 	j->id.p[0] = 'H';
 	j->id.p[1] = 'x';
 	job_run(j, NULL, trust, NULL, TESTPKI_NOW);
-	assert_int_equal(j->verdict, VERDICT_ID_MISMATCH);
-	assert_non_null(strstr(j->text, "\"Hxst.example\""));
+	assert_int_equal(j->judged.verdict, VERDICT_ID_MISMATCH);
+	assert_non_null(strstr(j->judged.text, "\"Hxst.example\""));
 
 	job_run(j, NULL, trust, NULL, TESTPKI_NOW + 1000 * TESTPKI_DAY);
-	assert_int_equal(j->verdict, VERDICT_EXPIRED);
-	assert_string_equal(j->leaf.subject, "O=Example, CN=host");
+	assert_int_equal(j->judged.verdict, VERDICT_EXPIRED);
+	assert_string_equal(j->judged.leaf.subject, "O=Example, CN=host");
 
 	j->certs[0].p[0] ^= 1;
 	job_run(j, NULL, trust, NULL, TESTPKI_NOW);
-	assert_int_equal(j->verdict, VERDICT_MALFORMED);
-	assert_string_equal(j->leaf.subject, "");
+	assert_int_equal(j->judged.verdict, VERDICT_MALFORMED);
+	assert_string_equal(j->judged.leaf.subject, "");
 	assert_int_equal(j->result, 0);
 	job_free(j);
 }
@@ -192,8 +192,8 @@ static void test_identity_in_words(void **state)
 			blob_copy(&j->id, BYTES((const uint8_t *)rows[i].octets, rows[i].n)), 0);
 		j->id_type = rows[i].type;
 		job_run(j, NULL, trust, NULL, TESTPKI_NOW);
-		assert_int_equal(j->verdict, VERDICT_ID_MISMATCH);
-		assert_non_null(strstr(j->text, rows[i].text));
+		assert_int_equal(j->judged.verdict, VERDICT_ID_MISMATCH);
+		assert_non_null(strstr(j->judged.text, rows[i].text));
 	}
 	job_free(j);
 }
@@ -205,7 +205,7 @@ static void test_without_key_or_trust(void **state)
 	(void)state;
 	job_run(j, NULL, NULL, NULL, TESTPKI_NOW);
 	assert_int_equal(j->result, -EINVAL);
-	assert_int_equal(j->verdict, VERDICT_FAILED);
+	assert_int_equal(j->judged.verdict, VERDICT_FAILED);
 	j->kind = JOB_SIGN;
 	job_run(j, NULL, NULL, NULL, TESTPKI_NOW);
 	assert_int_equal(j->result, -EINVAL);
@@ -234,7 +234,7 @@ static void *run_some(void *failures)
 		job_run(j, NULL, trust, NULL, TESTPKI_NOW);
 		k->ke = ke_by_id(KE_MODP_2048);
 		job_run(k, NULL, NULL, NULL, 0);
-		if (j->verdict != VERDICT_GOOD || k->result != 0)
+		if (j->judged.verdict != VERDICT_GOOD || k->result != 0)
 			++*(int *)failures;
 		job_free(j);
 		job_free(k);

@@ -273,7 +273,7 @@ static int play_step(void *arg, struct mono now, const struct event *event, stru
 	tell(p, event_letter(event));
 	if (event->kind == EVENT_JOB_DONE) {
 		assert_int_equal(event->job_done.job->result, -EBUSY);
-		assert_int_equal(event->job_done.job->verdict, VERDICT_FAILED);
+		assert_int_equal(event->job_done.job->judged.verdict, VERDICT_FAILED);
 		job_free(event->job_done.job);
 	}
 	for (; *line != '\0'; line++) {

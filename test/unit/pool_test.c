@@ -289,7 +289,7 @@ static void test_no_key_of_that_generation(void **state)
 	keyring_run(job, NULL);
 	assert_int_equal(job->result, -ENOKEY);
 	keyring_run(verify, NULL);
-	assert_int_equal(verify->verdict, VERDICT_FAILED);
+	assert_int_equal(verify->judged.verdict, VERDICT_FAILED);
 	for (uint32_t i = 1; i <= 3; i++)
 		assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, i), 0);
 	ring = keyholder_ring(h, job);
