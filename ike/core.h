@@ -195,9 +195,12 @@ struct ike_sa {
 	bool ppk; /* it is in the keys, or was in those that these descend from (RFC 8784) */
 	uint8_t peer_id_type;
 	struct blob peer_id;
-	struct blob peer_token;		/* RFC 6290; empty: none */
-	struct peer_certs *peer_certs;	/* NULL until authenticated */
-	uint32_t credential;		/* generation of ours that the peer was shown */
+	struct blob peer_token;	       /* RFC 6290; empty: none */
+	struct peer_certs *peer_certs; /* NULL until authenticated */
+	uint32_t credential;	       /* generation of ours that the peer was shown */
+	bool peer_pinned;	       /* it shows our own certificate */
+	char *peer_warning;	       /* what would refuse it under stricter keys; NULL: nothing */
+	bool review; /* its peer's certificate is to be looked at again; see review.h */
 	struct status_attempt *attempt; /* moves to the pair when it is over */
 	bool want_delete, want_rekey, want_child, want_probe;
 	bool want_token;       /* the peer has none of ours for this IKE SA (RFC 6290 4.3) */
@@ -303,6 +306,7 @@ struct engine {
 	uint64_t next_ticket;
 	uint32_t next_group;
 	size_t half_open;
+	size_t reviews; /* jobs that are out */
 	bool shutting_down;
 	bool state_loaded; /* see engine_options.awaits_state */
 	bool has_qcd_secret;

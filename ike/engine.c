@@ -10,6 +10,7 @@
 #include "ike/pair.h"
 #include "ike/ppk.h"
 #include "ike/receive.h"
+#include "ike/review.h"
 #include "ike/sa.h"
 #include "ike/stray.h"
 #include "ike/task.h"
@@ -340,6 +341,8 @@ static void job_done(struct engine *e, struct job *job)
 		}
 		free(ref);
 	}
+	if (job->kind == JOB_REVIEW)
+		review_job_home(e);
 	job_free(job);
 }
 
@@ -479,7 +482,7 @@ static void command(struct engine *e, const struct event *event)
 	}
 	HASH_ITER(hh, e->pairs, p, next)
 	{
-		if (!ip_equal(&p->key.remote, remote) ||
+		if ((remote->family != 0 && !ip_equal(&p->key.remote, remote)) ||
 		    (local->family != 0 && !ip_equal(&p->key.local, local)))
 			continue;
 		steer(e, p, event->command.command);
@@ -565,6 +568,9 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 		break;
 	case EVENT_STATE_LOADED:
 		e->state_loaded = true;
+		break;
+	case EVENT_REVIEW:
+		review_begin(e);
 		break;
 	case EVENT_SPEC:
 		take_spec(e, event->spec.spec);

@@ -28,11 +28,12 @@ enum event_kind {
 	EVENT_SHUTDOWN,	    /* send DELETE to every peer, remove our SAs */
 	EVENT_STRAY_ESP,    /* ESP came that the kernel has no SA for; anybody may have sent it */
 	EVENT_STATE_LOADED, /* see engine_options.awaits_state */
+	EVENT_REVIEW,	    /* the lists of revoked certificates are others now */
 };
 
 enum command_kind {
 	COMMAND_UP,	   /* negotiate with remote now, cutting its back-off short */
-	COMMAND_DOWN,	   /* delete all SAs with remote */
+	COMMAND_DOWN,	   /* delete all SAs with remote (none: with everybody) */
 	COMMAND_REKEY,	   /* rekey the CHILD_SAs with remote now */
 	COMMAND_REKEY_IKE, /* rekey the IKE SAs with remote now */
 	COMMAND_REAUTH, /* new IKE SAs with remote, proving identities again; make before break */

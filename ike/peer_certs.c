@@ -96,6 +96,15 @@ static struct peer_certs *intern(struct engine *e, struct peer_certs *pc)
 	return pc;
 }
 
+/* NULL for an empty text, and for want of memory: then the log alone has it. */
+static char *copy_of(const char *text)
+{
+	const size_t n = strlen(text) + 1;
+	char *copy = n > 1 ? malloc(n) : NULL;
+
+	return copy != NULL ? memcpy(copy, text, n) : NULL;
+}
+
 void peer_certs_take(struct engine *e, struct ike_sa *sa, const struct job *verified)
 {
 	bool room = e->peer_certs_octets + chain_octets(verified) <= PEER_CERTS_OCTETS;
@@ -107,11 +116,15 @@ void peer_certs_take(struct engine *e, struct ike_sa *sa, const struct job *veri
 		pc->users++;
 	peer_certs_drop(e, sa);
 	sa->peer_certs = pc;
+	sa->peer_pinned = verified->judged.pinned;
+	sa->peer_warning = copy_of(verified->judged.warning);
 }
 
 void peer_certs_share(struct ike_sa *to, const struct ike_sa *from)
 {
 	to->peer_certs = from->peer_certs;
+	to->peer_pinned = from->peer_pinned;
+	to->peer_warning = from->peer_warning != NULL ? copy_of(from->peer_warning) : NULL;
 	if (to->peer_certs != NULL)
 		to->peer_certs->users++;
 }
@@ -121,6 +134,8 @@ void peer_certs_drop(struct engine *e, struct ike_sa *sa)
 	struct peer_certs *pc = sa->peer_certs;
 
 	sa->peer_certs = NULL;
+	free(sa->peer_warning);
+	sa->peer_warning = NULL;
 	if (pc == NULL || --pc->users > 0)
 		return;
 	HASH_DELETE(hh, e->peer_certs, pc);

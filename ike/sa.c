@@ -7,6 +7,7 @@
 #include "ike/idle.h"
 #include "ike/pair.h"
 #include "ike/peer_certs.h"
+#include "ike/review.h"
 #include "ike/stray.h"
 #include "ike/task.h"
 
@@ -375,6 +376,7 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 	}
 	report(e, REPORT_NOTICE, sa->pair, sa, EXCHANGE_IKE_AUTH, "IKE SA [%u] established with %s",
 	       sa->number, sa->peer_certs ? sa->peer_certs->leaf.subject : "peer");
+	review_established(e, sa);
 }
 
 /* ---- time ------------------------------------------------------------------------------- */

@@ -78,6 +78,8 @@ static void show_ike(const struct ike_sa *sa, const struct status_visitor *v)
 		.n_peer_chain = pc != NULL ? pc->n_certs : 0,
 		.peer_cas = pc != NULL ? pc->cas : BYTES_NONE,
 		.credential = sa->credential,
+		.peer_pinned = sa->peer_pinned,
+		.peer_warning = sa->peer_warning,
 		.peer_is_ikemesh = sa->peer_ikemesh,
 		.ppk = sa->ppk,
 		.retransmits = sa->retransmits,

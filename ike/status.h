@@ -63,7 +63,9 @@ struct status_ike {
 	size_t n_peer_chain;		/* 0: more than is kept of all peers together */
 	/* Hashes of the CAs that it named (CERTREQ, RFC 7296 3.7), 20 octets each; none: empty. */
 	struct bytes peer_cas;
-	uint32_t credential; /* generation of our certificate that it was shown */
+	uint32_t credential;	  /* generation of our certificate that it was shown */
+	bool peer_pinned;	  /* it shows our own certificate */
+	const char *peer_warning; /* what would refuse it under stricter keys; NULL: nothing */
 	bool peer_is_ikemesh;
 	bool ppk; /* mixed into the keys, or into those that they descend from (RFC 8784) */
 	unsigned retransmits;

@@ -55,6 +55,7 @@ struct ike_sa *rekey_ike_successor(struct engine *e, struct ike_sa *old, struct 
 	sa->established_at = e->now;
 	sa->credential = old->credential;
 	peer_certs_share(sa, old);
+	sa->review = old->review || e->reviews > 0; /* its job may be lost with the old one */
 	int r = blob_copy(&sa->peer_id, blob_view(&old->peer_id));
 	if (r == 0)
 		r = keymat_rekey(old->suite.prf, secret_view(&old->keys.d), &sa->suite,
