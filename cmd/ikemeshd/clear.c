@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define RECEIVE_BUFFER 65536 /* octets: some dozens of packets */
@@ -27,6 +29,7 @@ struct clear {
 	int epoll;
 	int fds[FAMILIES]; /* -1: nothing is optional there */
 	int error;
+	bool builtin;			   /* decryption within GRO */
 	const struct policy_set *policies; /* NULL: none yet */
 	struct mono since;
 	struct mono resume_at; /* MONO_NEVER: the sockets are watched */
@@ -230,6 +233,65 @@ struct mono clear_since(const struct clear *c)
 	return c->since;
 }
 
+/* ---- the kernel's way with ESP -----------------------------------------------------------------
+ */
+
+static const char *const gro_modules[] = { "esp4_offload", "esp6_offload" };
+#define N_GRO_MODULES (sizeof(gro_modules) / sizeof(gro_modules[0]))
+
+static bool names_gro_module(const char *line)
+{
+	for (size_t i = 0; i < N_GRO_MODULES; i++) {
+		if (strstr(line, gro_modules[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+bool clear_module_builtin(const char *modules_builtin)
+{
+	FILE *f = fopen(modules_builtin, "re");
+	char line[512];
+	bool found = false;
+
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
+		found = names_gro_module(line);
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+bool clear_module_loaded(const char *sys)
+{
+	char path[512];
+
+	for (size_t i = 0; i < N_GRO_MODULES; i++) {
+		snprintf(path, sizeof(path), "%s/%s", sys, gro_modules[i]);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_builtin_here(void)
+{
+	char path[256];
+	struct utsname u;
+
+	if (uname(&u) != 0)
+		return false;
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.builtin", u.release);
+	return clear_module_builtin(path);
+}
+
+bool clear_sees_decrypted(const struct clear *c)
+{
+	return c->builtin || clear_module_loaded("/sys/module");
+}
+
+/* ---- the object --------------------------------------------------------------------------------
+ */
+
 int clear_open(struct clear **out)
 {
 	struct clear *c = calloc(1, sizeof(*c));
@@ -239,6 +301,7 @@ int clear_open(struct clear **out)
 		return -ENOMEM;
 	c->fds[0] = c->fds[1] = -1;
 	c->since = c->resume_at = c->renew_at = MONO_NEVER;
+	c->builtin = is_builtin_here();
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (c->epoll < 0) {
 		int err = -errno;

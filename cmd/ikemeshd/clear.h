@@ -2,12 +2,14 @@
 /*
  * Who still talks to this host in the clear where IPsec is optional, and when it last did.
  *
- * Packet sockets see what arrives, before the policies and whatever a firewall says; what came as
- * ESP in transport mode is not seen again after its decryption. They are open only while something
- * is optional. A filter in the kernel lets through what clear_filter.h says, and leaves out whom it
- * was shown in the last CLEAR_QUIET_US, so that one who talks much hides nobody who talks little.
- * They are read once in CLEAR_PAUSE_US at most, and what does not fit their small buffers is lost:
- * a flood costs the filter and no more.
+ * Packet sockets see what arrives, before the policies and whatever a firewall says. What came as
+ * ESP in transport mode is not seen again after its decryption, unless the kernel decrypts while it
+ * puts packets together (GRO, with its module esp4_offload or esp6_offload): then it is seen like
+ * cleartext, and nothing but an SA with the peer tells the difference. They are open only while
+ * something is optional. A filter in the kernel lets through what clear_filter.h says, and leaves
+ * out whom it was shown in the last CLEAR_QUIET_US, so that one who talks much hides nobody who
+ * talks little. They are read once in CLEAR_PAUSE_US at most, and what does not fit their small
+ * buffers is lost: a flood costs the filter and no more.
  *
  * Neither xt_policy nor nftables is needed for it, and nothing of ours stands in the operator's
  * firewall.
@@ -40,6 +42,12 @@ int clear_policies(struct clear *c, const struct policy_set *policies, struct mo
 
 /* The error of the last clear_policies(); 0 also while nothing is optional. */
 int clear_error(const struct clear *c);
+/* Is such a module loaded (a directory in sys), or part of the kernel (a line of that file)? */
+bool clear_module_loaded(const char *sys);
+bool clear_module_builtin(const char *modules_builtin);
+/* Either, on this host: may what was decrypted be taken for cleartext? */
+bool clear_sees_decrypted(const struct clear *c);
+
 /* Since when packets have been watched without a break; MONO_NEVER: they are not. */
 struct mono clear_since(const struct clear *c);
 

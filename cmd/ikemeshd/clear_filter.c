@@ -307,6 +307,13 @@ static uint16_t get_u16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
+/* RFC 8200 4: what may stand before ESP. */
+static bool is_extension(uint8_t protocol)
+{
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_DSTOPTS ||
+	       protocol == IPPROTO_ROUTING || protocol == IPPROTO_FRAGMENT;
+}
+
 /* Where what the selectors look at begins, and of which protocol it is. false: no such packet. */
 static bool find_transport(const struct layout *l, const uint8_t *p, size_t n, uint8_t *protocol,
 			   size_t *at, bool *later_fragment)
@@ -319,14 +326,21 @@ static bool find_transport(const struct layout *l, const uint8_t *p, size_t n, u
 	if (l->family == 4) {
 		*at = (p[0] & 0xfu) * 4u;
 		*later_fragment = (get_u16(p + 6) & 0x1fff) != 0;
-	} else if (*protocol == IPPROTO_FRAGMENT) {
-		if (n < 48)
-			return false;
-		*protocol = p[40];
-		*later_fragment = (get_u16(p + 42) & 0xfff8) != 0;
-		*at = 48;
+		return true;
 	}
-	return true;
+	while (is_extension(*protocol) && !*later_fragment) {
+		if (*at > n || n - *at < 8)
+			return false;
+		if (*protocol == IPPROTO_FRAGMENT) {
+			*later_fragment = (get_u16(p + *at + 2) & 0xfff8) != 0;
+			*protocol = p[*at];
+			*at += 8;
+		} else {
+			*protocol = p[*at];
+			*at += (p[*at + 1] + 1u) * 8u;
+		}
+	}
+	return !is_extension(*protocol);
 }
 
 static void read_ports(const uint8_t *p, size_t n, size_t at, struct policy_flow *flow)

@@ -11,6 +11,7 @@ struct view {
 	struct clear_talker *t;
 	size_t n, room;
 	size_t n_heard; /* the first of them, sorted */
+	bool sees_decrypted;
 	bool out_of_memory;
 };
 
@@ -130,12 +131,13 @@ static void visit_ike(void *arg, const struct status_ike *s)
 
 static void visit_child(void *arg, const struct status_child *c)
 {
-	struct clear_talker *t = heard(arg, &c->remote);
+	const struct view *v = arg;
+	struct clear_talker *t = heard(v, &c->remote);
 
 	/* One for a single protocol or port puts an end to nothing. */
 	if (t == NULL || c->state != CHILD_INSTALLED || c->protocol != 0)
 		return;
-	if (t->in.us <= clock_after(c->installed_at, CLEAR_GRACE_US).us)
+	if (v->sees_decrypted || t->in.us <= clock_after(c->installed_at, CLEAR_GRACE_US).us)
 		t->in = MONO_NEVER;
 }
 
@@ -156,9 +158,9 @@ static void settle(struct view *v, struct clear *clear)
 }
 
 int clear_view(struct clear *clear, const struct engine *engine, const struct spec *spec,
-	       struct mono now, struct clear_talker **out, size_t *n)
+	       bool sees_decrypted, struct mono now, struct clear_talker **out, size_t *n)
 {
-	struct view v = { .spec = spec, .now = now };
+	struct view v = { .spec = spec, .sees_decrypted = sees_decrypted, .now = now };
 	const struct status_visitor visitor = {
 		.pair = visit_pair, .ike = visit_ike, .child = visit_child, .arg = &v
 	};

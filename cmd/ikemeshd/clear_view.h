@@ -23,9 +23,10 @@ struct clear_talker {
 
 /*
  * Sorted by address, the caller's to free. What an SA put an end to is forgotten by clear. 0 or
- * -ENOMEM. clear NULL: nobody was heard.
+ * -ENOMEM. clear NULL: nobody was heard. sees_decrypted (clear.h): as long as there is an SA with a
+ * peer, whatever was heard of it may have come through that.
  */
 int clear_view(struct clear *clear, const struct engine *engine, const struct spec *spec,
-	       struct mono now, struct clear_talker **out, size_t *n);
+	       bool sees_decrypted, struct mono now, struct clear_talker **out, size_t *n);
 
 #endif

@@ -41,11 +41,26 @@ static void apply(struct daemon *d)
 /* ---- the watch --------------------------------------------------------------------------------
  */
 
+/* Who has an SA now is forgotten while that SA still stands as the reason. */
+static void prune(struct daemon *d, struct mono now)
+{
+	struct clear_talker *t;
+	size_t n;
+
+	d->prune_at = clock_after(now, PRUNE_US);
+	clear_view(d->clear, d->engine, &d->config->spec, clear_sees_decrypted(d->clear), now, &t,
+		   &n);
+	free(t);
+}
+
 static void on_clear(void *arg)
 {
 	struct daemon *d = arg;
+	const struct mono now = clock_now();
 
-	clear_turn(d->clear, clock_now());
+	clear_turn(d->clear, now);
+	if (clear_sees_decrypted(d->clear))
+		prune(d, now);
 }
 
 int daemon_clear_start(struct daemon *d)
@@ -77,17 +92,6 @@ void daemon_clear_follow(struct daemon *d)
 	d->prune_at = clear_since(d->clear).us == MONO_NEVER.us
 			      ? MONO_NEVER
 			      : clock_after(clock_now(), PRUNE_US);
-}
-
-/* Who has an SA now is forgotten while that SA still stands as the reason. */
-static void prune(struct daemon *d, struct mono now)
-{
-	struct clear_talker *t;
-	size_t n;
-
-	d->prune_at = clock_after(now, PRUNE_US);
-	clear_view(d->clear, d->engine, &d->config->spec, now, &t, &n);
-	free(t);
 }
 
 /* ---- time -------------------------------------------------------------------------------------
@@ -198,7 +202,8 @@ static json_t *cut_off(struct daemon *d, const struct wish *w, struct mono now)
 	if (mode_switch_try(&d->mode, w->one ? &w->net : NULL, w->choice, &next) != 0)
 		return all;
 	clear_read(d->clear, now);
-	clear_view(d->clear, d->engine, &d->config->spec, now, &t, &n);
+	clear_view(d->clear, d->engine, &d->config->spec, clear_sees_decrypted(d->clear), now, &t,
+		   &n);
 	for (size_t i = 0; i < n; i++) {
 		if (!mode_is_optional(&next, t[i].entry))
 			json_array_append_new(all, status_talker(&t[i], now));

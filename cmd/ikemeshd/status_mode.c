@@ -84,7 +84,7 @@ json_t *status_clear(struct clear *clear, const struct engine *engine, const str
 	struct clear_talker *t;
 	size_t n;
 
-	clear_view(clear, engine, spec, now, &t, &n);
+	clear_view(clear, engine, spec, clear != NULL && clear_sees_decrypted(clear), now, &t, &n);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(peers, status_talker(&t[i], now));
 	free(t);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -268,6 +269,25 @@ static void test_fragments(void **state)
 	assert_false(judged(&set, &k));
 }
 
+/* Destination options before it, however long they are. */
+static void test_extensions(void **state)
+{
+	struct packet k = packet("fd00:1::9", OURS6, IPPROTO_DSTOPTS, 0, 0, 0);
+
+	(void)state;
+	for (unsigned words = 0; words < 8; words++) {
+		k.p[41] = (uint8_t)words;
+		k.n = 40 + 8 * (words + 1) + 8;
+		k.p[40] = IPPROTO_ESP;
+		assert_false(judged(&set, &k));
+		k.p[40] = IPPROTO_TCP;
+		assert_true(judged(&set, &k));
+		k.p[40] = IPPROTO_HOPOPTS;
+		k.n = 40 + 8 * (words + 1) + 7;
+		assert_false(judged(&set, &k));
+	}
+}
+
 /* Whoever was heard lately is left out, and nobody else. */
 static void test_seen(void **state)
 {
@@ -457,14 +477,44 @@ static void test_idle(void **state)
 	xfrm_spec_free(&s);
 }
 
+/* ---- the kernel's way with ESP ----------------------------------------------------------------
+ */
+
+static void test_modules(void **state)
+{
+	char dir[] = "/tmp/ikemesh-clear-XXXXXX", path[64], file[64];
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/esp6_offload", dir);
+	snprintf(file, sizeof(file), "%s/modules.builtin", dir);
+	assert_false(clear_module_loaded(dir));
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_true(clear_module_loaded(dir));
+	assert_int_equal(rmdir(path), 0);
+	assert_false(clear_module_builtin(file));
+	f = fopen(file, "w");
+	assert_non_null(f);
+	fputs("kernel/net/ipv4/esp4.ko\n", f);
+	fflush(f);
+	assert_false(clear_module_builtin(file));
+	fputs("kernel/net/ipv4/esp4_offload.ko\nkernel/net/ipv4/xfrm4_tunnel.ko\n", f);
+	assert_int_equal(fclose(f), 0);
+	assert_true(clear_module_builtin(file));
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),	  cmocka_unit_test(test_short),
-		cmocka_unit_test(test_fragments), cmocka_unit_test(test_seen),
-		cmocka_unit_test(test_wanted),	  cmocka_unit_test(test_many),
-		cmocka_unit_test(test_many_own),  cmocka_unit_test(test_table),
-		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_fragments), cmocka_unit_test(test_extensions),
+		cmocka_unit_test(test_seen),	  cmocka_unit_test(test_wanted),
+		cmocka_unit_test(test_many),	  cmocka_unit_test(test_many_own),
+		cmocka_unit_test(test_table),	  cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_modules),
 	};
 
 	return cmocka_run_group_tests(tests, build, unbuild);

@@ -18,6 +18,7 @@ struct scene {
 	struct clear *clear;
 	struct clear_talker *t;
 	size_t n;
+	bool sees_decrypted;
 };
 
 static int set_up(void **state)
@@ -46,7 +47,9 @@ static int tear_down(void **state)
 static void look(struct scene *s)
 {
 	free(s->t);
-	assert_int_equal(clear_view(s->clear, s->d.engine, &s->d.spec, s->d.now, &s->t, &s->n), 0);
+	assert_int_equal(clear_view(s->clear, s->d.engine, &s->d.spec, s->sees_decrypted, s->d.now,
+				    &s->t, &s->n),
+			 0);
 }
 
 static size_t remembered(const struct scene *s)
@@ -148,6 +151,23 @@ static void test_sa(void **state)
 	assert_int_equal(remembered(s), 1);
 }
 
+/* A kernel that shows what it decrypted: as long as there is an SA, nothing can be told. */
+static void test_decrypted(void **state)
+{
+	struct scene *s = *state;
+	const struct ip peer = s->d.them.ip, other = ip_v4(10, 9, 0, 1);
+
+	s->sees_decrypted = true;
+	duet_core_up(&s->d);
+	duet_wait(&s->d, 2 * CLEAR_GRACE_US);
+	clear_note(s->clear, &peer, s->d.now);
+	clear_note(s->clear, &other, s->d.now);
+	look(s);
+	assert_int_equal(s->n, 1);
+	assert_true(ip_equal(&s->t[0].remote, &other));
+	assert_int_equal(remembered(s), 1);
+}
+
 /* We wanted an SA and got no answer: what we sent went in the clear. */
 static void test_attempt_failed(void **state)
 {
@@ -184,7 +204,8 @@ static void test_no_watch(void **state)
 	duet_acquire(&s->d);
 	duet_wait(&s->d, 600 * CLOCK_SECOND);
 	free(s->t);
-	assert_int_equal(clear_view(NULL, s->d.engine, &s->d.spec, s->d.now, &s->t, &s->n), 0);
+	assert_int_equal(clear_view(NULL, s->d.engine, &s->d.spec, false, s->d.now, &s->t, &s->n),
+			 0);
 	assert_int_equal(s->n, 1);
 }
 
@@ -192,8 +213,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_heard), TEST(test_enforced),	     TEST(test_one_protocol),
-		TEST(test_sa),	  TEST(test_attempt_failed), TEST(test_no_watch),
+		TEST(test_heard),    TEST(test_enforced),  TEST(test_one_protocol),
+		TEST(test_sa),	     TEST(test_decrypted), TEST(test_attempt_failed),
+		TEST(test_no_watch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
