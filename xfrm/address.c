@@ -24,6 +24,7 @@ struct addresses {
 	struct mnl_socket *events, *requests;
 	uint32_t seq;
 	struct list list;
+	bool stale; /* there was news, and the dump failed */
 	uint8_t buf[ROOM] __attribute__((aligned(8)));
 };
 
@@ -240,7 +241,7 @@ int addresses_fd(const struct addresses *a)
 
 int addresses_read(struct addresses *a, bool *changed)
 {
-	bool news = false;
+	int r;
 
 	*changed = false;
 	for (;;) {
@@ -248,11 +249,13 @@ int addresses_read(struct addresses *a, bool *changed)
 
 		if (n < 0 && errno != ENOBUFS && errno != EINTR) /* lost events are news too */
 			break;
-		news = true;
+		a->stale = true;
 	}
 	if (errno != EAGAIN)
 		return -errno;
-	return news ? refresh(a, changed) : 0;
+	r = a->stale ? refresh(a, changed) : 0;
+	a->stale = r != 0;
+	return r;
 }
 
 const struct ip *addresses_list(const struct addresses *a, size_t *n)

@@ -11,7 +11,11 @@ int addresses_open(struct addresses **out);
 void addresses_close(struct addresses *a);
 int addresses_fd(const struct addresses *a);
 
-/* Drains the socket; *changed tells whether the list is another one now. */
+/*
+ * Drains the socket; *changed tells whether the list is another one now. Where the kernel had more
+ * to tell than could be heard, the whole list is asked for as well. After an error the list is as
+ * it was, and the next call asks again whatever the socket says.
+ */
 int addresses_read(struct addresses *a, bool *changed);
 
 /*

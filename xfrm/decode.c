@@ -136,6 +136,8 @@ bool decode_sa(const struct nlmsghdr *nlh, struct sa_held *out)
 		return false;
 	out->reqid = info.reqid;
 	out->larval = !info.id.spi;
+	out->soft_reached = info.curlft.packets >= info.lft.soft_packet_limit ||
+			    info.curlft.bytes >= info.lft.soft_byte_limit;
 	out->counters.bytes = info.curlft.bytes;
 	out->counters.packets = info.curlft.packets;
 	out->counters.added = (int64_t)info.curlft.add_time;

@@ -39,7 +39,8 @@ int kernel_sa_counters(struct kernel *k, const struct sa_ref *ref, struct sa_cou
 struct sa_held {
 	struct sa_ref ref;
 	uint32_t reqid;
-	bool larval; /* no SPI yet: an acquire under way */
+	bool larval;	   /* no SPI yet: an acquire under way */
+	bool soft_reached; /* a soft limit of packets or octets */
 	struct sa_counters counters;
 };
 int kernel_sa_dump(struct kernel *k, int (*each)(const struct sa_held *, void *), void *arg);

@@ -57,9 +57,9 @@ static json_t *change_json(const struct change *c)
 			 c->before, "after", c->after, "effect", effects[c->row->effect]);
 }
 
-static bool has_sas(const json_t *pair)
+static bool is_up(const json_t *pair)
 {
-	return json_array_size(json_object_get(pair, "ike_sas")) > 0;
+	return strcmp(text_of(pair, "state"), "up") == 0;
 }
 
 static json_t *pair_json(const json_t *pair, const struct spec *fresh)
@@ -79,9 +79,8 @@ static json_t *pair_json(const json_t *pair, const struct spec *fresh)
 	if (!ip_parse(l, &local) || !ip_parse(r, &remote))
 		return NULL;
 	fate = pair_fate(fresh, &local, &remote, &which);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:i}", "local", l, "remote", r, "state",
-			 text_of(pair, "state"), "fate", fates[fate], "entry",
-			 which != NULL ? entry_text(which, entry) : NULL, "line",
+	return json_pack("{s:s, s:s, s:s, s:s?, s:i}", "local", l, "remote", r, "fate", fates[fate],
+			 "entry", which != NULL ? entry_text(which, entry) : NULL, "line",
 			 which != NULL ? (int)which->line : 0);
 }
 
@@ -93,7 +92,7 @@ static json_t *pairs_json(const json_t *status, const struct spec *fresh)
 
 	json_array_foreach(json_object_get(status, "pairs"), i, pair)
 	{
-		one = has_sas(pair) ? pair_json(pair, fresh) : NULL;
+		one = is_up(pair) ? pair_json(pair, fresh) : NULL;
 		if (one != NULL)
 			json_array_append_new(all, one);
 	}

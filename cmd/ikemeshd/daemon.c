@@ -123,25 +123,6 @@ static void on_mapping(struct daemon *d, const struct kernel_event *k)
 	daemon_feed(d, &e);
 }
 
-static int acquire_for_larval(const struct sa_held *sa, void *arg)
-{
-	const struct kernel_event k = { .src = sa->ref.src, .dst = sa->ref.dst };
-
-	if (sa->larval)
-		on_acquire(arg, &k);
-	return 0;
-}
-
-/* Asks again for what the kernel is waiting for, whose event nobody heard. */
-static void hear_acquires(struct daemon *d)
-{
-	int err = kernel_sa_dump(d->kernel, acquire_for_larval, d);
-
-	if (err != 0)
-		log_recurrent(d->log, REPORT_WARNING, "cannot list the kernel's SAs: %s",
-			      strerror(-err));
-}
-
 static void on_kernel_event(const struct kernel_event *k, void *arg)
 {
 	struct daemon *d = arg;
@@ -159,8 +140,8 @@ static void on_kernel_event(const struct kernel_event *k, void *arg)
 	case KERNEL_LOST:
 		log_text(d->log, REPORT_WARNING,
 			 "the kernel had more to tell than we could hear: "
-			 "asking again what it waits for");
-		hear_acquires(d);
+			 "asking what it was");
+		daemon_hear_missed(d, on_kernel_event);
 		break;
 	}
 }
@@ -182,9 +163,12 @@ static void on_addresses(void *arg)
 	bool changed = false;
 	int err = addresses_read(d->addresses, &changed);
 
-	if (err != 0)
+	d->addresses_at = MONO_NEVER;
+	if (err != 0) {
 		log_recurrent(d->log, REPORT_WARNING, "cannot read the local addresses: %s",
 			      strerror(-err));
+		d->addresses_at = clock_after(clock_now(), CLOCK_SECOND);
+	}
 	if (!changed)
 		return;
 	policies_sync(&d->policies, &d->config->spec);
@@ -220,6 +204,8 @@ static void on_deadline(void *arg)
 
 	if (d->performer.deadline.us <= now.us)
 		daemon_feed(d, &(struct event){ .kind = EVENT_TIMER });
+	if (d->addresses_at.us <= now.us)
+		on_addresses(d);
 	if (d->policies.retry_at.us <= now.us)
 		policies_sync(&d->policies, &d->config->spec);
 	if (d->healing != NULL)
@@ -497,7 +483,7 @@ static int start_publish(struct daemon *d)
 static int start_ready(struct daemon *d)
 {
 	d->phase = DAEMON_RUNNING;
-	hear_acquires(d);
+	daemon_hear_missed(d, on_kernel_event);
 	log_text(d->log, REPORT_NOTICE, "ikemesh %s is ready: %zu protected, %zu bypassed subnets",
 		 IKEMESH_VERSION, d->config->spec.n_protect, d->config->spec.n_bypass);
 	sd_notify(0, "READY=1");
@@ -585,6 +571,7 @@ static void arm(struct daemon *d)
 {
 	struct mono next = clock_earlier(d->performer.deadline, d->policies.retry_at);
 
+	next = clock_earlier(next, d->addresses_at);
 	next = clock_earlier(next, log_tick(d->log, clock_now()));
 	if (d->healing != NULL)
 		next = clock_earlier(next, healing_deadline(d->healing));
@@ -617,6 +604,7 @@ int daemon_run(const struct daemon_options *options)
 	struct daemon d = { .options = *options,
 			    .lock = -1,
 			    .signals = -1,
+			    .addresses_at = MONO_NEVER,
 			    .mode.back_at = MONO_NEVER,
 			    .prune_at = MONO_NEVER };
 	int err = 0;

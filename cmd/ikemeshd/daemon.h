@@ -51,6 +51,7 @@ struct daemon {
 	struct log *log;
 	struct kernel *kernel;
 	struct addresses *addresses;
+	struct mono addresses_at; /* to be read again, since it failed; MONO_NEVER: all is well */
 	struct policies policies;
 	struct udp *udp;
 	struct pool *pool;
@@ -87,6 +88,9 @@ int daemon_load(struct daemon *d, size_t *errors);
 /* The same while it runs; text says how it went, and the log too. */
 #define DAEMON_TEXT_LEN 4400
 int daemon_reload(struct daemon *d, char text[static DAEMON_TEXT_LEN]);
+
+/* missed.c: calls each with d for what the kernel may have said and nobody heard. */
+void daemon_hear_missed(struct daemon *d, void (*each)(const struct kernel_event *, void *));
 
 /* explain.c */
 json_t *daemon_answer_explain(struct daemon *d, const json_t *request);

@@ -72,23 +72,23 @@ static void test_nothing_changes(void **state)
 	json_decref(p);
 }
 
-#define PAIR(local, remote, sas) \
-	"{\"local\":\"" local "\",\"remote\":\"" remote "\",\"state\":\"up\",\"ike_sas\":" sas "}"
+#define PAIR(local, remote, state) \
+	"{\"local\":\"" local "\",\"remote\":\"" remote "\",\"state\":\"" state "\"}"
 
 static void test_subnets_and_pairs(void **state)
 {
-	json_t *p = planned(
-		"ipsec_subnets:\n- 10.0.0.0/20\n- 10.1.0.0/20\n- 10.2.0.0/20\n" CREDENTIALS,
-		"ipsec_subnets:\n- {subnet: 10.1.0.0/20, optional: true}\n- 10.2.0.0/20\n"
-		"- 10.3.0.0/20\n" CREDENTIALS
-		"no_ipsec_subnets:\n- {subnet: 10.2.0.9, protocol: udp, port: 53}\n"
-		"- 10.2.1.0/24\nlocal_addresses: [10.0.0.1]\nesp_lifetime: 2h\n",
-		"{\"pairs\":[" PAIR("10.0.0.1", "10.2.0.9", "[{}]") "," PAIR(
-			"10.0.0.1", "10.0.0.2",
-			"[{}]") "," PAIR("10.0.0.1", "10.2.1.1",
-					 "[{}]") "," PAIR("10.0.0.7", "10.2.0.1",
-							  "[{}]") "," PAIR("10.0.0.1", "10.0.0.3",
-									   "[]") "]}");
+	json_t *p =
+		planned("ipsec_subnets:\n- 10.0.0.0/20\n- 10.1.0.0/20\n- 10.2.0.0/20\n" CREDENTIALS,
+			"ipsec_subnets:\n- {subnet: 10.1.0.0/20, optional: true}\n- 10.2.0.0/20\n"
+			"- 10.3.0.0/20\n" CREDENTIALS
+			"no_ipsec_subnets:\n- {subnet: 10.2.0.9, protocol: udp, port: 53}\n"
+			"- 10.2.1.0/24\nlocal_addresses: [10.0.0.1]\nesp_lifetime: 2h\n",
+			"{\"pairs\":[" PAIR("10.0.0.1", "10.2.0.9", "up") "," PAIR(
+				"10.0.0.1", "10.0.0.2",
+				"up") "," PAIR("10.0.0.1", "10.2.1.1",
+					       "up") "," PAIR("10.0.0.7", "10.2.0.1",
+							      "up") "," PAIR("10.0.0.1", "10.0.0.3",
+									     "connecting") "]}");
 
 	(void)state;
 	assert_shows(
@@ -114,7 +114,7 @@ static void test_subnets_and_pairs(void **state)
 /* One entry into no_ipsec_subnets' place, and precedence: who keeps SAs follows the same rule. */
 static void test_precedence_decides_who_leaves(void **state)
 {
-	static const char pairs[] = "{\"pairs\":[" PAIR("10.9.9.9", "10.0.0.2", "[{}]") "]}";
+	static const char pairs[] = "{\"pairs\":[" PAIR("10.9.9.9", "10.0.0.2", "up") "]}";
 	const char *bypass = BASE "no_ipsec_subnets: [10.0.0.0/8]\n";
 	const char *longest = BASE "no_ipsec_subnets: [10.0.0.0/8]\nprecedence: longest-prefix\n";
 	json_t *p = planned(BASE, bypass, pairs);

@@ -287,6 +287,26 @@ static void the_last_use_where_the_kernel_tells_it(void **state)
 	free(nlh);
 }
 
+/* From the limit on, the expiry was told, whether it was heard or not. */
+static void a_soft_limit_that_was_reached(void **state)
+{
+	struct nlmsghdr *nlh = message(sa_encap);
+	struct xfrm_usersa_info *info = mnl_nlmsg_get_payload(nlh);
+	struct sa_held held;
+
+	(void)state;
+	info->lft.soft_packet_limit = info->lft.soft_byte_limit = XFRM_INF;
+	assert_true(decode_sa(nlh, &held) && !held.soft_reached);
+	info->lft.soft_packet_limit = 3;
+	assert_true(decode_sa(nlh, &held) && !held.soft_reached);
+	info->lft.soft_packet_limit = 2;
+	assert_true(decode_sa(nlh, &held) && held.soft_reached);
+	info->lft.soft_packet_limit = XFRM_INF;
+	info->lft.soft_byte_limit = 128;
+	assert_true(decode_sa(nlh, &held) && held.soft_reached);
+	free(nlh);
+}
+
 static void an_acquire(void **state)
 {
 	struct nlmsghdr *nlh = message(acquire_v4);
@@ -461,6 +481,7 @@ int main(void)
 		cmocka_unit_test(an_sa_of_a_dump),
 		cmocka_unit_test(a_larval_state),
 		cmocka_unit_test(the_last_use_where_the_kernel_tells_it),
+		cmocka_unit_test(a_soft_limit_that_was_reached),
 		cmocka_unit_test(an_acquire),
 		cmocka_unit_test(an_expire),
 		cmocka_unit_test(a_mapping),
