@@ -133,12 +133,14 @@ static bool public_get(const struct ke_alg *alg, const struct group *g, EVP_PKEY
 	return true;
 }
 
-static struct ke_key *key_wrap(EVP_PKEY *pkey)
+struct ke_key *lib_ke_key(EVP_PKEY *pkey)
 {
 	struct ke_key *key = calloc(1, sizeof(*key));
 
 	if (key != NULL)
 		key->pkey = pkey;
+	else
+		EVP_PKEY_free(pkey);
 	return key;
 }
 
@@ -156,7 +158,8 @@ int ossl_ke_generate(const struct ke_alg *alg, struct ke_key **key, uint8_t *pub
 				: EVP_PKEY_CTX_new_from_name(NULL, alg->fetch, NULL);
 	if (ctx != NULL && EVP_PKEY_keygen_init(ctx) > 0 && EVP_PKEY_keygen(ctx, &pkey) > 0 &&
 	    public_get(alg, g, pkey, public_value)) {
-		*key = key_wrap(pkey);
+		*key = lib_ke_key(pkey);
+		pkey = NULL;
 		r = *key != NULL ? 0 : -ENOMEM;
 	}
 	EVP_PKEY_CTX_free(ctx);
@@ -301,10 +304,48 @@ int ossl_ke_import(const struct ke_alg *alg, struct bytes private_value, struct 
 		ERR_clear_error();
 		return -EINVAL;
 	}
-	*key = key_wrap(pkey);
-	if (*key == NULL) {
-		EVP_PKEY_free(pkey);
-		return -ENOMEM;
+	*key = lib_ke_key(pkey);
+	return *key != NULL ? 0 : -ENOMEM;
+}
+
+int lib_raw_private(const EVP_PKEY *pkey, struct secret *value)
+{
+	size_t n = 0;
+	int err;
+
+	if (EVP_PKEY_get_raw_private_key(pkey, NULL, &n) != 1)
+		return -EIO;
+	err = secret_new(value, n);
+	if (err == 0 && EVP_PKEY_get_raw_private_key(pkey, value->p, &n) != 1) {
+		secret_free(value);
+		err = -EIO;
 	}
-	return 0;
+	return err;
+}
+
+static int number_get(const EVP_PKEY *pkey, struct secret *value)
+{
+	BIGNUM *x = NULL;
+	int err = -EIO;
+
+	if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &x) == 1) {
+		err = secret_new(value, (size_t)BN_num_bytes(x));
+		if (err == 0)
+			BN_bn2bin(x, value->p);
+	}
+	BN_clear_free(x);
+	return err;
+}
+
+int ossl_ke_export(const struct ke_alg *alg, const struct ke_key *key, struct secret *value)
+{
+	const struct group *g = group_find(alg->fetch);
+	int err = -EIO;
+
+	if (g != NULL)
+		err = g->kind == GROUP_MONTGOMERY ? lib_raw_private(key->pkey, value)
+						  : number_get(key->pkey, value);
+	if (err != 0)
+		ERR_clear_error();
+	return err;
 }

@@ -108,3 +108,27 @@ int ossl_kem_decapsulate(const struct ke_alg *alg, const struct ke_key *key, str
 	}
 	return r;
 }
+
+int ossl_kem_export(const struct ke_alg *alg, const struct ke_key *key, struct secret *value)
+{
+	int err = lib_raw_private(key->pkey, value);
+
+	(void)alg;
+	if (err != 0)
+		ERR_clear_error();
+	return err;
+}
+
+int ossl_kem_import(const struct ke_alg *alg, struct bytes private_value, struct ke_key **key)
+{
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key_ex(NULL, alg->fetch, NULL, private_value.p,
+							 private_value.n);
+
+	*key = NULL;
+	if (pkey == NULL) {
+		ERR_clear_error();
+		return -EINVAL;
+	}
+	*key = lib_ke_key(pkey);
+	return *key != NULL ? 0 : -ENOMEM;
+}

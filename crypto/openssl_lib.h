@@ -24,6 +24,11 @@ struct ke_key {
 	EVP_PKEY *pkey;
 };
 
+/* NULL without memory, and pkey is freed. */
+struct ke_key *lib_ke_key(EVP_PKEY *pkey);
+/* The private octets of a key that has no parameters; 0, -EIO or -ENOMEM. */
+int lib_raw_private(const EVP_PKEY *pkey, struct secret *value);
+
 /* "DH", "EC", "X25519": how the library calls the kind of a group; NULL: none of ours. */
 const char *lib_group_type(const char *group);
 

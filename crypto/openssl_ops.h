@@ -35,7 +35,11 @@ int ossl_kem_encapsulate(const struct ke_alg *alg, struct bytes peer, uint8_t *r
 int ossl_kem_decapsulate(const struct ke_alg *alg, const struct ke_key *key, struct bytes response,
 			 uint8_t *secret);
 
-/* A key of a given private value, for known answers: big-endian number, or 32 octets of X25519. */
+int ossl_kem_export(const struct ke_alg *alg, const struct ke_key *key, struct secret *value);
+int ossl_kem_import(const struct ke_alg *alg, struct bytes private_value, struct ke_key **key);
+
+/* A group's private value: a big-endian number, or 32 octets of X25519. */
+int ossl_ke_export(const struct ke_alg *alg, const struct ke_key *key, struct secret *value);
 int ossl_ke_import(const struct ke_alg *alg, struct bytes private_value, struct ke_key **key);
 
 /* The library knows it. */

@@ -57,11 +57,12 @@ static const struct encr_alg aes_gcm_256 = GCM(256);
 static const struct encr_alg *const encr_rows[] = { &aes_cbc_128, &aes_cbc_256, &aes_gcm_128,
 						    &aes_gcm_256, NULL };
 
-#define KE(group, status_name, word, on_wire, shared, library)                               \
-	{                                                                                    \
-		.id = group, .name = status_name, .keyword = word, .public_len = on_wire,    \
-		.response_len = on_wire, .secret_len = shared, .generate = ossl_ke_generate, \
-		.derive = ossl_ke_derive, .free = ossl_ke_free, .fetch = library             \
+#define KE(group, status_name, word, on_wire, shared, library)                                 \
+	{                                                                                      \
+		.id = group, .name = status_name, .keyword = word, .public_len = on_wire,      \
+		.response_len = on_wire, .secret_len = shared, .generate = ossl_ke_generate,   \
+		.derive = ossl_ke_derive, .free = ossl_ke_free, .private_get = ossl_ke_export, \
+		.private_set = ossl_ke_import, .fetch = library                                \
 	}
 
 /* RFC 3526 3 to 5; RFC 5903 7 (x | y, the secret is x alone); RFC 8031 */
@@ -84,6 +85,7 @@ static const struct ke_alg curve25519 =
 		.public_len = key_len, .response_len = ciphertext_len, .secret_len = 32,         \
 		.optional = true, .generate = ossl_kem_generate, .derive = ossl_kem_decapsulate, \
 		.encapsulate = ossl_kem_encapsulate, .free = ossl_ke_free,                       \
+		.private_get = ossl_kem_export, .private_set = ossl_kem_import,                  \
 		.fetch = "ML-KEM-" #level                                                        \
 	}
 

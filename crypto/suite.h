@@ -128,6 +128,13 @@ struct ke_alg {
 	int (*encapsulate)(const struct ke_alg *alg, struct bytes peer, uint8_t *response,
 			   uint8_t *secret);
 	void (*free)(struct ke_key *key); /* wipes; NULL is fine */
+	/*
+	 * The private value as octets, and a key made of such: an exchange that is under way can be
+	 * carried on by another process. *value is the caller's and must be empty before.
+	 */
+	int (*private_get)(const struct ke_alg *alg, const struct ke_key *key,
+			   struct secret *value);
+	int (*private_set)(const struct ke_alg *alg, struct bytes value, struct ke_key **key);
 	const char *fetch;
 };
 

@@ -40,13 +40,23 @@ static int spi_pick(struct engine *e, uint32_t *spi)
 
 struct child *child_new(struct engine *e, struct ike_sa *sa, bool initiator)
 {
-	if (deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
+	uint32_t spi;
+
+	return spi_pick(e, &spi) == 0 ? child_new_with_spi(e, sa, initiator, spi) : NULL;
+}
+
+struct child *child_new_with_spi(struct engine *e, struct ike_sa *sa, bool initiator,
+				 uint32_t spi_in)
+{
+	struct child *c;
+
+	HASH_FIND(hh, e->children, &spi_in, sizeof(spi_in), c);
+	if (c != NULL || deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
 		return NULL;
-	struct child *c = calloc(1, sizeof(*c));
-	if (c == NULL || spi_pick(e, &c->spi_in) != 0) {
-		free(c);
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
 		return NULL;
-	}
+	c->spi_in = spi_in;
 	HASH_ADD(hh, e->children, spi_in, sizeof(c->spi_in), c);
 	if (c->hh.tbl == NULL) {
 		free(c);

@@ -8,6 +8,10 @@
 /* A child with a random inbound SPI, not yet in the kernel. NULL on no memory or randomness. */
 struct child *child_new(struct engine *e, struct ike_sa *sa, bool initiator);
 
+/* The same with an SPI that the peer has been told already. NULL if it is taken, too. */
+struct child *child_new_with_spi(struct engine *e, struct ike_sa *sa, bool initiator,
+				 uint32_t spi_in);
+
 /* The child now belongs to another IKE SA of the same pair (RFC 7296 2.8: inherited). */
 void child_move(struct child *c, struct ike_sa *to);
 

@@ -12,6 +12,7 @@
 #include "ike/receive.h"
 #include "ike/review.h"
 #include "ike/sa.h"
+#include "ike/save.h"
 #include "ike/stray.h"
 #include "ike/task.h"
 
@@ -567,6 +568,7 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 		stray_esp(e, event);
 		break;
 	case EVENT_STATE_LOADED:
+		save_load(e, event->state_loaded.state);
 		e->state_loaded = true;
 		break;
 	case EVENT_REVIEW:

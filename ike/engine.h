@@ -42,4 +42,10 @@ void engine_free(struct engine *e); /* wipes all keys; sends nothing */
  */
 int engine_step(struct engine *e, struct mono now, const struct event *event, struct actions *out);
 
+/*
+ * The state for a successor's EVENT_STATE_LOADED, between two steps; see save.h. It holds keys, and
+ * is the caller's. Jobs that are out are lost with this process: better none are. 0 or -ENOMEM.
+ */
+int engine_save(struct engine *e, struct secret *out);
+
 #endif

@@ -27,7 +27,7 @@ enum event_kind {
 	EVENT_COMMAND,	    /* an operator asks */
 	EVENT_SHUTDOWN,	    /* send DELETE to every peer, remove our SAs */
 	EVENT_STRAY_ESP,    /* ESP came that the kernel has no SA for; anybody may have sent it */
-	EVENT_STATE_LOADED, /* see engine_options.awaits_state */
+	EVENT_STATE_LOADED, /* a predecessor's state, or that there is none; see engine_save() */
 	EVENT_REVIEW,	    /* the lists of revoked certificates are others now */
 };
 
@@ -88,6 +88,9 @@ struct event {
 			const struct spec
 				*spec; /* borrowed until the next EVENT_SPEC or engine_free */
 		} spec;
+		struct {
+			struct bytes state; /* borrowed; empty: none */
+		} state_loaded;
 		struct {
 			const struct ip *locals; /* all of them, sorted by ip_compare(); borrowed */
 			size_t n;

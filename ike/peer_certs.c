@@ -105,10 +105,10 @@ static char *copy_of(const char *text)
 	return copy != NULL ? memcpy(copy, text, n) : NULL;
 }
 
-void peer_certs_take(struct engine *e, struct ike_sa *sa, const struct job *verified)
+static void take(struct engine *e, struct ike_sa *sa, const struct job *verified, struct bytes cas)
 {
 	bool room = e->peer_certs_octets + chain_octets(verified) <= PEER_CERTS_OCTETS;
-	struct peer_certs *pc = peer_certs_new(verified, blob_view(&sa->hs->peer_cas), room);
+	struct peer_certs *pc = peer_certs_new(verified, cas, room);
 
 	if (pc != NULL)
 		pc = intern(e, pc);
@@ -116,8 +116,24 @@ void peer_certs_take(struct engine *e, struct ike_sa *sa, const struct job *veri
 		pc->users++;
 	peer_certs_drop(e, sa);
 	sa->peer_certs = pc;
+}
+
+void peer_certs_take(struct engine *e, struct ike_sa *sa, const struct job *verified)
+{
+	take(e, sa, verified, blob_view(&sa->hs->peer_cas));
 	sa->peer_pinned = verified->judged.pinned;
 	sa->peer_warning = copy_of(verified->judged.warning);
+}
+
+void peer_certs_restore(struct engine *e, struct ike_sa *sa, const struct blob *certs, size_t n,
+			struct bytes cas)
+{
+	struct job shown = { .n_certs = n };
+
+	for (size_t i = 0; i < n; i++)
+		shown.certs[i] = certs[i];
+	(void)cert_describe(blob_view(&certs[0]), &shown.leaf); /* it was verified once */
+	take(e, sa, &shown, cas);
 }
 
 void peer_certs_share(struct ike_sa *to, const struct ike_sa *from)

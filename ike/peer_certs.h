@@ -32,6 +32,9 @@ void certreq_keep(struct handshake *hs, const struct payloads *ps);
  * SA had. For want of memory it has none then.
  */
 void peer_certs_take(struct engine *e, struct ike_sa *sa, const struct job *verified);
+/* From what was saved: the chain, leaf first, and the CAs; copied. */
+void peer_certs_restore(struct engine *e, struct ike_sa *sa, const struct blob *certs, size_t n,
+			struct bytes cas);
 /* The successor of a rekeying has what the old IKE SA had. */
 void peer_certs_share(struct ike_sa *to, const struct ike_sa *from);
 void peer_certs_drop(struct engine *e, struct ike_sa *sa);

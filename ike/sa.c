@@ -289,8 +289,7 @@ void sa_note_child_failure(struct ike_sa *sa, uint16_t notify, const char *why)
 	snprintf(a->reason, sizeof(a->reason), "CHILD_SA: %s: %s", notify_name(notify), why);
 }
 
-/* The IKE SA that should have replaced them failed: they live on, and try again. */
-static void unretire(struct engine *e, struct pair *p)
+void sa_unretire(struct engine *e, struct pair *p)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
 		if (!sa->retiring)
@@ -327,7 +326,7 @@ static void attempt_end(struct engine *e, struct ike_sa *sa, uint16_t notify, bo
 	sa->attempt = NULL;
 	if (sa->initiator) {
 		pair_back_off(e, sa->pair);
-		unretire(e, sa->pair);
+		sa_unretire(e, sa->pair);
 	}
 }
 

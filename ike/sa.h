@@ -86,6 +86,8 @@ void sa_plan_rekey(struct engine *e, struct ike_sa *sa);
  * (RFC 7296 2.8.3, make before break).
  */
 bool sa_reauthenticate(struct engine *e, struct ike_sa *sa); /* false: not now */
+/* The IKE SA that should have replaced the pair's failed: they live on, and try again. */
+void sa_unretire(struct engine *e, struct pair *p);
 /* RFC 4478: the peer will end the IKE SA in so many seconds unless we authenticate again. */
 void sa_limit_by_peer(struct engine *e, struct ike_sa *sa, const struct payloads *ps);
 /* An authentic packet came from another port of the peer's NAT (RFC 7296 2.23): follow it. */

@@ -64,7 +64,7 @@ struct sim_options {
 	size_t packets_kept;		   /* a long run remembers the last ones alone; 0: all */
 	/* Told of a breach and of the hosts that are concerned (or -1); NULL: the test fails. */
 	void (*breach)(const struct sim *s, int a, int b, const char *text);
-	void *arg; /* whatever a breach() needs */
+	void *arg;	/* whatever a breach() needs */
 	bool deaf;	/* daemons do not see who sends on SAs that are not there (healing.h) */
 	bool no_tokens; /* hosts have no secret for RFC 6290; else it outlives their reboots */
 };
@@ -98,13 +98,14 @@ struct sim_host {
 	int nat;		  /* the one that it is behind, or -1 */
 	bool up;		  /* the machine */
 	bool running;		  /* the daemon; engine is NULL without */
+	bool taking_over;	  /* its kernel and its predecessor's state are not yet compared */
 	struct mono asleep_until; /* suspended: it hears nothing and does nothing; 0: it is not */
-	uint64_t life;	    /* counts up when the daemon ends: what was under way for it is void */
+	uint64_t life; /* counts up when the daemon ends: what was under way for it is void */
 	struct mono young_until;
 	struct mono rose_at;  /* ESP without an SA came last */
 	struct mono tap_from; /* the tap is open from then on; MONO_NEVER: it is not asked for */
-	int64_t clock_us;   /* its clock is so much ahead of the world's */
-	int64_t wall_off_s; /* and so much the wall clock by which it judges certificates */
+	int64_t clock_us;     /* its clock is so much ahead of the world's */
+	int64_t wall_off_s;   /* and so much the wall clock by which it judges certificates */
 	struct spec spec;
 	struct rng rng; /* the core's */
 	const struct sim_core *core;
@@ -184,6 +185,9 @@ void sim_free(struct sim *s);
 void sim_start(struct sim *s, unsigned host); /* machine and daemon */
 void sim_start_all(struct sim *s);
 void sim_stop_daemon(struct sim *s, unsigned host); /* kill -9: the kernel's state stays */
+/* Another daemon takes over the state, at once; jobs that are out are lost. Kernel SAs that it does
+ * not know go. */
+void sim_handover(struct sim *s, unsigned host);
 /* EVENT_SHUTDOWN, then a second for its messages, then as above. */
 void sim_shutdown(struct sim *s, unsigned host);
 void sim_crash(struct sim *s, unsigned host); /* the machine: kernel state is gone too */

@@ -120,7 +120,7 @@ void sim_check_host(struct sim_host *h)
 	const size_t n = h->kernel.n_sas;
 
 	/* Of many, so seldom that it comes to one look-up in eight steps. */
-	if (h->running && (n <= ALWAYS_WALKED || h->steps % (8 * n) == 0))
+	if (h->running && !h->taking_over && (n <= ALWAYS_WALKED || h->steps % (8 * n) == 0))
 		fake_kernel_walk(&h->kernel, known, h);
 }
 

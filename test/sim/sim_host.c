@@ -291,6 +291,7 @@ void sim_host_wipe(struct sim_host *h)
 }
 
 struct orphans {
+	const struct sim_host *host;
 	struct sa_ref *refs;
 	size_t n;
 };
@@ -298,16 +299,17 @@ struct orphans {
 static bool orphan_note(void *arg, const struct fake_sa *sa)
 {
 	struct orphans *o = arg;
+	const struct sa_ref ref = { .src = sa->spec.src, .dst = sa->spec.dst, .spi = sa->spec.spi };
 
-	o->refs[o->n++] =
-		(struct sa_ref){ .src = sa->spec.src, .dst = sa->spec.dst, .spi = sa->spec.spi };
+	if (o->host->engine == NULL || !o->host->core->knows_sa(o->host->engine, &ref))
+		o->refs[o->n++] = ref;
 	return true;
 }
 
 /* What the daemon does when it starts and finds SAs that nobody stands for. */
 static void orphans_remove(struct sim_host *h)
 {
-	struct orphans o = { .refs = sim_grab(h->kernel.n_sas, sizeof *o.refs) };
+	struct orphans o = { .host = h, .refs = sim_grab(h->kernel.n_sas, sizeof *o.refs) };
 
 	fake_kernel_walk(&h->kernel, orphan_note, &o);
 	for (size_t i = 0; i < o.n; i++)
@@ -316,17 +318,27 @@ static void orphans_remove(struct sim_host *h)
 	free(o.refs);
 }
 
-void sim_start(struct sim *s, unsigned host)
+static void engine_make(struct sim_host *h, bool awaits_state)
 {
-	struct sim_host *h = &s->hosts[host];
-	const uint8_t secret[QCD_SECRET_LEN] = { (uint8_t)host, (uint8_t)(host >> 8), 1 };
+	const uint8_t secret[QCD_SECRET_LEN] = { (uint8_t)h->index, (uint8_t)(h->index >> 8), 1 };
 	const struct engine_options o = {
 		.random = random_of,
 		.random_arg = &h->rng,
 		.port = 500,
 		.port_natt = 4500,
-		.qcd_secret = s->options.no_tokens ? NULL : secret,
+		.qcd_secret = h->sim->options.no_tokens ? NULL : secret,
+		.awaits_state = awaits_state,
 	};
+
+	h->engine = h->core->make(&o);
+	if (h->engine == NULL)
+		abort();
+	performer_init(&h->performer, &h->hands);
+}
+
+void sim_start(struct sim *s, unsigned host)
+{
+	struct sim_host *h = &s->hosts[host];
 	const struct event e = { .kind = EVENT_SPEC, .spec = { .spec = &h->spec } };
 
 	if (h->running)
@@ -339,11 +351,35 @@ void sim_start(struct sim *s, unsigned host)
 	fake_kernel_policies(&h->kernel, &h->spec);
 	h->kernel.listening = true;
 	h->doer.leaf = blob_view(&h->spec.credential.certs[0]);
-	h->engine = h->core->make(&o);
-	if (h->engine == NULL)
-		abort();
-	performer_init(&h->performer, &h->hands);
+	engine_make(h, false);
 	feed(h, &e);
+	sim_pairs_touch_host(s, host);
+}
+
+void sim_handover(struct sim *s, unsigned host)
+{
+	struct sim_host *h = &s->hosts[host];
+	const struct event timer = { .kind = EVENT_TIMER };
+	const struct event spec = { .kind = EVENT_SPEC, .spec = { .spec = &h->spec } };
+	struct event loaded = { .kind = EVENT_STATE_LOADED };
+	struct secret state = { 0 };
+
+	if (!h->running)
+		return;
+	sim_trace(s, host, -1, "hands over");
+	feed(h, &timer);
+	if (engine_save(h->engine, &state) != 0)
+		abort();
+	daemon_end(h);
+	h->running = h->kernel.listening = true;
+	engine_make(h, true);
+	h->taking_over = true;
+	feed(h, &spec);
+	loaded.state_loaded.state = secret_view(&state);
+	feed(h, &loaded);
+	secret_free(&state);
+	orphans_remove(h);
+	h->taking_over = false;
 	sim_pairs_touch_host(s, host);
 }
 

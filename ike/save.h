@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The core's state as octets, and back: another process goes on where this one stopped, with the
+ * same SPIs, keys, message ids, timers and exchanges under way, so that a restart costs no SA.
+ *
+ * Saved is what is established: pairs, IKE SAs that are up or going, their CHILD_SAs and
+ * CREATE_CHILD_SA exchanges. A negotiation that is not over is begun anew; a request of the peer's
+ * that is not answered yet is taken as never seen, as the peer repeats it; what waits for a job
+ * is begun anew. Times are of the monotonic clock: the state ends with the boot.
+ *
+ * It is versioned: another version's is refused whole. It holds keys, but never a private key.
+ */
+#ifndef IKEMESH_IKE_SAVE_H
+#define IKEMESH_IKE_SAVE_H
+
+#include "ike/core.h"
+
+#define SAVE_VERSION 1
+
+/*
+ * A predecessor's state; empty: there is none. A record that is damaged loses its pair, and the
+ * others are taken. The pairs that another configuration does not protect any more leave.
+ */
+void save_load(struct engine *e, struct bytes state);
+
+#endif
