@@ -132,7 +132,7 @@ void peer_certs_restore(struct engine *e, struct ike_sa *sa, const struct blob *
 
 	for (size_t i = 0; i < n; i++)
 		shown.certs[i] = certs[i];
-	(void)cert_describe(blob_view(&certs[0]), &shown.leaf); /* it was verified once */
+	(void)cert_describe(blob_view(&certs[0]), &shown.judged.leaf); /* it was verified once */
 	take(e, sa, &shown, cas);
 }
 
