@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "xfrm/own.h"
+
 /* A built-in bypass. The net is the remote end, or the destination both ways (a group). */
 struct builtin {
 	struct subnet net;
@@ -181,6 +183,8 @@ int bypass_build(const struct spec *spec, const struct ip *locals, size_t n_loca
 	size_t from = out->n;
 	int r = build_builtins(spec, out);
 
+	if (!r)
+		r = own_build(spec, locals, n_locals, out);
 	for (size_t i = 0; !r && i < spec->n_bypass; i++) {
 		if (said_before(spec, i))
 			continue;

@@ -11,8 +11,7 @@
  * Built in, for each family that has a protected subnet: IPv6 neighbour discovery (RFC 4861:
  * router and neighbour solicitation and advertisement, redirect), link-local addresses, multicast
  * (with multicast listener discovery and IGMP), limited broadcast. The daemon's own IKE traffic
- * needs no policy: its sockets carry their bypass with them. Nor do own addresses: what a host
- * sends to itself runs over the loopback interface, which never meets a policy.
+ * needs no policy: its sockets carry their bypass with them. What a host sends to itself: own.h.
  *
  * With allow_icmp_errors, ICMP 'fragmentation needed' and ICMPv6 'packet too big' come in from
  * every protected subnet: a router in there that is no IPsec peer must be able to tell that a

@@ -42,7 +42,7 @@ static const char *builtin_name(const struct policy *p)
 		return "IPv6 neighbour discovery";
 	if (p->protocol == IPPROTO_UDP)
 		return "DHCP";
-	return "a broadcast address";
+	return p->dst.ip.family == 6 ? "this host's own addresses" : "a broadcast address";
 }
 
 static const char *builtin_for(const struct policy_set *wanted, const struct question *q)
