@@ -88,6 +88,7 @@ struct spec {
 	size_t n_local;
 	bool optional;
 	bool allow_icmp_errors; /* too-big errors of routers in protected subnets, in the clear */
+	bool strict_default; /* what no policy matches is dropped */
 
 	struct proposal_spec ike[SPEC_PROPOSALS];
 	size_t n_ike;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,17 @@ struct list {
 	size_t n, room;
 };
 
-/* Any event leads to another dump: the list is never mended, only replaced. */
+/* What was found at one time. */
+struct view {
+	struct list locals, broadcasts;
+	bool forwards4, forwards6;
+};
+
+/* Any event leads to another dump: the view is never mended, only replaced. */
 struct addresses {
 	struct mnl_socket *events, *requests;
 	uint32_t seq;
-	struct list list;
+	struct view view;
 	bool stale; /* there was news, and the dump failed */
 	uint8_t buf[ROOM] __attribute__((aligned(8)));
 };
@@ -70,56 +77,124 @@ static bool list_equal(const struct list *a, const struct list *b)
 	return true;
 }
 
-/* On a point-to-point link IFA_ADDRESS is the other end, and IFA_LOCAL ours. */
-static struct bytes own_address(const struct nlmsghdr *nlh, uint32_t *flags)
+static bool view_equal(const struct view *a, const struct view *b)
+{
+	return list_equal(&a->locals, &b->locals) && list_equal(&a->broadcasts, &b->broadcasts) &&
+	       a->forwards4 == b->forwards4 && a->forwards6 == b->forwards6;
+}
+
+static void view_free(struct view *v)
+{
+	free(v->locals.p);
+	free(v->broadcasts.p);
+	*v = (struct view){ 0 };
+}
+
+struct address_words {
+	struct bytes address, local, broadcast;
+	uint32_t flags;
+};
+
+static void read_words(const struct nlmsghdr *nlh, struct address_words *w)
 {
 	struct attributes a = attributes_of(nlh, sizeof(struct ifaddrmsg));
-	struct bytes address = BYTES_NONE, local = BYTES_NONE;
 	struct attribute attr;
 
 	while (attribute_next(&a, &attr)) {
 		switch (attr.type) {
 		case IFA_ADDRESS:
-			address = attr.value;
+			w->address = attr.value;
 			break;
 		case IFA_LOCAL:
-			local = attr.value;
+			w->local = attr.value;
+			break;
+		case IFA_BROADCAST:
+			w->broadcast = attr.value;
 			break;
 		case IFA_FLAGS:
-			if (attr.value.n >= sizeof(*flags))
-				memcpy(flags, attr.value.p, sizeof(*flags));
+			if (attr.value.n >= sizeof(w->flags))
+				memcpy(&w->flags, attr.value.p, sizeof(w->flags));
 			break;
 		default:
 			break;
 		}
 	}
-	return local.n ? local : address;
 }
 
-static int take_address(struct list *l, const struct nlmsghdr *nlh)
+/* Set with the address or not, the kernel takes the last one of a network for its broadcast. */
+static int take_broadcast(struct view *v, const uint8_t *address, unsigned prefix,
+			  const struct bytes *said)
+{
+	struct ip ip = ip_from(4, address);
+	int r = 0;
+
+	if (said->n >= 4) {
+		struct ip set = ip_from(4, said->p);
+
+		r = list_add(&v->broadcasts, &set);
+	}
+	if (prefix >= 31) /* RFC 3021: two hosts and no room for it */
+		return r;
+	for (unsigned bit = prefix; bit < 32; bit++)
+		ip.b[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+	return r ? r : list_add(&v->broadcasts, &ip);
+}
+
+static int take_address(struct view *v, const struct nlmsghdr *nlh)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	struct address_words w = { 0 };
 	struct bytes own;
-	uint32_t flags;
 	struct ip ip;
+	int r;
 
-	if (nlh->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifa))
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifa))
 		return 0;
 	if (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6)
 		return 0;
-	flags = ifa->ifa_flags;
-	own = own_address(nlh, &flags);
+	w.flags = ifa->ifa_flags;
+	read_words(nlh, &w);
+	/* On a point-to-point link IFA_ADDRESS is the other end, and IFA_LOCAL ours. */
+	own = w.local.n ? w.local : w.address;
 	if (own.n < (ifa->ifa_family == AF_INET ? 4 : 16))
 		return 0;
 	ip = ip_from(ifa->ifa_family == AF_INET ? 4 : 6, own.p);
-	if (flags & IFA_F_DADFAILED || ip_is_loopback(&ip) || ip_is_link_local(&ip) ||
+	if (w.flags & IFA_F_DADFAILED || ip_is_loopback(&ip) || ip_is_link_local(&ip) ||
 	    ip_is_multicast(&ip))
 		return 0;
-	return list_add(l, &ip);
+	r = list_add(&v->locals, &ip);
+	if (!r && ip.family == 4 && w.address.n >= 4)
+		r = take_broadcast(v, w.address.p, ifa->ifa_prefixlen, &w.broadcast);
+	return r;
+}
+
+/* One interface's settings; "default" is those of interfaces to come. */
+static void take_forwarding(struct view *v, const struct nlmsghdr *nlh)
+{
+	const struct netconfmsg *ncm = mnl_nlmsg_get_payload(nlh);
+	int ifindex = NETCONFA_IFINDEX_DEFAULT, on = 0;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ncm) ||
+	    !attribute_get(nlh, sizeof(*ncm), NETCONFA_IFINDEX, &ifindex, sizeof(ifindex)) ||
+	    !attribute_get(nlh, sizeof(*ncm), NETCONFA_FORWARDING, &on, sizeof(on)))
+		return;
+	if (ifindex == NETCONFA_IFINDEX_DEFAULT || on <= 0)
+		return;
+	v->forwards4 |= ncm->ncm_family == AF_INET;
+	v->forwards6 |= ncm->ncm_family == AF_INET6;
+}
+
+static int take_message(struct view *v, const struct nlmsghdr *nlh)
+{
+	if (nlh->nlmsg_type == RTM_NEWADDR)
+		return take_address(v, nlh);
+	if (nlh->nlmsg_type == RTM_NEWNETCONF)
+		take_forwarding(v, nlh);
+	return 0;
 }
 
 /* What one received buffer says: 1 if more is to come, else the outcome. */
-static int take_answer(struct addresses *a, struct list *l, ssize_t n, bool *interrupted)
+static int take_answer(struct addresses *a, struct view *v, ssize_t n, bool *interrupted)
 {
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)a->buf;
 	int left = (int)n, r;
@@ -133,23 +208,23 @@ static int take_answer(struct addresses *a, struct list *l, ssize_t n, bool *int
 			return *interrupted ? -EINTR : 0;
 		if (nlh->nlmsg_type == NLMSG_ERROR)
 			return -EPROTO;
-		if ((r = take_address(l, nlh)))
+		if ((r = take_message(v, nlh)))
 			return r;
 	}
 	return 1;
 }
 
-static int dump(struct addresses *a, struct list *l)
+/* Everything of one kind, whose requests begin with the family: both, as none is given. */
+static int dump(struct addresses *a, uint16_t type, size_t fixed, struct view *v)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(a->buf);
 	bool interrupted = false;
 	int r;
 
-	nlh->nlmsg_type = RTM_GETADDR;
+	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	nlh->nlmsg_seq = ++a->seq;
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg)); /* AF_UNSPEC: both families */
-	l->n = 0;
+	mnl_nlmsg_put_extra_header(nlh, fixed);
 	if (mnl_socket_sendto(a->requests, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
 	do {
@@ -158,29 +233,39 @@ static int dump(struct addresses *a, struct list *l)
 		if (n < 0 && errno == EINTR)
 			r = 1;
 		else
-			r = n < 0 ? -errno : take_answer(a, l, n, &interrupted);
+			r = n < 0 ? -errno : take_answer(a, v, n, &interrupted);
 	} while (r == 1);
 	return r;
 }
 
+static int look(struct addresses *a, struct view *v)
+{
+	int r;
+
+	view_free(v);
+	r = dump(a, RTM_GETADDR, sizeof(struct ifaddrmsg), v);
+	return r ? r : dump(a, RTM_GETNETCONF, sizeof(struct netconfmsg), v);
+}
+
 static int refresh(struct addresses *a, bool *changed)
 {
-	struct list fresh = { 0 };
+	struct view fresh = { 0 };
 	int r = -EINTR;
 
 	for (int try = 0; r == -EINTR && try < DUMP_TRIES; try++)
-		r = dump(a, &fresh);
+		r = look(a, &fresh);
 	if (r) { /* no answer may be left for the next request */
 		while (recv(mnl_socket_get_fd(a->requests), a->buf, sizeof(a->buf), MSG_DONTWAIT) >
 		       0)
 			;
-		free(fresh.p);
+		view_free(&fresh);
 		return r;
 	}
-	list_settle(&fresh);
-	*changed = !list_equal(&fresh, &a->list);
-	free(a->list.p);
-	a->list = fresh;
+	list_settle(&fresh.locals);
+	list_settle(&fresh.broadcasts);
+	*changed = !view_equal(&fresh, &a->view);
+	view_free(&a->view);
+	a->view = fresh;
 	return 0;
 }
 
@@ -198,6 +283,11 @@ static struct mnl_socket *open_socket(unsigned groups)
 	return NULL;
 }
 
+static unsigned group(unsigned n)
+{
+	return 1u << (n - 1);
+}
+
 int addresses_open(struct addresses **out)
 {
 	struct addresses *a = calloc(1, sizeof(*a));
@@ -207,7 +297,8 @@ int addresses_open(struct addresses **out)
 	*out = NULL;
 	if (!a)
 		return -ENOMEM;
-	a->events = open_socket(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+	a->events = open_socket(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+				group(RTNLGRP_IPV4_NETCONF) | group(RTNLGRP_IPV6_NETCONF));
 	if (a->events)
 		a->requests = open_socket(0);
 	if (!a->events || !a->requests)
@@ -230,7 +321,7 @@ void addresses_close(struct addresses *a)
 		mnl_socket_close(a->events);
 	if (a->requests)
 		mnl_socket_close(a->requests);
-	free(a->list.p);
+	view_free(&a->view);
 	free(a);
 }
 
@@ -260,6 +351,20 @@ int addresses_read(struct addresses *a, bool *changed)
 
 const struct ip *addresses_list(const struct addresses *a, size_t *n)
 {
-	*n = a->list.n;
-	return a->list.p;
+	*n = a->view.locals.n;
+	return a->view.locals.p;
+}
+
+struct locality addresses_locality(const struct addresses *a)
+{
+	const struct view *v = &a->view;
+
+	return (struct locality){
+		.locals = v->locals.p,
+		.n_locals = v->locals.n,
+		.broadcasts = v->broadcasts.p,
+		.n_broadcasts = v->broadcasts.n,
+		.forwards4 = v->forwards4,
+		.forwards6 = v->forwards6,
+	};
 }

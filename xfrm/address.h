@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Local addresses come and go: rtnetlink. */
+/*
+ * Local addresses come and go, and a host becomes a router: rtnetlink.
+ *
+ * A host counts as forwarding as soon as one of its interfaces does, whatever `all` says.
+ */
 #ifndef IKEMESH_XFRM_ADDRESS_H
 #define IKEMESH_XFRM_ADDRESS_H
 
-#include "ike/ip.h"
+#include "xfrm/policy.h"
 
 struct addresses;
 
@@ -12,9 +16,9 @@ void addresses_close(struct addresses *a);
 int addresses_fd(const struct addresses *a);
 
 /*
- * Drains the socket; *changed tells whether the list is another one now. Where the kernel had more
- * to tell than could be heard, the whole list is asked for as well. After an error the list is as
- * it was, and the next call asks again whatever the socket says.
+ * Drains the socket; *changed tells whether anything of the locality is otherwise now. Where the
+ * kernel had more to tell than could be heard, all is asked for as well. After an error the locality
+ * is as it was, and the next call asks again whatever the socket says.
  */
 int addresses_read(struct addresses *a, bool *changed);
 
@@ -25,5 +29,11 @@ int addresses_read(struct addresses *a, bool *changed);
  * the next addresses_read().
  */
 const struct ip *addresses_list(const struct addresses *a, size_t *n);
+
+/*
+ * All that policies depend on: that list, the broadcast addresses of the IPv4 networks, and whether
+ * this host forwards. Borrowed likewise.
+ */
+struct locality addresses_locality(const struct addresses *a);
 
 #endif

@@ -12,7 +12,8 @@ struct builtin {
 	bool group;
 	bool yields; /* to protected subnets within it */
 	uint8_t protocol;
-	uint16_t type, mask; /* ICMPv6 type: selectors have it as the source port, both ways */
+	uint16_t type, mask;	/* ICMPv6 type: selectors have it as the source port, both ways */
+	uint16_t local, remote; /* ports; 0: any */
 };
 
 /* clang-format off */
@@ -26,6 +27,11 @@ static const struct builtin builtins[] = {
 	{ .net = { .ip = { 6, { 0 } } }, .protocol = IPPROTO_ICMPV6, .type = 133, .mask = 0xffff },
 	{ .net = { .ip = { 6, { 0 } } }, .protocol = IPPROTO_ICMPV6, .type = 134, .mask = 0xfffe },
 	{ .net = { .ip = { 6, { 0 } } }, .protocol = IPPROTO_ICMPV6, .type = 136, .mask = 0xfffe },
+	/* RFC 2131 4.1, RFC 8415 7.2: a lease is renewed by unicast; either end may be this host. */
+	{ .net = { .ip = { 4, { 0 } } }, .protocol = IPPROTO_UDP, .local = 68, .remote = 67 },
+	{ .net = { .ip = { 4, { 0 } } }, .protocol = IPPROTO_UDP, .local = 67, .remote = 68 },
+	{ .net = { .ip = { 6, { 0 } } }, .protocol = IPPROTO_UDP, .local = 546, .remote = 547 },
+	{ .net = { .ip = { 6, { 0 } } }, .protocol = IPPROTO_UDP, .local = 547, .remote = 546 },
 };
 /* clang-format on */
 #define N_BUILTINS (sizeof(builtins) / sizeof(builtins[0]))
@@ -37,7 +43,7 @@ uint32_t bypass_index(enum policy_dir dir, uint32_t n)
 
 static bool wanted(const struct spec *spec, const struct builtin *b)
 {
-	bool family = false;
+	bool family = spec->strict_default;
 
 	for (size_t i = 0; i < spec->n_protect; i++) {
 		const struct subnet *net = &spec->protect[i].net;
@@ -66,22 +72,45 @@ static struct policy builtin_policy(const struct spec *spec, const struct builti
 		.src_port_mask = b->mask,
 	};
 
+	if (b->local) {
+		p.src_port = outward ? b->local : b->remote;
+		p.dst_port = outward ? b->remote : b->local;
+		p.src_port_mask = p.dst_port_mask = 0xffff;
+	}
 	p.priority = policy_priority(spec, RANK_BUILTIN, &p);
 	return p;
 }
 
+static int build_builtin(const struct spec *spec, const struct builtin *b, struct policy_set *out)
+{
+	struct policy go = builtin_policy(spec, b, POLICY_OUT);
+	struct policy come = builtin_policy(spec, b, POLICY_IN);
+
+	if (!wanted(spec, b))
+		return 0;
+	return policy_set_add(out, &go) || policy_set_add(out, &come) ? -ENOMEM : 0;
+}
+
 static int build_builtins(const struct spec *spec, struct policy_set *out)
 {
-	for (size_t i = 0; i < N_BUILTINS; i++) {
-		struct policy go = builtin_policy(spec, &builtins[i], POLICY_OUT);
-		struct policy come = builtin_policy(spec, &builtins[i], POLICY_IN);
+	int r = 0;
 
-		if (!wanted(spec, &builtins[i]))
-			continue;
-		if (policy_set_add(out, &go) || policy_set_add(out, &come))
-			return -ENOMEM;
+	for (size_t i = 0; !r && i < N_BUILTINS; i++)
+		r = build_builtin(spec, &builtins[i], out);
+	return r;
+}
+
+int bypass_broadcasts(const struct spec *spec, const struct ip *broadcasts, size_t n,
+		      struct policy_set *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++) {
+		struct builtin b = { .net = policy_host(&broadcasts[i]), .group = true };
+
+		r = build_builtin(spec, &b, out);
 	}
-	return 0;
+	return r;
 }
 
 static int build_entry(const struct spec *spec, const struct subnet_spec *entry,
@@ -163,13 +192,15 @@ static bool said_before(const struct spec *spec, size_t i)
 	return false;
 }
 
-static int number(struct policy_set *set, size_t from)
+int bypass_number(struct policy_set *set)
 {
 	uint32_t next[3] = { 0 };
 
-	for (size_t i = from; i < set->n; i++) {
+	for (size_t i = 0; i < set->n; i++) {
 		struct policy *p = &set->p[i];
 
+		if (p->kind == POLICY_PROTECT)
+			continue;
 		p->index = bypass_index(p->dir, next[p->dir]++);
 		if (!p->index)
 			return -ENOSPC;
@@ -180,7 +211,6 @@ static int number(struct policy_set *set, size_t from)
 int bypass_build(const struct spec *spec, const struct ip *locals, size_t n_locals,
 		 struct policy_set *out)
 {
-	size_t from = out->n;
 	int r = build_builtins(spec, out);
 
 	if (!r)
@@ -194,5 +224,5 @@ int bypass_build(const struct spec *spec, const struct ip *locals, size_t n_loca
 	}
 	if (!r && spec->allow_icmp_errors)
 		r = build_icmp_errors(spec, locals, n_locals, out);
-	return r ? r : number(out, from);
+	return r ? r : bypass_number(out);
 }

@@ -119,6 +119,18 @@ bool decode_policy(const struct nlmsghdr *nlh, struct policy_held *out)
 	return true;
 }
 
+bool decode_default(const struct nlmsghdr *nlh, struct policy_default *out)
+{
+	struct xfrm_userpolicy_default d;
+
+	if (!fixed_part(nlh, XFRM_MSG_GETDEFAULT, &d, sizeof(d)))
+		return false;
+	out->in = (enum default_action)d.in;
+	out->fwd = (enum default_action)d.fwd;
+	out->out = (enum default_action)d.out;
+	return true;
+}
+
 static bool get_sa_name(const struct xfrm_usersa_info *info, struct sa_ref *out)
 {
 	out->spi = ntohl(info->id.spi);

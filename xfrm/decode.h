@@ -12,6 +12,7 @@
 #include "xfrm/kernel.h"
 
 bool decode_policy(const struct nlmsghdr *nlh, struct policy_held *out);
+bool decode_default(const struct nlmsghdr *nlh, struct policy_default *out);
 bool decode_sa(const struct nlmsghdr *nlh, struct sa_held *out); /* ESP; anybody's */
 /* Acquire, expire, mapping; anybody's. An expiring larval state is none. */
 bool decode_event(const struct nlmsghdr *nlh, struct kernel_event *out);

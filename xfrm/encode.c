@@ -370,6 +370,29 @@ struct nlmsghdr *encode_policy_dump(void *buf)
 	return nlh;
 }
 
+static struct nlmsghdr *name_default(void *buf, uint16_t type, const struct policy_default *d)
+{
+	struct nlmsghdr *nlh = start(buf, type);
+	struct xfrm_userpolicy_default *to = mnl_nlmsg_put_extra_header(nlh, sizeof(*to));
+
+	to->in = (uint8_t)d->in;
+	to->fwd = (uint8_t)d->fwd;
+	to->out = (uint8_t)d->out;
+	return nlh;
+}
+
+struct nlmsghdr *encode_default_get(void *buf)
+{
+	static const struct policy_default none;
+
+	return name_default(buf, XFRM_MSG_GETDEFAULT, &none);
+}
+
+struct nlmsghdr *encode_default_set(void *buf, const struct policy_default *d)
+{
+	return name_default(buf, XFRM_MSG_SETDEFAULT, d);
+}
+
 struct xfrm_userpolicy_info encode_socket_bypass(enum policy_dir dir, uint16_t family)
 {
 	struct xfrm_userpolicy_info info = { 0 };

@@ -50,6 +50,10 @@ struct nlmsghdr *encode_policy_delete(void *buf, const struct policy *p);
 struct nlmsghdr *encode_policy_get(void *buf, const struct policy *p); /* by selector */
 struct nlmsghdr *encode_policy_dump(void *buf);
 
+/* What the kernel does where no policy matches (Linux 5.15). */
+struct nlmsghdr *encode_default_get(void *buf);
+struct nlmsghdr *encode_default_set(void *buf, const struct policy_default *d);
+
 /* The per-socket policy that lets a socket's packets pass in the clear, for setsockopt. */
 struct xfrm_userpolicy_info encode_socket_bypass(enum policy_dir dir, uint16_t af);
 

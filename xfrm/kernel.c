@@ -13,6 +13,7 @@
 #include "xfrm/decode.h"
 #include "xfrm/encode.h"
 #include "xfrm/resync.h"
+#include "xfrm/shadow.h"
 
 #define ANSWER_ROOM 65536 /* octets: the kernel fills up to 32 KiB of a dump */
 #define BATCH_ROOM 32768  /* octets of requests in one send */
@@ -558,6 +559,17 @@ int kernel_policy_sync(struct kernel *k, const struct policy_set *wanted, size_t
 	return r;
 }
 
+int kernel_policy_shadows(struct kernel *k, const struct policy_set *wanted, struct shadows *out)
+{
+	struct policy_list held = { 0 };
+	int r = list_policies(k, &held);
+
+	if (!r)
+		r = shadow_find(held.p, held.n, wanted, out);
+	free(held.p);
+	return r;
+}
+
 static int remove_sas(struct kernel *k, size_t *removed)
 {
 	struct sa_list list = { 0 };
@@ -585,6 +597,26 @@ int kernel_remove_ours(struct kernel *k, size_t *policies, size_t *sas)
 	int r2 = remove_sas(k, sas);
 
 	return r ? r : r2;
+}
+
+static int take_default(const struct nlmsghdr *nlh, void *arg)
+{
+	return decode_default(nlh, arg) ? 0 : -EPROTO;
+}
+
+int kernel_default_get(struct kernel *k, struct policy_default *out)
+{
+	union request buf;
+
+	*out = (struct policy_default){ DEFAULT_UNSPECIFIED };
+	return ask(k, encode_default_get(&buf), take_default, out);
+}
+
+int kernel_default_set(struct kernel *k, const struct policy_default *d)
+{
+	union request buf;
+
+	return ask(k, encode_default_set(&buf, d), NULL, NULL);
 }
 
 int kernel_event_fd(const struct kernel *k)

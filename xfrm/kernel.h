@@ -83,6 +83,14 @@ int kernel_remove_ours(struct kernel *k, size_t *policies, size_t *sas);
  */
 int kernel_policy_sync(struct kernel *k, const struct policy_set *wanted, size_t *changed);
 
+/* What policies of others come before the wanted ones (shadow.h); *out is appended to. */
+struct shadows;
+int kernel_policy_shadows(struct kernel *k, const struct policy_set *wanted, struct shadows *out);
+
+/* The namespace's default policy. -EINVAL or -EOPNOTSUPP: a kernel without one (before 5.15). */
+int kernel_default_get(struct kernel *k, struct policy_default *out);
+int kernel_default_set(struct kernel *k, const struct policy_default *d);
+
 /* Events: acquire, expire, mapping. */
 int kernel_event_fd(const struct kernel *k);
 enum kernel_event_kind {

@@ -211,7 +211,12 @@ bool policy_is_ours(const struct policy *p, uint32_t tmpl_reqid)
 	if (tmpl_reqid)
 		return tmpl_reqid == IKEMESH_REQID;
 	return p->kind != POLICY_PROTECT && p->index - IKEMESH_POLICY_INDEX < POLICY_INDEX_SPAN &&
-	       p->priority - POLICY_PRIORITY < POLICY_PRIORITY_SPAN;
+	       (p->priority - POLICY_PRIORITY < POLICY_PRIORITY_SPAN || policy_is_backstop(p));
+}
+
+bool policy_is_backstop(const struct policy *p)
+{
+	return p->priority - POLICY_BACKSTOP < POLICY_PRIORITY_SPAN;
 }
 
 static bool matches(const struct policy *p, const struct policy_flow *f)

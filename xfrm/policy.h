@@ -24,6 +24,8 @@
 #define POLICY_INDEX_SPAN 0x00400000u
 #define POLICY_PRIORITY 0x00010000u
 #define POLICY_PRIORITY_SPAN 0x00010000u
+/* The same band once more, behind everybody's policies: for backstop.h. */
+#define POLICY_BACKSTOP 0x7fff0000u
 
 /*
  * What wins over what, whatever the prefixes; within a rank the longer prefix. With
@@ -34,7 +36,6 @@ enum policy_rank {
 	RANK_BUILTIN,
 	RANK_BYPASS,
 	RANK_PROTECT,
-	RANK_BLOCK,
 };
 
 enum policy_dir {
@@ -66,6 +67,15 @@ struct policy_set {
 	size_t n, room;
 };
 
+/* What policies depend on besides the configuration: the host at this moment. Borrowed. */
+struct locality {
+	const struct ip *locals; /* its addresses */
+	size_t n_locals;
+	const struct ip *broadcasts; /* of its IPv4 networks */
+	size_t n_broadcasts;
+	bool forwards4, forwards6; /* is a router, or has containers */
+};
+
 /*
  * Builds the whole set, for those of locals that the spec covers. 0, -ENOMEM, or -ENOSPC (more
  * bypasses than there are indices); the set is empty then. The caller frees with policy_set_free().
@@ -90,6 +100,16 @@ struct subnet policy_host(const struct ip *ip); /* /32 or /128 */
 struct subnet policy_any(uint8_t family);	/* all addresses */
 bool policy_same_entry(const struct subnet_spec *a, const struct subnet_spec *b);
 
+/* What becomes of a packet that no policy matches. The numbers are the kernel's. */
+enum default_action {
+	DEFAULT_UNSPECIFIED = 0, /* leaves it as it is */
+	DEFAULT_BLOCK = 1,
+	DEFAULT_ACCEPT = 2,
+};
+struct policy_default {
+	enum default_action in, fwd, out;
+};
+
 /* A packet as a selector sees it: ports in host order; ICMP has its type and code there. */
 struct policy_flow {
 	struct ip src, dst;
@@ -102,6 +122,7 @@ const struct policy *policy_lookup(const struct policy_set *s, enum policy_dir d
 
 /* Same place in the kernel: direction, selector (a policy's identity there). */
 bool policy_same_selector(const struct policy *a, const struct policy *b);
+bool policy_is_backstop(const struct policy *p);		    /* by its priority */
 int policy_compare(const struct policy *a, const struct policy *b); /* an order of selectors */
 /* Is a policy (as dumped) one of ours: reqid of its template, or index base and priority band. */
 bool policy_is_ours(const struct policy *p, uint32_t tmpl_reqid);

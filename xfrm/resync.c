@@ -145,8 +145,8 @@ static int plan_wanted(struct plan *p, enum phase phase)
 			r = change(p, held, wanted);
 		else if (!held && phase == PHASE_MISSING)
 			r = add(p, wanted);
-		else if (held && !held->ours && phase == PHASE_MISSING)
-			p->out->blocked++;
+		else if (held && !held->ours && phase == PHASE_MISSING) /* backstops yield */
+			p->out->blocked += !policy_is_backstop(wanted);
 		if (r)
 			return r;
 	}

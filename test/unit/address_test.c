@@ -122,6 +122,81 @@ static void the_near_end_of_a_point_to_point_link(void **state)
 	assert_null(strstr(listed(), "2001:db8:1::2"));
 }
 
+/* The broadcast addresses as words; static until the next call. */
+static const char *broadcasts(void)
+{
+	static char text[512];
+	struct locality here = addresses_locality(t.a);
+	char one[IP_TEXT_LEN];
+
+	text[0] = '\0';
+	for (size_t i = 0; i < here.n_broadcasts; i++) {
+		strcat(text, i ? " " : "");
+		strcat(text, ip_text(&here.broadcasts[i], one));
+	}
+	return text;
+}
+
+/* Set or not: the kernel takes the last address of a network for one. */
+static void broadcast_addresses(void **state)
+{
+	(void)state;
+	need_world();
+	assert_string_equal(broadcasts(), "10.255.255.255");
+	assert_true(changes("addr add 10.1.1.1/20 broadcast 10.1.1.255 dev v0\n"));
+	assert_string_equal(broadcasts(), "10.1.1.255 10.1.15.255 10.255.255.255");
+	assert_true(changes("addr add 10.2.1.0/31 dev v0\n"));
+	assert_true(changes("addr add 10.2.1.1/32 dev v0\n"));
+	assert_string_equal(broadcasts(), "10.1.1.255 10.1.15.255 10.255.255.255");
+	assert_true(changes("addr add 10.3.1.1 peer 10.3.2.2/24 dev v0\n"));
+	assert_string_equal(broadcasts(), "10.1.1.255 10.1.15.255 10.3.2.255 10.255.255.255");
+}
+
+static bool sysctl(const char *name, char value)
+{
+	char path[128];
+	FILE *f;
+	bool good;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	f = fopen(path, "w");
+	if (!f)
+		return false;
+	good = fputc(value, f) == value;
+	return fclose(f) == 0 && good;
+}
+
+static bool notices(const char *name, char value)
+{
+	bool changed = false;
+
+	assert_true(sysctl(name, value));
+	while (!changed && world_readable(addresses_fd(t.a), 300))
+		assert_int_equal(addresses_read(t.a, &changed), 0);
+	return changed;
+}
+
+static void a_host_becomes_a_router_and_ceases_to_be(void **state)
+{
+	(void)state;
+	need_world();
+	sysctl("ipv4/ip_forward", '0');
+	sysctl("ipv6/conf/all/forwarding", '0');
+	changes("addr add 10.9.9.9/32 dev v0\n");
+	assert_false(addresses_locality(t.a).forwards4);
+	assert_true(notices("ipv4/ip_forward", '1'));
+	assert_true(addresses_locality(t.a).forwards4);
+	assert_false(addresses_locality(t.a).forwards6);
+	assert_true(notices("ipv6/conf/all/forwarding", '1'));
+	assert_true(addresses_locality(t.a).forwards6);
+	assert_true(notices("ipv4/ip_forward", '0'));
+	assert_false(addresses_locality(t.a).forwards4);
+	/* one interface alone, and those to come, which do not count */
+	assert_true(notices("ipv4/conf/v0/forwarding", '1'));
+	assert_true(notices("ipv4/conf/v0/forwarding", '0'));
+	assert_false(notices("ipv4/conf/default/forwarding", '1'));
+}
+
 /* Before it may be used it is covered already, and as long as it receives. */
 static void tentative_and_deprecated_ones(void **state)
 {
@@ -166,6 +241,8 @@ int main(void)
 		TEST(they_come_and_go),
 		TEST(what_does_not_count),
 		TEST(the_near_end_of_a_point_to_point_link),
+		TEST(broadcast_addresses),
+		TEST(a_host_becomes_a_router_and_ceases_to_be),
 		TEST(tentative_and_deprecated_ones),
 		TEST(events_lost_are_made_up_for),
 	};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xfrm/found.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_ROOM 4096
+#define TEXT_ROOM 256
+#define DEFAULT_FILE "default-policy"
+
+static int path_of(const char *run_dir, const char *file, char path[static PATH_ROOM])
+{
+	int n = snprintf(path, PATH_ROOM, "%s/%s", run_dir, file);
+
+	return n < 0 || n >= PATH_ROOM ? -ENAMETOOLONG : 0;
+}
+
+/* O_EXCL: the first to come knows what the host had. */
+static int keep(const char *run_dir, const char *file, const char *text)
+{
+	char path[PATH_ROOM];
+	ssize_t written;
+	int fd, r = path_of(run_dir, file, path);
+
+	if (r)
+		return r;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return errno == EEXIST ? 0 : -errno;
+	written = write(fd, text, strlen(text));
+	close(fd);
+	return written == (ssize_t)strlen(text) ? 0 : -EIO;
+}
+
+/* What was kept; NULL: nothing. */
+static FILE *kept(const char *run_dir, const char *file, char path[static PATH_ROOM])
+{
+	return path_of(run_dir, file, path) ? NULL : fopen(path, "re");
+}
+
+int found_keep_sysctls(const char *run_dir, const struct found_value *values, size_t n)
+{
+	char text[TEXT_ROOM] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int more = snprintf(text + len, sizeof(text) - len, "%s %d\n", values[i].name,
+				    values[i].value);
+
+		if (more < 0 || (size_t)more >= sizeof(text) - len)
+			return -ENAMETOOLONG;
+		len += (size_t)more;
+	}
+	return keep(run_dir, "sysctl", text);
+}
+
+int found_restore_sysctls(const char *run_dir, found_told told, void *arg)
+{
+	char path[PATH_ROOM], name[64];
+	int value, first = 0;
+	FILE *f = kept(run_dir, "sysctl", path);
+
+	if (!f)
+		return 0;
+	while (fscanf(f, "%63[a-z_] %d\n", name, &value) == 2) {
+		int r = kernel_sysctl_set(name, value, NULL);
+
+		if (told)
+			told(arg, name, value, r);
+		first = first ? first : r;
+	}
+	fclose(f);
+	if (!first)
+		unlink(path);
+	return first;
+}
+
+bool found_is_strict(const char *run_dir)
+{
+	char path[PATH_ROOM];
+
+	return !path_of(run_dir, DEFAULT_FILE, path) && !access(path, F_OK);
+}
+
+int found_strict(struct kernel *k, const char *run_dir)
+{
+	static const struct policy_default block = { DEFAULT_BLOCK, DEFAULT_BLOCK, DEFAULT_BLOCK };
+	struct policy_default was;
+	char text[TEXT_ROOM];
+	int r = kernel_default_get(k, &was);
+
+	if (r)
+		return r;
+	snprintf(text, sizeof(text), "in %d\nfwd %d\nout %d\n", was.in, was.fwd, was.out);
+	r = keep(run_dir, DEFAULT_FILE, text);
+	return r ? r : kernel_default_set(k, &block);
+}
+
+int found_loosen(struct kernel *k, const char *run_dir)
+{
+	char path[PATH_ROOM];
+	struct policy_default was;
+	int in, fwd, out, n, r;
+	FILE *f = kept(run_dir, DEFAULT_FILE, path);
+
+	if (!f)
+		return 0;
+	n = fscanf(f, "in %d fwd %d out %d", &in, &fwd, &out);
+	fclose(f);
+	if (n != 3)
+		return -EINVAL;
+	was = (struct policy_default){ (enum default_action)in, (enum default_action)fwd,
+				       (enum default_action)out };
+	r = kernel_default_set(k, &was);
+	if (!r)
+		unlink(path);
+	return r;
+}
