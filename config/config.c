@@ -108,6 +108,8 @@ static void check_required(struct reading *r, const struct node *settings)
 
 		if (!rows[i].required || node_get(settings, rows[i].name))
 			continue;
+		if (r->policies_only && rows[i].type != VALUE_SUBNETS)
+			continue;
 		mend = report_text(&r->report, "%s:%s%s", rows[i].name,
 				   *rows[i].example == '\n' ? "" : " ", rows[i].example);
 		report_add(&r->report, PROBLEM_ERROR, node_place(settings), mend, "%s is missing",
@@ -310,6 +312,8 @@ static void read_settings(struct reading *r, const struct node *settings)
 	read_list(r, settings, "no_ipsec_subnets", &s->bypass, &s->n_bypass, LIST_BYPASS);
 	read_list(r, settings, "local_addresses", &s->local, &s->n_local, LIST_LOCAL);
 	check_subnets(r, protect, bypass);
+	if (r->policies_only)
+		return;
 	read_credentials(r, node_get(settings, "instance_certificate"),
 			 node_get(settings, "instance_private_key"),
 			 node_get(settings, "ca_certificates"));
@@ -443,22 +447,37 @@ int config_parse(const char *name, struct bytes yaml, time_t now, struct config 
 	return finish(&r);
 }
 
+static int load(struct reading *r)
+{
+	struct secret content;
+	int e = file_read(r->report.file, &content, &r->mode);
+
+	*r->out = (struct config){ 0 };
+	if (e == -ENOMEM)
+		r->report.no_memory = true;
+	else if (e)
+		report_add(&r->report, PROBLEM_ERROR, (struct place){ 0 }, NULL, "%s",
+			   file_error(e));
+	else
+		read_text(r, secret_view(&content));
+	secret_free(&content);
+	return finish(r);
+}
+
 int config_load(const char *file, time_t now, struct config *out, struct problems *ps)
 {
 	struct reading r = { .report = { .ps = ps, .file = file }, .now = now, .out = out };
-	struct secret content;
-	int e = file_read(file, &content, &r.mode);
 
-	*out = (struct config){ 0 };
-	if (e == -ENOMEM)
-		r.report.no_memory = true;
-	else if (e)
-		report_add(&r.report, PROBLEM_ERROR, (struct place){ 0 }, NULL, "%s",
-			   file_error(e));
-	else
-		read_text(&r, secret_view(&content));
-	secret_free(&content);
-	return finish(&r);
+	return load(&r);
+}
+
+int config_load_policies(const char *file, struct config *out, struct problems *ps)
+{
+	struct reading r = { .report = { .ps = ps, .file = file },
+			     .policies_only = true,
+			     .out = out };
+
+	return load(&r);
 }
 
 void config_free(struct config *c)

@@ -44,14 +44,21 @@ enum log_target {
 	LOG_TO_FILE,
 };
 
+/* What a stop that is no restart does with our policies. */
+enum on_stop {
+	ON_STOP_KEEP,
+	ON_STOP_CLEAR,
+};
+
 /* All that the file says. */
 struct config {
 	struct spec spec;
+	enum on_stop on_stop;
 	enum log_target log;
-	char *log_path;	      /* LOG_TO_FILE */
-	struct sign_key *key; /* leaves this struct for the keyholder */
-	struct ppk ppk;	      /* this too; its key is empty if there is none */
-	struct trust *trust;  /* built from ca_certificates */
+	char *log_path;		 /* LOG_TO_FILE */
+	struct sign_key *key;	 /* leaves this struct for the keyholder */
+	struct ppk ppk;		 /* this too; its key is empty if there is none */
+	struct trust *trust;	 /* built from ca_certificates */
 	char *crypto_properties; /* for provider_use(); NULL: none */
 };
 
@@ -60,6 +67,12 @@ struct config {
  * ps->errors > 0 and *out is empty. -ENOMEM. now: the time of day, for dates of certificates.
  */
 int config_load(const char *file, time_t now, struct config *out, struct problems *ps);
+
+/*
+ * The same for what policies are made from: certificates, keys, CAs and the PPK are not read, and
+ * need not be there. At boot the clock may be wrong, and they may be on a disk that is not.
+ */
+int config_load_policies(const char *file, struct config *out, struct problems *ps);
 
 /* The same from memory; name stands for the file in messages. */
 int config_parse(const char *name, struct bytes yaml, time_t now, struct config *out,

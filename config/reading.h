@@ -18,6 +18,7 @@ struct reading {
 	bool mended; /* the tree is a guess: there were syntax errors */
 	mode_t mode; /* permission bits of the file; 0: it is none */
 	time_t now;
+	bool policies_only; /* certificates, keys and CAs are not looked at */
 	struct config *out; /* filled in; worth nothing once there are errors */
 };
 

@@ -19,6 +19,9 @@ static const char *const precedences[] = { "bypass", "longest-prefix", NULL };
 /* In the order of enum encap_mode. */
 static const char *const encapsulations[] = { "auto", "always", "never", NULL };
 
+/* In the order of enum on_stop. */
+static const char *const on_stops[] = { "keep", "clear", NULL };
+
 #define PEM_EXAMPLE(label)                      \
 	"|\n  -----BEGIN " label "-----\n  ..." \
 	"\n  -----END " label "-----"
@@ -264,6 +267,25 @@ static const struct key_row rows[] = {
 		FIELD(spec.encapsulation),
 		.effect = EFFECT_NEXT_SAS,
 		.text = "ESP inside UDP: where there is NAT, always, or never.",
+	},
+	{
+		.name = "on_stop",
+		.type = VALUE_CHOICE,
+		.fallback = "keep",
+		.example = "keep",
+		.choices = on_stops,
+		FIELD(on_stop),
+		.text = "What a stop (no restart, no shutdown) does with the policies: keep them, "
+			"so that nothing leaves in the clear, or clear them.",
+	},
+	{
+		.name = "strict_default",
+		.type = VALUE_BOOL,
+		.fallback = "false",
+		.example = "false",
+		FIELD(spec.strict_default),
+		.text = "true: the kernel drops all that no policy matches: hosts in neither list "
+			"are cut off too.",
 	},
 	{
 		.name = "crypto_properties",

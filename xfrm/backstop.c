@@ -38,40 +38,72 @@ static bool is_apt(const struct policy *p, const struct locality *here)
 	return p->dir == POLICY_IN || !forwards || !has_address(here, family);
 }
 
+static bool is_builtin(const struct policy *p)
+{
+	return policy_rank_of(p->priority) == RANK_BUILTIN;
+}
+
 /* Built-in bypasses are for any address: they stand at both ends of the set. */
 static bool is_there(const struct policy_set *set, size_t n, const struct policy *p)
 {
-	const uint32_t ours = POLICY_PRIORITY + 0x1000u * RANK_BYPASS;
-
-	for (size_t i = 0; i < n && set->p[i].priority < ours; i++)
+	for (size_t i = 0; i < n && is_builtin(&set->p[i]); i++)
 		if (policy_same_selector(&set->p[i], p))
 			return true;
-	for (size_t i = n; i-- > 0 && set->p[i].priority < ours;)
+	for (size_t i = n; i-- > 0 && is_builtin(&set->p[i]);)
 		if (policy_same_selector(&set->p[i], p))
 			return true;
 	return false;
 }
 
-/* What an address would get, for any address. What passes comes before what is blocked. */
-static int widen(const struct policy_set *model, const struct locality *here,
-		 struct policy_set *out)
+struct widening {
+	struct policy_set *out;
+	size_t n; /* of them that were there before */
+};
+
+/* p, which is nobody's, for these addresses of ours. */
+static int stand_behind(struct widening *w, const struct policy *model, const struct subnet *ours)
 {
-	size_t n = out->n;
+	struct policy p = *model;
 
-	for (size_t i = 0; i < model->n; i++) {
-		struct policy p = model->p[i];
+	*local_side(&p) = *ours;
+	p.kind = p.kind == POLICY_PROTECT && !p.optional ? POLICY_BLOCK : POLICY_BYPASS;
+	p.optional = false;
+	p.priority += POLICY_BACKSTOP - POLICY_PRIORITY;
+	/* The kernel has one policy for a selector: a built-in bypass is there first. */
+	return is_there(w->out, w->n, &p) ? 0 : policy_set_add(w->out, &p);
+}
 
-		if (!is_nobodys(&p) || !is_apt(&p, here))
-			continue;
-		*local_side(&p) = policy_any(p.src.ip.family);
-		p.kind = p.kind == POLICY_PROTECT && !p.optional ? POLICY_BLOCK : POLICY_BYPASS;
-		p.optional = false;
-		p.priority += POLICY_BACKSTOP - POLICY_PRIORITY;
-		/* The kernel has one policy for a selector: a built-in bypass is there first. */
-		if (!is_there(out, n, &p) && policy_set_add(out, &p))
-			return -ENOMEM;
-	}
-	return 0;
+/* For any address, or for those that local_addresses says are ours. */
+static int widen(struct widening *w, const struct spec *spec, const struct policy *model)
+{
+	uint8_t family = model->src.ip.family;
+	struct subnet any = policy_any(family);
+	int r = 0;
+
+	if (!spec->n_local)
+		return stand_behind(w, model, &any);
+	for (size_t i = 0; !r && i < spec->n_local; i++)
+		if (spec->local[i].net.ip.family == family)
+			r = stand_behind(w, model, &spec->local[i].net);
+	return r;
+}
+
+/* What an address would get. What passes comes before what is blocked. */
+static int build_behind(const struct spec *spec, const struct locality *here,
+			struct policy_set *out)
+{
+	struct widening w = { .out = out, .n = out->n };
+	struct spec unrestricted = *spec; /* borrows all */
+	struct policy_set model = { 0 };
+	int r;
+
+	unrestricted.n_local = 0;
+	r = policy_build(&unrestricted, nobody, 2, &model);
+	for (size_t i = 0; !r && i < model.n; i++)
+		if (is_nobodys(&model.p[i]) && is_apt(&model.p[i], here))
+			r = widen(&w, spec, &model.p[i]);
+	policy_set_free(&model);
+	return r;
 }
 
 static bool blocks_something(const struct spec *spec)
@@ -84,17 +116,12 @@ static bool blocks_something(const struct spec *spec)
 
 int backstop_build(const struct spec *spec, const struct locality *here, struct policy_set *out)
 {
-	struct policy_set model = { 0 };
 	int r = policy_build(spec, here->locals, here->n_locals, out);
 
 	if (!r)
 		r = bypass_broadcasts(spec, here->broadcasts, here->n_broadcasts, out);
-	if (!r && (blocks_something(spec) || spec->strict_default)) {
-		r = policy_build(spec, nobody, 2, &model);
-		if (!r)
-			r = widen(&model, here, out);
-		policy_set_free(&model);
-	}
+	if (!r && (blocks_something(spec) || spec->strict_default))
+		r = build_behind(spec, here, out);
 	if (!r)
 		r = bypass_number(out);
 	if (r)

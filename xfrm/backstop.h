@@ -5,9 +5,10 @@
  * before its event is read. Pure.
  *
  * For each entry of the configuration there is what a local address would get, for any local
- * address, and with a priority behind everybody's policies: of an enforced subnet nothing goes in
- * or out, of an optional or a no-IPsec one everything. Being last they decide only where nobody,
- * of us or others, has said anything; what they block fails at once (EPERM) and does not wait.
+ * address (of local_addresses, if there are any), and with a priority behind everybody's policies:
+ * of an enforced subnet nothing goes in or out, of an optional or a no-IPsec one everything. Being
+ * last they decide only where nobody, of us or others, has said anything; what they block fails at
+ * once (EPERM) and does not wait.
  *
  * The kernel asks the out policies about forwarded packets too, and those have foreign source
  * addresses: containers' before they are masqueraded, and whatever a router carries. None of it is

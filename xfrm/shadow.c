@@ -26,7 +26,7 @@ static bool selectors_meet(const struct policy *a, const struct policy *b)
 
 static bool yields(const struct policy *ours)
 {
-	return policy_is_backstop(ours) || ours->priority < POLICY_PRIORITY + 0x1000u * RANK_BYPASS;
+	return policy_is_backstop(ours) || policy_rank_of(ours->priority) == RANK_BUILTIN;
 }
 
 static bool comes_before(const struct policy *foreign, const struct policy *ours)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/disable.h"
 #include "cmd/ikectl/client.h"
-#include "xfrm/kernel.h"
+#include "xfrm/found.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,14 +62,16 @@ static int stop_daemon(const char *run_dir)
 	return 0;
 }
 
-static int clear_kernel(void)
+static int clear_kernel(const char *run_dir)
 {
 	struct kernel *k = NULL;
 	size_t policies = 0, sas = 0;
-	int err = kernel_open(&k);
+	int err = kernel_open(&k), err2;
 
 	if (err == 0) {
-		err = kernel_remove_ours(k, &policies, &sas);
+		err = found_loosen(k, run_dir);
+		err2 = kernel_remove_ours(k, &policies, &sas);
+		err = err2 != 0 ? err2 : err;
 		kernel_close(k);
 	}
 	if (err != 0) {
@@ -81,40 +83,22 @@ static int clear_kernel(void)
 	return 0;
 }
 
-/* Lines "NAME VALUE", as the daemon found them at its first start. */
-static int restore_sysctls(const char *run_dir)
+static void told(void *arg, const char *name, int value, int error)
 {
-	char path[4096], name[64];
-	int value, status = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/sysctl", run_dir);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return 0;
-	while (fscanf(f, "%63[a-z_] %d\n", name, &value) == 2) {
-		int err = kernel_sysctl_set(name, value, NULL);
-
-		if (err != 0) {
-			fprintf(stderr, "ikectl: net.core.%s = %d: %s\n", name, value,
-				strerror(-err));
-			status = -1;
-		} else {
-			printf("net.core.%s is %d again\n", name, value);
-		}
-	}
-	fclose(f);
-	if (status == 0)
-		unlink(path);
-	return status;
+	(void)arg;
+	if (error != 0)
+		fprintf(stderr, "ikectl: net.core.%s = %d: %s\n", name, value, strerror(-error));
+	else
+		printf("net.core.%s is %d again\n", name, value);
 }
 
 int disable(const char *run_dir)
 {
 	if (stop_daemon(run_dir) != 0)
 		return EXIT_FAILURE;
-	if (clear_kernel() != 0 || restore_sysctls(run_dir) != 0)
+	if (clear_kernel(run_dir) != 0 || found_restore_sysctls(run_dir, told, NULL) != 0)
 		return EXIT_FAILURE;
-	printf("IPsec by ikemesh is off on this host: traffic goes in the clear\n");
+	printf("IPsec by ikemesh is off on this host: traffic goes in the clear, until ikemeshd is "
+	       "started\nor, if ikemesh-policy.service is enabled, until the next boot\n");
 	return EXIT_SUCCESS;
 }

@@ -375,6 +375,21 @@ static void show_failed(const json_t *status, FILE *out)
 	}
 }
 
+static void show_foreign(const json_t *status, FILE *out)
+{
+	const char *heading = "Policies of others that come before ours:\n";
+	const json_t *p;
+
+	EACH(get(status, "foreign_policies"), p)
+	{
+		fprintf(out, "%s  %s %s => %s, %s, priority %lld: before %lld of ours\n", heading,
+			text(p, "direction"), text(p, "source"), text(p, "destination"),
+			text(p, "action"), (long long)number(p, "priority"),
+			(long long)number(p, "shadows"));
+		heading = "";
+	}
+}
+
 void show_statusall(const json_t *status, FILE *out)
 {
 	show_head(status, out);
@@ -384,4 +399,5 @@ void show_statusall(const json_t *status, FILE *out)
 	show_associations(status, out);
 	show_failed(status, out);
 	mode_show_clear(get(status, "clear"), out);
+	show_foreign(status, out);
 }

@@ -35,8 +35,12 @@ static json_t *status_of(struct daemon *d, const struct ip *only)
 
 static json_t *answer_statusall(struct daemon *d, const json_t *request)
 {
+	json_t *all = status_of(d, NULL);
+
 	(void)request;
-	return status_of(d, NULL);
+	policies_look_for_shadows(&d->policies);
+	json_object_set_new(all, "foreign_policies", policies_foreign_json(&d->policies));
+	return all;
 }
 
 static json_t *answer_version(struct daemon *d, const json_t *request)

@@ -2,16 +2,15 @@
 #include "cmd/ikemeshd/daemon.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/crash_secret.h"
+#include "cmd/ikemeshd/run_dir.h"
+#include "cmd/ikemeshd/stop.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -243,37 +242,9 @@ static int start_log(struct daemon *d)
 	return err;
 }
 
-static int refuse_run_dir(struct daemon *d, int err)
-{
-	log_text(d->log, REPORT_ERROR, "cannot use %s as the run directory (--run-dir): %s",
-		 d->options.run_dir, strerror(-err));
-	return err;
-}
-
 static int start_run_dir(struct daemon *d)
 {
-	const size_t most = CONTROL_PATH_LEN - sizeof("/control.sock");
-	char path[CONTROL_PATH_LEN];
-
-	if (strlen(d->options.run_dir) > most) {
-		log_text(d->log, REPORT_ERROR,
-			 "--run-dir is too long for the control socket's address: %zu characters, "
-			 "of at most %zu",
-			 strlen(d->options.run_dir), most);
-		return -ENAMETOOLONG;
-	}
-	snprintf(path, sizeof(path), "%s/lock", d->options.run_dir);
-	if (mkdir(d->options.run_dir, 0700) != 0 && errno != EEXIST)
-		return refuse_run_dir(d, -errno);
-	d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (d->lock < 0)
-		return refuse_run_dir(d, -errno);
-	if (flock(d->lock, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	log_text(d->log, REPORT_ERROR,
-		 "another ikemeshd runs with %s: stop it first, or name another --run-dir",
-		 d->options.run_dir);
-	return -EBUSY;
+	return run_dir_take(d->options.run_dir, d->log, &d->lock);
 }
 
 /* Blocked before the first thread starts, so that all threads have them blocked. */
@@ -290,6 +261,19 @@ static int start_signals(struct daemon *d)
 	signal(SIGPIPE, SIG_IGN);
 	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return d->signals >= 0 ? 0 : refuse(d, -errno, "signals");
+}
+
+/* Asked for and not to be had: known before anything is enforced. */
+static int start_strict(struct daemon *d)
+{
+	struct policy_default was;
+	int err = d->config->spec.strict_default ? kernel_default_get(d->kernel, &was) : 0;
+
+	if (err != 0)
+		log_text(d->log, REPORT_ERROR,
+			 "strict_default: this kernel has no default policy (Linux 5.15 has): %s",
+			 strerror(-err));
+	return err;
 }
 
 static int start_kernel(struct daemon *d)
@@ -310,8 +294,8 @@ static int start_kernel(struct daemon *d)
 	err = addresses_open(&d->addresses);
 	if (err != 0)
 		return refuse(d, err, "no access to the local addresses");
-	policies_init(&d->policies, d->kernel, d->addresses, d->log);
-	return 0;
+	policies_init(&d->policies, d->kernel, d->addresses, d->log, d->options.run_dir);
+	return start_strict(d);
 }
 
 static int start_sockets(struct daemon *d)
@@ -433,7 +417,7 @@ static int start_policies(struct daemon *d)
 	if (orphans > 0)
 		log_text(d->log, REPORT_NOTICE, "%zu SA%s of a former ikemeshd removed", orphans,
 			 orphans == 1 ? "" : "s");
-	policies_set_sysctls(&d->policies, d->options.run_dir);
+	policies_set_sysctls(&d->policies);
 	return policies_sync(&d->policies, &d->config->spec);
 }
 
@@ -477,7 +461,7 @@ static int start_publish(struct daemon *d)
 {
 	int err = control_publish(d->control);
 
-	return err == 0 ? 0 : refuse_run_dir(d, err);
+	return err == 0 ? 0 : run_dir_refuse(d->options.run_dir, d->log, err);
 }
 
 static int start_ready(struct daemon *d)
@@ -501,15 +485,21 @@ static int (*const start_steps[])(struct daemon *d) = {
 
 static void leave(struct daemon *d)
 {
+	/* Asked at once: the manager's job ends when we have ended. */
+	enum stop_kind kind = d->disable ? STOP_FOR_GOOD : stop_ask();
+
 	d->leave_asked = false;
 	daemon_mode_back(d);
 	d->phase = DAEMON_LEAVING;
+	d->removes = d->disable || (kind == STOP_FOR_GOOD && d->config->on_stop == ON_STOP_CLEAR);
 	d->leave_by = clock_after(clock_now(), LEAVE_S * CLOCK_SECOND);
 	sd_notify(0, "STOPPING=1");
 	log_text(d->log, REPORT_NOTICE,
-		 d->disable ? "leaving: telling the peers, removing our SAs and policies"
-			    : "leaving: telling the peers, removing our SAs; the policies stay, "
-			      "until `ikectl disable`");
+		 d->removes
+			 ? "leaving (%s): telling the peers, removing our SAs and policies"
+			 : "leaving (%s): telling the peers, removing our SAs; the policies stay, "
+			   "until `ikectl disable`",
+		 d->disable ? "disabled" : stop_kind_name(kind));
 	daemon_feed(d, &(struct event){ .kind = EVENT_SHUTDOWN });
 }
 
@@ -527,10 +517,12 @@ static void clear_kernel(struct daemon *d)
 	size_t policies = 0, sas = 0;
 	int err = 0;
 
-	if (d->disable)
+	if (d->removes) {
+		policies_restore_host(&d->policies);
 		err = kernel_remove_ours(d->kernel, &policies, &sas);
-	else
+	} else {
 		sas = delete_orphans(d);
+	}
 	if (err != 0)
 		log_text(d->log, REPORT_ERROR, "not all of ours could be removed: %s",
 			 strerror(-err));

@@ -68,12 +68,21 @@ struct daemon {
 	struct mono prune_at;
 
 	bool leave_asked;
-	bool disable; /* our policies go as well */
+	bool disable; /* `ikectl disable` was said */
+	bool removes; /* our policies go as well */
 	struct mono leave_by;
 };
 
 /* Runs until it is told to end. Exit status: 0, or 1 when it could not start. */
 int daemon_run(const struct daemon_options *options);
+
+/*
+ * boot.c: brings the kernel's policies to what the configuration wants, for the addresses that are
+ * there and those to come, and ends: what ikemesh-policy.service does before there is a network.
+ * Exit status: 0; 1: the kernel refused; DAEMON_BAD_CONFIG.
+ */
+#define DAEMON_BAD_CONFIG 2
+int daemon_policies(const struct daemon_options *options);
 
 /* Feeds one event to the core and performs what comes of it. */
 void daemon_feed(struct daemon *d, const struct event *event);
@@ -84,6 +93,9 @@ void daemon_feed(struct daemon *d, const struct event *event);
  * makes it the daemon's. A file with errors changes nothing: -EINVAL, *errors counts them.
  */
 int daemon_load(struct daemon *d, size_t *errors);
+
+/* Tells every problem of a configuration: to the log, or to stderr if it is NULL. */
+void daemon_tell(struct log *log, const struct problems *ps);
 
 /* The same while it runs; text says how it went, and the log too. */
 #define DAEMON_TEXT_LEN 4400

@@ -10,7 +10,6 @@
 #define RUN_DIR "/run/ikemesh"
 #define STATE_DIR "/var/lib/ikemesh"
 
-#define EXIT_BAD_CONFIG 2
 #define EXIT_USAGE 64 /* sysexits.h */
 
 static const char usage[] =
@@ -20,18 +19,22 @@ static const char usage[] =
 	"  --run-dir DIR      control socket and lock (default " RUN_DIR ")\n"
 	"  --state-dir DIR    what outlives a reboot (default " STATE_DIR ")\n"
 	"  --check            only check the configuration: 0 good, 2 errors\n"
+	"  --policies         only set the kernel's policies and go: for the boot, before\n"
+	"                     there is a network (ikemesh-policy.service)\n"
 	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
 	"  --version\n"
 	"  --help\n"
 	"\n"
 	"It stays in the foreground. SIGHUP: load the configuration anew. SIGTERM: tell the\n"
-	"peers, remove the SAs and go; the policies stay until `ikectl disable`.\n";
+	"peers, remove the SAs and go; the policies stay until `ikectl disable`, unless the\n"
+	"configuration says on_stop: clear.\n";
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "run-dir", required_argument, NULL, 'r' },
 	{ "state-dir", required_argument, NULL, 's' },
 	{ "check", no_argument, NULL, 'k' },
+	{ "policies", no_argument, NULL, 'p' },
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -50,7 +53,7 @@ int main(int argc, char **argv)
 				    .run_dir = RUN_DIR,
 				    .state_dir = STATE_DIR,
 				    .log_level = REPORT_INFO };
-	bool only_check = false;
+	bool only_check = false, only_policies = false;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'c') {
@@ -61,6 +64,8 @@ int main(int argc, char **argv)
 			o.state_dir = optarg;
 		} else if (c == 'k') {
 			only_check = true;
+		} else if (c == 'p') {
+			only_policies = true;
 		} else if (c == 'l') {
 			if (!report_level_parse(optarg, &o.log_level))
 				return misuse(
@@ -77,6 +82,6 @@ int main(int argc, char **argv)
 		return misuse("no arguments are taken");
 	secret_guard_process();
 	if (only_check)
-		return config_check(o.config_path, time(NULL), stdout) ? 0 : EXIT_BAD_CONFIG;
-	return daemon_run(&o);
+		return config_check(o.config_path, time(NULL), stdout) ? 0 : DAEMON_BAD_CONFIG;
+	return only_policies ? daemon_policies(&o) : daemon_run(&o);
 }

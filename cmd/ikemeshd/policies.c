@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/policies.h"
 #include "cmd/ikemeshd/clock.h"
+#include "xfrm/backstop.h"
+#include "xfrm/found.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define RETRY_S 1
+#define SHADOWS_TOLD 8
 
 /*
  * xfrm_larval_drop 0: packets wait in the policy's queue until the SA is there, instead of being
@@ -26,68 +25,131 @@ static const struct {
 };
 #define N_SYSCTLS (sizeof(sysctls) / sizeof(sysctls[0]))
 
-void policies_init(struct policies *p, struct kernel *k, struct addresses *a, struct log *log)
+void policies_init(struct policies *p, struct kernel *k, struct addresses *a, struct log *log,
+		   const char *run_dir)
 {
-	*p = (struct policies){ .kernel = k, .addresses = a, .log = log, .retry_at = MONO_NEVER };
+	*p = (struct policies){
+		.kernel = k, .addresses = a, .log = log, .run_dir = run_dir, .retry_at = MONO_NEVER
+	};
 }
 
 void policies_free(struct policies *p)
 {
 	policy_set_free(&p->wanted);
+	shadows_free(&p->shadows);
 }
 
-#define NOT_SET (-1)
-/* O_EXCL: the first to come knows what the host had. */
-static int keep_old_values(const char *run_dir, const int *old)
+int policies_set_sysctls(struct policies *p)
 {
-	char path[4096], text[256] = "";
+	struct found_value old[N_SYSCTLS];
 	size_t n = 0;
-	ssize_t written;
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/sysctl", run_dir) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	for (size_t i = 0; i < N_SYSCTLS; i++) {
-		if (old[i] != NOT_SET)
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %d\n",
-					      sysctls[i].name, old[i]);
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return errno == EEXIST ? 0 : -errno;
-	written = write(fd, text, n);
-	close(fd);
-	return written == (ssize_t)n ? 0 : -EIO;
-}
-
-int policies_set_sysctls(struct policies *p, const char *run_dir)
-{
-	int old[N_SYSCTLS], first = 0;
+	int first = 0;
 
 	for (size_t i = 0; i < N_SYSCTLS; i++) {
-		int err = kernel_sysctl_set(sysctls[i].name, sysctls[i].value, &old[i]);
+		int err;
 
+		old[n].name = sysctls[i].name;
+		err = kernel_sysctl_set(sysctls[i].name, sysctls[i].value, &old[n].value);
+		n += err == 0;
 		if (err == 0)
 			continue;
-		old[i] = NOT_SET;
 		log_text(p->log, REPORT_WARNING, "net.core.%s = %d cannot be set: %s",
 			 sysctls[i].name, sysctls[i].value, strerror(-err));
 		first = first != 0 ? first : err;
 	}
-	if (keep_old_values(run_dir, old) != 0)
+	if (found_keep_sysctls(p->run_dir, old, n) != 0)
 		log_text(p->log, REPORT_WARNING,
 			 "%s/sysctl cannot be written: "
 			 "`ikectl disable` will not put the sysctls back",
-			 run_dir);
+			 p->run_dir);
 	return first;
+}
+
+static void told(void *arg, const char *name, int value, int error)
+{
+	struct policies *p = arg;
+
+	if (error != 0)
+		log_text(p->log, REPORT_WARNING, "net.core.%s cannot be set back to %d: %s", name,
+			 value, strerror(-error));
+}
+
+static void loosen(struct policies *p)
+{
+	int err = found_loosen(p->kernel, p->run_dir);
+
+	p->strict = false;
+	if (err != 0)
+		log_text(p->log, REPORT_ERROR, "the kernel's default policy cannot be put back: %s",
+			 strerror(-err));
+}
+
+void policies_restore_host(struct policies *p)
+{
+	loosen(p);
+	found_restore_sysctls(p->run_dir, told, p);
+}
+
+static int tighten(struct policies *p)
+{
+	int err = p->strict ? 0 : found_strict(p->kernel, p->run_dir);
+
+	if (err != 0)
+		log_recurrent(p->log, REPORT_ERROR,
+			      "strict_default is not in force, the kernel's default policy cannot "
+			      "be set: %s",
+			      strerror(-err));
+	else
+		p->strict = true;
+	return err;
+}
+
+static const char *what_it_does(const struct policy *foreign)
+{
+	if (foreign->kind == POLICY_BLOCK)
+		return "blocks what it matches";
+	if (foreign->kind == POLICY_BYPASS)
+		return "lets what it matches pass in the clear";
+	return "has templates of its own";
+}
+
+static void tell_shadows(struct policies *p)
+{
+	const struct shadows *s = &p->shadows;
+	char text[SHADOW_TEXT_LEN];
+
+	for (size_t i = 0; i < s->n && i < SHADOWS_TOLD; i++)
+		log_text(p->log, REPORT_WARNING,
+			 "a policy that is not ours comes before %zu of ours and %s: %s", s->p[i].n,
+			 what_it_does(&s->p[i].foreign), shadow_text(&s->p[i], text));
+	if (s->n > SHADOWS_TOLD)
+		log_text(p->log, REPORT_WARNING, "and %zu more such policies: see statusall",
+			 s->n - SHADOWS_TOLD);
+	if (s->n == 0)
+		log_text(p->log, REPORT_NOTICE, "no policy of others comes before ours any more");
+}
+
+void policies_look_for_shadows(struct policies *p)
+{
+	struct shadows now = { 0 };
+	bool same;
+
+	if (kernel_policy_shadows(p->kernel, &p->wanted, &now) != 0) {
+		shadows_free(&now);
+		return;
+	}
+	same = shadows_equal(&now, &p->shadows);
+	shadows_free(&p->shadows);
+	p->shadows = now;
+	if (!same)
+		tell_shadows(p);
 }
 
 static int sync_now(struct policies *p, const struct spec *spec, size_t *changed)
 {
-	size_t n_locals;
-	const struct ip *locals = addresses_list(p->addresses, &n_locals);
+	const struct locality here = addresses_locality(p->addresses);
 	struct policy_set wanted = { 0 };
-	int err = policy_build(spec, locals, n_locals, &wanted);
+	int err = backstop_build(spec, &here, &wanted);
 
 	if (err != 0) {
 		policy_set_free(&wanted);
@@ -118,21 +180,27 @@ static void warn_if_none_is_covered(const struct policies *p, const struct spec 
 int policies_sync(struct policies *p, const struct spec *spec)
 {
 	size_t changed = 0;
-	int err = sync_now(p, spec, &changed);
+	int err, err2 = 0;
 
+	if (!spec->strict_default)
+		loosen(p);
+	err = sync_now(p, spec, &changed);
+	if (spec->strict_default)
+		err2 = tighten(p);
 	p->retry_at = MONO_NEVER;
-	if (err != 0) {
+	if (err != 0 || err2 != 0)
 		p->retry_at = clock_after(clock_now(), RETRY_S * CLOCK_SECOND);
+	if (err != 0)
 		log_recurrent(p->log, REPORT_ERROR,
 			      "kernel policies are not complete: %s; trying again every %d s",
 			      strerror(-err), RETRY_S);
-	}
 	if (changed > 0) {
 		log_text(p->log, REPORT_NOTICE, "kernel policies: %zu changed, %zu in all", changed,
 			 p->wanted.n);
 		warn_if_none_is_covered(p, spec);
 	}
-	return err;
+	policies_look_for_shadows(p);
+	return err != 0 ? err : err2;
 }
 
 static bool holds_packets_for(const struct policy *p, const struct ip *local,

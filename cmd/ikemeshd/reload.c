@@ -39,6 +39,12 @@ static void tell(struct log *log, const struct problem *p)
 	free(text);
 }
 
+void daemon_tell(struct log *log, const struct problems *ps)
+{
+	for (size_t i = 0; i < ps->n; i++)
+		tell(log, &ps->p[i]);
+}
+
 static bool same_credential(const struct credential_spec *a, const struct credential_spec *b)
 {
 	if (a->n_certs != b->n_certs)
@@ -84,8 +90,7 @@ static int read_config(struct daemon *d, struct config *c, size_t *errors)
 	struct problems ps = { 0 };
 	int err = config_load(d->options.config_path, time(NULL), c, &ps);
 
-	for (size_t i = 0; i < ps.n; i++)
-		tell(d->log, &ps.p[i]);
+	daemon_tell(d->log, &ps);
 	*errors = ps.errors;
 	problems_free(&ps);
 	return err;

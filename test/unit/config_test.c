@@ -68,9 +68,38 @@ static void test_defaults(void **state)
 	assert_int_equal(c.spec.replay_window, 64);
 	assert_int_equal(c.spec.fragment_size, 0);
 	assert_int_equal(c.spec.encapsulation, ENCAP_AUTO);
+	assert_int_equal(c.on_stop, ON_STOP_KEEP);
+	assert_false(c.spec.strict_default);
 	assert_int_equal(c.log, LOG_TO_JOURNAL);
 	assert_null(c.log_path);
 	config_free(&c);
+}
+
+/* The boot unit may come before clock, disks and certificates: it asks for none of them. */
+static void test_policies_need_no_certificates(void **state)
+{
+	static const char text[] = "ipsec_subnets: [10.0.0.0/20]\n"
+				   "no_ipsec_subnets: [10.0.1.10/32]\n"
+				   "strict_default: yes\n"
+				   "instance_certificate: /nowhere/instance.pem\n"
+				   "instance_private_key: no key at all\n";
+	struct problems ps = { 0 };
+	struct config c;
+
+	(void)state;
+	pki_text(&pki, "BOOT", text);
+	assert_int_equal(config_load_policies(pki_find(&pki, "BOOT")->path, &c, &ps), 0);
+	assert_int_equal(c.spec.n_protect, 1);
+	assert_int_equal(c.spec.n_bypass, 1);
+	assert_true(c.spec.strict_default);
+	assert_null(c.key);
+	config_free(&c);
+	problems_free(&ps);
+
+	pki_text(&pki, "BROKEN", "ipsec_subnets: [10.0.0.0/33]\n");
+	assert_int_equal(config_load_policies(pki_find(&pki, "BROKEN")->path, &c, &ps), -EINVAL);
+	assert_int_equal(ps.errors, 1);
+	problems_free(&ps);
 }
 
 static void test_all_keys(void **state)
@@ -98,7 +127,9 @@ static void test_all_keys(void **state)
 				    "max_pairs: 500\n"
 				    "replay_window: 4096\n"
 				    "fragment_size: 1280\n"
-				    "encapsulation: always\n" CREDENTIALS,
+				    "encapsulation: always\n"
+				    "on_stop: clear\n"
+				    "strict_default: true\n" CREDENTIALS,
 				    0);
 
 	(void)state;
@@ -135,6 +166,8 @@ static void test_all_keys(void **state)
 	assert_int_equal(c.spec.replay_window, 4096);
 	assert_int_equal(c.spec.fragment_size, 1280);
 	assert_int_equal(c.spec.encapsulation, ENCAP_ALWAYS);
+	assert_int_equal(c.on_stop, ON_STOP_CLEAR);
+	assert_true(c.spec.strict_default);
 	config_free(&c);
 }
 
@@ -526,6 +559,9 @@ static void test_numbers(void **state)
 		{ "replay_window", "4097", -ERANGE, 0 },
 		{ "encapsulation", "never", 0, ENCAP_NEVER },
 		{ "encapsulation", "sometimes", -EINVAL, 0 },
+		{ "on_stop", "keep", 0, ON_STOP_KEEP },
+		{ "on_stop", "clear", 0, ON_STOP_CLEAR },
+		{ "on_stop", "remove", -EINVAL, 0 },
 		{ "optional", "true", 0, 1 },
 		{ "optional", "off", 0, 0 },
 		{ "optional", "1", -EINVAL, 0 },
@@ -711,6 +747,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_policies_need_no_certificates),
 		cmocka_unit_test(test_all_keys),
 		cmocka_unit_test(test_credential),
 		cmocka_unit_test(test_forms),

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/daemon.h"
+#include "cmd/ikemeshd/run_dir.h"
+#include "config/mode.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static int load(const struct daemon_options *o, struct log *log, struct config *c)
+{
+	struct problems ps = { 0 };
+	int err = config_load_policies(o->config_path, c, &ps);
+
+	daemon_tell(log, &ps);
+	problems_free(&ps);
+	if (err != 0)
+		log_text(
+			log, REPORT_ERROR,
+			"%s cannot be used: nobody knows what to protect. What policies the kernel "
+			"has stay; if it has none, TRAFFIC FLOWS IN THE CLEAR",
+			o->config_path);
+	return err;
+}
+
+static void apply_mode(const struct daemon_options *o, struct log *log, struct spec *spec)
+{
+	char why[MODE_TEXT_LEN];
+	struct mode mode;
+	int err = mode_load(o->state_dir, &mode, why);
+
+	if (err != 0)
+		log_text(log, REPORT_ERROR, "%s: %s", why, strerror(-err));
+	mode_apply(&mode, spec);
+	mode_wipe(&mode);
+}
+
+static int install(struct policies *p, const struct spec *spec)
+{
+	int err;
+
+	policies_set_sysctls(p);
+	err = policies_sync(p, spec);
+	if (err == 0)
+		log_text(p->log, REPORT_NOTICE,
+			 "the policies stand: %zu protected, %zu bypassed subnets", spec->n_protect,
+			 spec->n_bypass);
+	return err;
+}
+
+static int set_policies(const struct daemon_options *o, struct log *log, const struct spec *spec)
+{
+	struct addresses *addresses = NULL;
+	struct kernel *kernel = NULL;
+	struct policies policies;
+	int err = kernel_open(&kernel);
+
+	if (err == 0)
+		err = addresses_open(&addresses);
+	if (err == 0) {
+		policies_init(&policies, kernel, addresses, log, o->run_dir);
+		err = install(&policies, spec);
+		policies_free(&policies);
+	} else {
+		log_text(log, REPORT_ERROR,
+			 "no access to the kernel's IPsec (CONFIG_XFRM_USER): %s", strerror(-err));
+	}
+	addresses_close(addresses);
+	kernel_close(kernel);
+	return err;
+}
+
+int daemon_policies(const struct daemon_options *o)
+{
+	struct config config = { 0 };
+	struct log *log = NULL;
+	int lock = -1, status = 1;
+
+	if (log_open(LOG_TO_STDERR, NULL, o->log_level, &log) != 0)
+		return status;
+	if (load(o, log, &config) != 0) {
+		status = DAEMON_BAD_CONFIG;
+	} else if (run_dir_take(o->run_dir, log, &lock) == 0) {
+		apply_mode(o, log, &config.spec);
+		status = set_policies(o, log, &config.spec) == 0 ? 0 : 1;
+	}
+	if (lock >= 0)
+		close(lock);
+	config_free(&config);
+	log_close(log);
+	return status;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/run_dir.h"
+#include "cmd/ikemeshd/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int run_dir_refuse(const char *run_dir, struct log *log, int err)
+{
+	log_text(log, REPORT_ERROR, "cannot use %s as the run directory (--run-dir): %s", run_dir,
+		 strerror(-err));
+	return err;
+}
+
+int run_dir_take(const char *run_dir, struct log *log, int *lock)
+{
+	const size_t most = CONTROL_PATH_LEN - sizeof("/control.sock");
+	char path[CONTROL_PATH_LEN];
+
+	if (strlen(run_dir) > most) {
+		log_text(log, REPORT_ERROR,
+			 "--run-dir is too long for the control socket's address: %zu characters, "
+			 "of at most %zu",
+			 strlen(run_dir), most);
+		return -ENAMETOOLONG;
+	}
+	snprintf(path, sizeof(path), "%s/lock", run_dir);
+	if (mkdir(run_dir, 0700) != 0 && errno != EEXIST)
+		return run_dir_refuse(run_dir, log, -errno);
+	*lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*lock < 0)
+		return run_dir_refuse(run_dir, log, -errno);
+	if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	log_text(log, REPORT_ERROR,
+		 "another ikemeshd runs with %s: stop it first, or name another --run-dir",
+		 run_dir);
+	return -EBUSY;
+}

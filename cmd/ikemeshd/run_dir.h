@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The directory for what lives as long as this boot: control socket, lock, what the host had. */
+#ifndef IKEMESH_CMD_RUN_DIR_H
+#define IKEMESH_CMD_RUN_DIR_H
+
+#include "cmd/ikemeshd/log.h"
+
+/*
+ * Makes it and locks it; *lock is to be closed in the end. 0, or negative errno after having said
+ * why: -EBUSY if an ikemeshd runs with it.
+ */
+int run_dir_take(const char *run_dir, struct log *log, int *lock);
+
+/* Says that it cannot be used, and returns err. */
+int run_dir_refuse(const char *run_dir, struct log *log, int err);
+
+#endif
