@@ -219,6 +219,46 @@ static void all_are_known_as_ours(void **state)
 	policy_set_free(&set);
 }
 
+/* Where local_addresses names ours, others on this host are nothing to us. */
+static void only_for_addresses_that_are_covered(void **state)
+{
+	struct spec spec = xfrm_spec(ENTRIES("10.0.0.0/8"), ENTRIES());
+	struct subnet_spec ours[] = { { .net = xfrm_subnet("10.0.0.0/24") },
+				      { .net = xfrm_subnet("2001:db8::/64") } };
+	struct locality here = { 0 };
+	struct policy_set set;
+
+	(void)state;
+	spec.local = ours;
+	spec.n_local = 2;
+	assert_int_equal(backstop_build(&spec, &here, &set), 0);
+	IS(POLICY_BLOCK, OUT("10.0.0.1", "10.3.0.1", 6, 1, 2));
+	IS(POLICY_BLOCK, IN("10.3.0.1", "10.0.0.1", 6, 1, 2));
+	IS(NONE, OUT("10.0.1.1", "10.3.0.1", 6, 1, 2));
+	IS(NONE, IN("10.3.0.1", "10.0.1.1", 6, 1, 2));
+	policy_set_free(&set);
+	xfrm_spec_free(&spec);
+}
+
+/* The more specific entry decides for addresses to come, as for those that are there. */
+static void precedence_holds_behind_too(void **state)
+{
+	struct spec spec = xfrm_spec(ENTRIES("10.0.0.0/8", "10.4.4.0/24"), ENTRIES("10.4.0.0/16"));
+	struct locality here = { 0 };
+	struct policy_set set;
+
+	(void)state;
+	assert_int_equal(backstop_build(&spec, &here, &set), 0);
+	IS(POLICY_BYPASS, OUT("10.0.0.1", "10.4.4.4", 6, 1, 2));
+	policy_set_free(&set);
+	spec.precedence = PRECEDENCE_LONGEST;
+	assert_int_equal(backstop_build(&spec, &here, &set), 0);
+	IS(POLICY_BLOCK, OUT("10.0.0.1", "10.4.4.4", 6, 1, 2));
+	IS(POLICY_BYPASS, OUT("10.0.0.1", "10.4.5.4", 6, 1, 2));
+	policy_set_free(&set);
+	xfrm_spec_free(&spec);
+}
+
 static void strict_keeps_what_every_host_needs(void **state)
 {
 	struct policy_set set = build(ENTRIES("10.0.0.0/16?"), ENTRIES("192.0.2.0/24"),
@@ -376,6 +416,8 @@ int main(void)
 		cmocka_unit_test(a_host_that_forwards_blocks_for_itself_only),
 		cmocka_unit_test(they_yield_to_everybody),
 		cmocka_unit_test(all_are_known_as_ours),
+		cmocka_unit_test(only_for_addresses_that_are_covered),
+		cmocka_unit_test(precedence_holds_behind_too),
 		cmocka_unit_test(strict_keeps_what_every_host_needs),
 		TEST(the_kernel_blocks_what_it_knows_no_address_for),
 		TEST(what_protects_comes_before_what_blocks),
