@@ -11,12 +11,12 @@
 set -euo pipefail
 shopt -s inherit_errexit
 BIN=${IKEMESH_BIN:-$LAB_TOP/build/bin}
-TREE=${LAB_TREE:-$LAB_TOP/build/lab-tree/root}
+TREE=$LAB_TOP/build/lab-tree/root
 . "$LAB_TOP/test/lab/story.sh"
 trap 'fail "line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND"' ERR
 trap 'fail "out of time"' TERM
 set -E
-[ -e "$TREE/.made" ] || skip "there is no file tree to boot from: ./run lab makes it"
+[ -e "$TREE/.made" ] || fail "there is no file tree to boot from: test/lab/tree could not make it"
 
 machine() { mkdir -p "$SCRATCH/$1/files/etc/systemd/system" "$SCRATCH/$1/files/usr/sbin"; }
 install() {
