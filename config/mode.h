@@ -68,11 +68,11 @@ int mode_parse(struct bytes text, struct mode *out);
 char *mode_write(const struct mode *m); /* owned by the caller; NULL on no memory */
 
 /*
- * Reads STATE_DIR/mode. 0: there is none, and *out says MODE_FILE, or it was read. Otherwise
- * negative errno: it cannot be read, is nobody's but ours or root's to write (-EPERM), or holds
- * what we never wrote (-EINVAL). Somebody chose a mode then, and nobody knows which: *out is the
- * stricter one, enforced for all, and is to be applied; why says what to do. A state_dir of NULL
- * has no mode.
+ * Reads STATE_DIR/mode. 0: it was read, or there is none and *out says MODE_FILE. Otherwise
+ * negative errno: it cannot be read, others than we and root could have written it (-EPERM), or it
+ * holds what we never wrote (-EINVAL). Somebody chose a mode then, and nobody knows which: *out is
+ * the stricter one, enforced for all, and is to be applied; why says what to do. A state_dir of
+ * NULL has no mode.
  */
 #define MODE_TEXT_LEN 4400
 int mode_load(const char *state_dir, struct mode *out, char why[static MODE_TEXT_LEN]);

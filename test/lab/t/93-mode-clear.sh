@@ -76,5 +76,15 @@ silent || fail "what was confirmed is forgotten by a reload"
 ikectl a mode file
 answers || fail "mode file is not the file's"
 expect_no_status a 'mode: '
+
+# Somebody chose a mode, and nobody can tell which: the stricter one, until another is chosen.
+stop a
+echo 'ikemesh mode 1' >"$SCRATCH/a/state/mode"
+start a
+silent || fail "a mode that cannot be read lets cleartext in"
+expect_status a 'mode: .*cannot be told'
+ikectl a mode file
+answers || fail "mode file does not mend it"
+expect_no_status a 'mode: '
 ! ikectl a mode optional 10.1.0.0/20 2>"$SCRATCH/err" || fail "a subnet that is no entry was taken"
 grep -q 'it lies inside 10.1.0.0/16' "$SCRATCH/err" || fail "$(cat "$SCRATCH/err")"
