@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/check.h"
-#include "config/config.h"
 #include "config/suites.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +48,22 @@ static void print_suites(const struct config *c, FILE *out)
 		suites_left(c->crypto_properties, words, sizeof(words)));
 }
 
-bool config_check(const char *file, time_t now, FILE *out)
+enum check_result check_result_of(const struct problems *ps)
+{
+	enum check_result worst = CHECK_GOOD;
+
+	for (size_t i = 0; i < ps->n; i++)
+		if (ps->p[i].level == PROBLEM_WARNING)
+			worst = CHECK_WARNINGS;
+	return ps->errors ? CHECK_ERRORS : worst;
+}
+
+enum check_result config_check(const char *file, time_t now, FILE *out)
 {
 	struct config c = { 0 };
 	struct problems ps = { 0 };
 	int e = config_load(file, now, &c, &ps);
+	enum check_result result = e ? CHECK_ERRORS : check_result_of(&ps);
 
 	for (size_t i = 0; i < ps.n; i++)
 		print_problem(&ps.p[i], out);
@@ -67,5 +77,5 @@ bool config_check(const char *file, time_t now, FILE *out)
 	}
 	config_free(&c);
 	problems_free(&ps);
-	return !e;
+	return result;
 }

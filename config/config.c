@@ -230,6 +230,7 @@ static void read_scalar(struct reading *r, const struct key_row *row, const stru
 	case VALUE_CAS:
 	case VALUE_SECRET:
 	case VALUE_TEXT:
+	case VALUE_DAYS:
 		break; /* these depend on each other: read_settings() */
 	}
 }
@@ -321,6 +322,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 	read_properties(r, settings);
 	check_dpd(r, settings);
 	read_ppk(r, node_get(settings, "ppk"), node_get(settings, "ppk_id"), settings);
+	read_days(r, node_get(settings, "expiry_warning_days"));
 }
 
 /* --- the text ------------------------------------------------------------------------------ */

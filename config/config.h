@@ -50,16 +50,21 @@ enum on_stop {
 	ON_STOP_CLEAR,
 };
 
+#define EXPIRY_DAYS_MAX 16
+
 /* All that the file says. */
 struct config {
 	struct spec spec;
 	enum on_stop on_stop;
 	enum log_target log;
-	char *log_path;		 /* LOG_TO_FILE */
-	struct sign_key *key;	 /* leaves this struct for the keyholder */
-	struct ppk ppk;		 /* this too; its key is empty if there is none */
-	struct trust *trust;	 /* built from ca_certificates */
-	char *crypto_properties; /* for provider_use(); NULL: none */
+	char *log_path;			       /* LOG_TO_FILE */
+	struct sign_key *key;		       /* leaves this struct for the keyholder */
+	struct ppk ppk;			       /* this too; its key is empty if there is none */
+	struct trust *trust;		       /* built from ca_certificates */
+	char *crypto_properties;	       /* for provider_use(); NULL: none */
+	uint32_t expiry_days[EXPIRY_DAYS_MAX]; /* thresholds, the longest first */
+	size_t n_expiry_days;
+	bool reauth_on_reload;
 };
 
 /*

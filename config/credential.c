@@ -330,6 +330,26 @@ static void check_chain(struct material *m, const struct cert *leaf)
 			   verdict_name(v), text);
 }
 
+#define YEAR ((time_t)365 * 86400)
+
+/* A clock that is wrong judges every certificate wrongly: better said than guessed at. */
+static void check_clock(struct material *m, const struct cert *leaf)
+{
+	static const time_t built = IKEMESH_BUILD_TIME;
+	char now[TIME_TEXT_LEN], then[TIME_TEXT_LEN];
+
+	if (m->r->now < built)
+		report_add(&m->r->report, PROBLEM_WARNING, leaf->at, NULL,
+			   "this host's clock must be wrong: it says %s, and this program was "
+			   "built on %s; certificates are judged by it",
+			   time_text(m->r->now, now), time_text(built, then));
+	else if (leaf->info.not_before > m->r->now + 2 * YEAR)
+		report_add(&m->r->report, PROBLEM_WARNING, leaf->at, NULL,
+			   "this host's clock must be wrong: it says %s, years before "
+			   "instance_certificate begins (%s)",
+			   time_text(m->r->now, now), time_text(leaf->info.not_before, then));
+}
+
 static void fit_together(struct material *m)
 {
 	struct cert *leaf = find_leaf(m);
@@ -341,6 +361,7 @@ static void fit_together(struct material *m)
 		say_mismatch(m);
 	if (!leaf)
 		leaf = &m->own.p[0]; /* there is an error: only to find more of them */
+	check_clock(m, leaf);
 	errors = m->r->report.ps->errors;
 	cert_check(m->r, leaf, "instance_certificate");
 	build_chain(m, leaf);

@@ -317,6 +317,26 @@ static const struct key_row rows[] = {
 		FIELD(spec.ppk_required),
 		.text = "true: no IKE SA with a peer that does not have the PPK.",
 	},
+	{
+		.name = "expiry_warning_days",
+		.type = VALUE_DAYS,
+		.fallback = "[30, 14, 7, 3, 1]",
+		.example = "[30, 14, 7, 3, 1]",
+		.min = 1,
+		.max = 3650,
+		.text = "How many days before a certificate ends it is said; []: only that it is "
+			"over.",
+	},
+	{
+		.name = "reauth_on_reload",
+		.type = VALUE_BOOL,
+		.fallback = "false",
+		.example = "false",
+		FIELD(reauth_on_reload),
+		.text = "true: a reload that brings another certificate or other CAs "
+			"re-authenticates "
+			"all peers, as `ikectl rotate` does.",
+	},
 };
 
 #define PART_MIN 5 /* letters of a name that point to it */
@@ -449,6 +469,7 @@ int schema_number(const struct key_row *row, const char *text, uint64_t *out)
 	case VALUE_CAS:
 	case VALUE_SECRET:
 	case VALUE_TEXT:
+	case VALUE_DAYS:
 		break;
 	}
 	return r ? r : in_range(row, *out);
@@ -535,6 +556,9 @@ const char *schema_expected(const struct key_row *row, char out[static EXPECTED_
 		break;
 	case VALUE_TEXT:
 		words = "a text";
+		break;
+	case VALUE_DAYS:
+		words = "a list of days, such as [30, 14, 7, 3, 1]";
 		break;
 	}
 	snprintf(out, EXPECTED_LEN, "%s", words);

@@ -24,6 +24,7 @@ enum value_type {
 	VALUE_CAS,	    /* a list of PEM or paths */
 	VALUE_SECRET,	    /* hexadecimal, base64 or a path; nothing: none */
 	VALUE_TEXT,	    /* nothing: none */
+	VALUE_DAYS,	    /* a list of numbers of days */
 };
 
 /* When a reload's change of a key is felt. */

@@ -155,6 +155,18 @@ static bool add_number(const struct config *c, const struct key_row *row, struct
 	return values_add(out, schema_text(row, c, text));
 }
 
+static bool add_days(const struct config *c, struct values *out)
+{
+	for (size_t i = 0; i < c->n_expiry_days; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%u", (unsigned)c->expiry_days[i]);
+		if (!values_add(out, text))
+			return false;
+	}
+	return true;
+}
+
 static bool add_values(const struct config *c, const struct key_row *row, struct values *out)
 {
 	switch (row->type) {
@@ -176,6 +188,8 @@ static bool add_values(const struct config *c, const struct key_row *row, struct
 		return add_log(c, out);
 	case VALUE_TEXT:
 		return add_text(c, row, out);
+	case VALUE_DAYS:
+		return add_days(c, out);
 	case VALUE_KEY:
 	case VALUE_SECRET:
 		break;

@@ -188,6 +188,7 @@ struct ike_sa {
 	struct job_ref *jobs;
 	struct deadline deadline;
 	struct mono created_at, established_at, rekey_at;
+	struct mono authenticated_at; /* the peer proved its identity, here or before a rekeying */
 	struct mono retransmit_at, expires_at; /* MONO_NEVER: not */
 	int64_t rtt_us;			       /* 0: not measured */
 	bool peer_fragments, peer_ikemesh;

@@ -85,6 +85,7 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	sa->attempt = attempt;
 	sa->created_at = e->now;
 	sa->established_at = sa->rekey_at = sa->retransmit_at = sa->expires_at = MONO_NEVER;
+	sa->authenticated_at = MONO_NEVER;
 	sa->dies_at = sa->keepalive_at = sa->reauth_at = sa->idle_at = MONO_NEVER;
 	sa->heard_at = e->now;
 	sa->window.fragments_until = MONO_NEVER;
@@ -356,7 +357,7 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 {
 	struct status_attempt *a = sa->attempt;
 
-	sa->established_at = e->now;
+	sa->established_at = sa->authenticated_at = e->now;
 	sa->authenticated = true;
 	e->counters.strays_healed += sa->heals;
 	sa->heals = false;

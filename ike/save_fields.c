@@ -148,10 +148,10 @@ static void sa_flags(struct archive *a, struct ike_sa *sa)
 
 static void sa_times(struct archive *a, struct ike_sa *sa)
 {
-	struct mono *all[] = { &sa->created_at,	   &sa->established_at, &sa->rekey_at,
-			       &sa->retransmit_at, &sa->expires_at,	&sa->reauth_at,
-			       &sa->keepalive_at,  &sa->idle_at,	&sa->heard_at,
-			       &sa->dies_at };
+	struct mono *all[] = { &sa->created_at, &sa->established_at, &sa->authenticated_at,
+			       &sa->rekey_at,	&sa->retransmit_at,  &sa->expires_at,
+			       &sa->reauth_at,	&sa->keepalive_at,   &sa->idle_at,
+			       &sa->heard_at,	&sa->dies_at };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		archive_mono(a, all[i]);

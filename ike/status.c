@@ -71,6 +71,7 @@ static void show_ike(const struct ike_sa *sa, const struct status_visitor *v)
 		.created_at = sa->created_at,
 		.established_at = sa->established_at,
 		.rekey_at = sa->rekey_at,
+		.authenticated_at = sa->authenticated_at,
 		.peer_id_type = sa->peer_id_type,
 		.peer_id = blob_view(&sa->peer_id),
 		.peer_cert = pc != NULL ? &pc->leaf : NULL,

@@ -55,6 +55,7 @@ struct status_ike {
 	size_t n_add_ke;
 	struct mono created_at, established_at;
 	struct mono rekey_at;
+	struct mono authenticated_at; /* identities were proved; rekeying proves nothing anew */
 	uint8_t peer_id_type;
 	struct bytes peer_id;
 	/* NULL until authenticated. IKE SAs whose peers showed the same point to the same. */

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#define CLIENT_ERROR_LEN 512
+#define CLIENT_ERROR_LEN 4608 /* a refusal may name peers */
 
 /*
  * The answer's document, owned by the caller. NULL: error says why and what to do next; *err is

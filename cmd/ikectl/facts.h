@@ -24,7 +24,7 @@ struct sysctl {
 
 struct facts {
 	json_t *status; /* statusall's document; NULL: no daemon answered */
-	char no_daemon[512];
+	char no_daemon[4608];
 
 	const char *config_path;
 	int config_error; /* 0, or why it could not be loaded */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikectl/certs.h"
+#include "cmd/ikectl/check.h"
 #include "cmd/ikectl/client.h"
 #include "cmd/ikectl/disable.h"
 #include "cmd/ikectl/doctor.h"
@@ -8,8 +10,6 @@
 #include "cmd/ikectl/plan.h"
 #include "cmd/ikectl/show.h"
 #include "cmd/ikectl/show_peers.h"
-#include "config/check.h"
-#include "crypto/secret.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define RUN_DIR "/run/ikemesh"
-#define CONFIG_PATH "/etc/ikemesh/ikemesh.yml"
 
 /* A question without particulars, or with a peer as its only one. */
 static json_t *ask(const struct invocation *in, enum status *status)
@@ -135,13 +134,8 @@ static enum status run_disable(const struct invocation *in)
 	return disable(in->run_dir) == EXIT_SUCCESS ? STATUS_GOOD : STATUS_FAILED;
 }
 
-static enum status run_check(const struct invocation *in)
-{
-	const char *path = in->argument != NULL ? in->argument : CONFIG_PATH;
-
-	secret_guard_process();
-	return config_check(path, time(NULL), stdout) ? STATUS_GOOD : STATUS_BAD_CONFIG;
-}
+static const struct option reload_options[] = { { "force", no_argument, NULL, 0 }, { 0 } };
+static const struct option rotate_options[] = { { "wait", no_argument, NULL, 0 }, { 0 } };
 
 static const struct command commands[] = {
 	{ .name = "statusall",
@@ -179,9 +173,10 @@ static const struct command commands[] = {
 	  .help = "a new IKE SA with it, proving identities again, without a gap",
 	  .run = run_request },
 	{ .name = "reload",
-	  .synopsis = "reload",
-	  .help = "load the configuration anew",
-	  .run = run_request },
+	  .synopsis = "reload [--force]",
+	  .help = "load the configuration anew, unless it would cut connected peers off",
+	  .options = reload_options,
+	  .run = run_reload },
 	{ .name = "mode",
 	  .argument = ARGUMENT_OPTIONAL,
 	  .synopsis = "mode optional|enforced|file [SUBNET] [--force] [--confirm-within DURATION]\n"
@@ -206,7 +201,9 @@ static const struct command commands[] = {
 	{ .name = "check",
 	  .argument = ARGUMENT_OPTIONAL,
 	  .synopsis = "check [FILE]",
-	  .help = "look for errors in a configuration",
+	  .help = "look for errors in a configuration, and for peers that it would cut off: 0 "
+		  "good, "
+		  "1 warnings, 2 errors",
 	  .run = run_check },
 	{ .name = "plan",
 	  .argument = ARGUMENT_OPTIONAL,
@@ -219,6 +216,18 @@ static const struct command commands[] = {
 	  .help = "which rule decides on it, and why; --protocol NAME, or /udp behind it",
 	  .run = explain_run,
 	  .options = explain_options },
+	{ .name = "certs",
+	  .synopsis = "certs",
+	  .help = "our certificates, the CAs and the peers': whose they are, and until when",
+	  .run = run_certs },
+	{ .name = "rotate",
+	  .argument = ARGUMENT_OPTIONAL,
+	  .synopsis = "rotate [--wait]",
+	  .help = "re-authenticate all peers, a few at a time and without a gap; rotate status: "
+		  "who "
+		  "has which certificate, and whether the next step to another CA is safe",
+	  .options = rotate_options,
+	  .run = run_rotate },
 	{ .name = "disable",
 	  .synopsis = "disable",
 	  .help = "stop the daemon, remove all our policies and SAs: traffic goes in the clear",

@@ -105,6 +105,18 @@ static void show_head(const json_t *status, FILE *out)
 	}
 }
 
+static void show_expiry(const json_t *status, FILE *out)
+{
+	const char *heading = "Certificates that end soon:\n";
+	const json_t *item;
+
+	EACH(get(status, "expiry"), item)
+	{
+		fprintf(out, "%s  %s\n", heading, text(item, "text"));
+		heading = "";
+	}
+}
+
 /* ---- connections ------------------------------------------------------------------------------
  */
 
@@ -393,6 +405,7 @@ static void show_foreign(const json_t *status, FILE *out)
 void show_statusall(const json_t *status, FILE *out)
 {
 	show_head(status, out);
+	show_expiry(status, out);
 	show_connections(status, out);
 	show_shunted(status, out);
 	show_routed(status, out);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/cert_commands.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/config_json.h"
 #include "cmd/ikemeshd/daemon.h"
@@ -27,6 +28,8 @@ static json_t *status_of(struct daemon *d, const struct ip *only)
 		.wall_started = d->started_wall,
 		.config_path = d->options.config_path,
 		.only = only,
+		.expiry_days = d->config->expiry_days,
+		.n_expiry_days = d->config->n_expiry_days,
 	};
 
 	s.locals = addresses_list(d->addresses, &s.n_locals);
@@ -58,10 +61,10 @@ static json_t *answer_config(struct daemon *d, const json_t *request)
 
 static json_t *answer_reload(struct daemon *d, const json_t *request)
 {
+	bool force = json_is_true(json_object_get(request, "force"));
 	char text[DAEMON_TEXT_LEN];
 
-	(void)request;
-	return daemon_reload(d, text) == 0 ? answer_ok(text) : control_error("%s", text);
+	return daemon_reload(d, force, text) == 0 ? answer_ok(text) : control_error("%s", text);
 }
 
 static json_t *answer_disable(struct daemon *d, const json_t *request)
@@ -246,6 +249,10 @@ static const struct {
 	{ "reauth", answer_reauth },
 	{ "mode", daemon_answer_mode },
 	{ "confirm", daemon_answer_confirm },
+	{ "certs", answer_certs },
+	{ "preflight", answer_preflight },
+	{ "rotate", answer_rotate },
+	{ "rotate-status", answer_rotate_status },
 };
 
 json_t *daemon_answer(void *arg, const json_t *request)

@@ -186,7 +186,7 @@ static void on_signal(void *arg)
 	if (info.ssi_signo != SIGHUP)
 		d->leave_asked = true;
 	else if (d->phase == DAEMON_RUNNING)
-		daemon_reload(d, text);
+		daemon_reload(d, false, text);
 }
 
 static void on_control(void *arg)
@@ -216,16 +216,16 @@ static void on_deadline(void *arg)
 
 static int start_config(struct daemon *d)
 {
-	size_t errors;
+	struct daemon_loading how = { 0 };
 	int err;
 
 	d->keyholder = keyholder_new();
 	if (d->keyholder == NULL)
 		return refuse(d, -ENOMEM, "cannot start");
-	err = daemon_load(d, &errors);
-	if (err == -EINVAL && errors > 0)
+	err = daemon_load(d, &how);
+	if (err == -EINVAL && how.errors > 0)
 		fprintf(stderr, "ikemeshd: %s: %zu error%s, nothing was started\n",
-			d->options.config_path, errors, errors == 1 ? "" : "s");
+			d->options.config_path, how.errors, how.errors == 1 ? "" : "s");
 	else if (err != 0)
 		refuse(d, err, d->options.config_path);
 	return err;
@@ -475,10 +475,10 @@ static int start_ready(struct daemon *d)
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	start_config,	   start_log,	       daemon_mode_start, start_run_dir,
-	start_signals,	   start_kernel,       start_sockets,	  start_pool,
-	start_engine,	   start_loop,	       start_control,	  start_policies,
-	daemon_heal_start, daemon_clear_start, start_publish,	  start_ready,
+	start_config,  start_log,      daemon_mode_start, start_run_dir,      start_signals,
+	start_kernel,  start_sockets,  start_pool,	  start_engine,	      start_loop,
+	start_control, start_policies, daemon_heal_start, daemon_clear_start, daemon_renew_start,
+	start_publish, start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */
@@ -536,6 +536,7 @@ static void daemon_close(struct daemon *d)
 	healing_close(d->healing);
 	clear_close(d->clear);
 	mode_switch_wipe(&d->mode);
+	daemon_renew_close(d);
 	pool_close(d->pool);
 	if (d->engine != NULL) {
 		performer_free(&d->performer);
@@ -597,6 +598,7 @@ int daemon_run(const struct daemon_options *options)
 			    .lock = -1,
 			    .signals = -1,
 			    .addresses_at = MONO_NEVER,
+			    .rotation_timer = -1,
 			    .mode.back_at = MONO_NEVER,
 			    .prune_at = MONO_NEVER };
 	int err = 0;

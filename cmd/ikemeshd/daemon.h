@@ -16,7 +16,10 @@
 #include "cmd/ikemeshd/perform.h"
 #include "cmd/ikemeshd/policies.h"
 #include "cmd/ikemeshd/pool.h"
+#include "cmd/ikemeshd/preflight.h"
+#include "cmd/ikemeshd/rotate_json.h"
 #include "cmd/ikemeshd/udp.h"
+#include "cmd/ikemeshd/watch.h"
 #include "config/config.h"
 #include "ike/engine.h"
 #include "xfrm/address.h"
@@ -66,6 +69,10 @@ struct daemon {
 	struct clear *clear;
 	uint32_t clear_follows; /* generation of the policies that clear watches */
 	struct mono prune_at;
+	struct watch *watch;
+	struct rotation rotation;
+	int rotation_timer;
+	struct past_credential past[PAST_CREDENTIALS];
 
 	bool leave_asked;
 	bool disable; /* `ikectl disable` was said */
@@ -90,16 +97,22 @@ void daemon_feed(struct daemon *d, const struct event *event);
 /* reload.c */
 /*
  * Reads the configuration, tells every problem (to the log, or to stderr before there is one), and
- * makes it the daemon's. A file with errors changes nothing: -EINVAL, *errors counts them.
+ * makes it the daemon's. What is refused changes nothing: -EINVAL, how->errors counts the file's;
+ * -ECONNABORTED, how->cut_off names connected peers that would be cut off (see preflight.h).
  */
-int daemon_load(struct daemon *d, size_t *errors);
+#define DAEMON_TEXT_LEN 4400
+struct daemon_loading {
+	bool force; /* cut them off */
+	size_t errors;
+	char cut_off[DAEMON_TEXT_LEN / 2];
+};
+int daemon_load(struct daemon *d, struct daemon_loading *how);
 
 /* Tells every problem of a configuration: to the log, or to stderr if it is NULL. */
 void daemon_tell(struct log *log, const struct problems *ps);
 
 /* The same while it runs; text says how it went, and the log too. */
-#define DAEMON_TEXT_LEN 4400
-int daemon_reload(struct daemon *d, char text[static DAEMON_TEXT_LEN]);
+int daemon_reload(struct daemon *d, bool force, char text[static DAEMON_TEXT_LEN]);
 
 /* missed.c: calls each with d for what the kernel may have said and nobody heard. */
 void daemon_hear_missed(struct daemon *d, void (*each)(const struct kernel_event *, void *));
@@ -109,6 +122,15 @@ json_t *daemon_answer_explain(struct daemon *d, const json_t *request);
 
 /* commands.c: answers a request of the control socket; arg is the daemon. */
 json_t *daemon_answer(void *arg, const json_t *request);
+
+/* cert_commands.c: what another configuration would do to the peers. 0 or negative errno. */
+int daemon_preflight(const struct daemon *d, const struct config *c, struct preflight *out);
+
+/* renew.c */
+int daemon_renew_start(struct daemon *d);
+void daemon_renew_close(struct daemon *d);
+void daemon_watch_look(struct daemon *d); /* says what ends soon */
+int daemon_rotate(struct daemon *d);	  /* begins to re-authenticate all peers; 0 or -ENOMEM */
 
 /* heal.c: the wires between healing.h and the rest. 0 or negative errno. */
 int daemon_heal_start(struct daemon *d);

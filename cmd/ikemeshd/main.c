@@ -82,6 +82,8 @@ int main(int argc, char **argv)
 		return misuse("no arguments are taken");
 	secret_guard_process();
 	if (only_check)
-		return config_check(o.config_path, time(NULL), stdout) ? 0 : DAEMON_BAD_CONFIG;
+		return config_check(o.config_path, time(NULL), stdout) == CHECK_ERRORS
+			       ? DAEMON_BAD_CONFIG
+			       : 0;
 	return only_policies ? daemon_policies(&o) : daemon_run(&o);
 }

@@ -106,19 +106,57 @@ static int new_log(struct daemon *d, const struct config *c)
 	return err;
 }
 
+/* Whoever is connected shall stay so, unless the operator wants it otherwise. */
+static int spare_peers(struct daemon *d, const struct config *c, struct daemon_loading *how)
+{
+	struct preflight found;
+	int err = daemon_preflight(d, c, &found);
+
+	if (err != 0)
+		return err;
+	for (size_t i = 0; i < found.n; i++) {
+		const struct preflight_finding *f = &found.findings[i];
+		char peer[IP_TEXT_LEN];
+
+		log_recurrent(d->log, f->error ? REPORT_ERROR : REPORT_WARNING, "peer %s %s",
+			      ip_text(&f->remote, peer), f->text);
+	}
+	if (found.errors > 0 && !how->force) {
+		preflight_text(&found, how->cut_off, sizeof(how->cut_off));
+		err = -ECONNABORTED;
+	}
+	preflight_free(&found);
+	return err;
+}
+
+static bool same_cas(const struct spec *a, const struct spec *b)
+{
+	if (a->n_cas != b->n_cas)
+		return false;
+	for (size_t i = 0; i < a->n_cas; i++) {
+		if (!bytes_equal(blob_view(&a->cas[i].der), blob_view(&b->cas[i].der)))
+			return false;
+	}
+	return true;
+}
+
 /*
  * What may fail comes first, and the keyholder last of it: from there on peers are judged by the
  * new CAs. The core borrows the new spec before the old one goes.
  */
-static int take_over(struct daemon *d, struct config *c)
+static int take_over(struct daemon *d, struct config *c, struct daemon_loading *how)
 {
 	const struct credential_spec *old = &d->config->spec.credential;
 	struct credential_spec *new = &c->spec.credential;
+	bool same = same_credential(old, new);
 	int err;
 
-	new->generation = old->generation + (same_credential(old, new) ? 0 : 1);
+	new->generation = old->generation + (same ? 0 : 1);
 	mode_apply(&d->mode.now, &c->spec);
+	same = same && same_cas(&d->config->spec, &c->spec);
 	err = same_properties(d, c);
+	if (err == 0)
+		err = spare_peers(d, c, how);
 	if (err == 0)
 		err = new_log(d, c);
 	if (err == 0)
@@ -131,27 +169,33 @@ static int take_over(struct daemon *d, struct config *c)
 	config_free(d->config);
 	free(d->config);
 	d->config = c;
+	past_add(d->past, &c->spec.credential);
+	daemon_watch_look(d);
+	if (c->reauth_on_reload && !same)
+		(void)daemon_rotate(d);
 	return 0;
 }
 
-int daemon_load(struct daemon *d, size_t *errors)
+int daemon_load(struct daemon *d, struct daemon_loading *how)
 {
 	struct config *c = calloc(1, sizeof(*c));
 	int err;
 
-	*errors = 0;
+	how->errors = 0;
 	if (c == NULL)
 		return -ENOMEM;
-	err = read_config(d, c, errors);
+	err = read_config(d, c, &how->errors);
 	if (err == 0 && d->config == NULL) {
 		c->spec.credential.generation = 1;
 		err = use_properties(c);
 		if (err == 0)
 			err = hand_over_key(d, c);
-		if (err == 0)
+		if (err == 0) {
 			d->config = c;
+			past_add(d->past, &c->spec.credential);
+		}
 	} else if (err == 0) {
-		err = take_over(d, c);
+		err = take_over(d, c, how);
 	}
 	if (d->config != c) {
 		config_free(c);
@@ -170,26 +214,38 @@ static void notify_reloading(void)
 		   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
-int daemon_reload(struct daemon *d, char text[static DAEMON_TEXT_LEN])
+static void say_refused(const char *path, int err, const struct daemon_loading *how,
+			char text[static DAEMON_TEXT_LEN])
 {
-	const char *path = d->options.config_path;
-	size_t errors;
-	int err;
-
-	notify_reloading();
-	err = daemon_load(d, &errors);
-	sd_notify(0, "READY=1");
-	if (err == 0)
-		snprintf(text, DAEMON_TEXT_LEN, "%s was loaded anew", path);
-	else if (errors > 0)
+	if (how->errors > 0)
 		snprintf(text, DAEMON_TEXT_LEN,
 			 "%s has %zu error%s, and the old configuration stays: `ikectl check` "
 			 "names them",
-			 path, errors, errors == 1 ? "" : "s");
+			 path, how->errors, how->errors == 1 ? "" : "s");
+	else if (err == -ECONNABORTED)
+		snprintf(text, DAEMON_TEXT_LEN,
+			 "%s would cut off peers that are connected now, and the old configuration "
+			 "stays (`ikectl reload --force` loads it all the same): %s",
+			 path, how->cut_off);
 	else
 		snprintf(text, DAEMON_TEXT_LEN,
 			 "%s was not loaded (%s), and the old configuration stays: see the log",
 			 path, strerror(-err));
+}
+
+int daemon_reload(struct daemon *d, bool force, char text[static DAEMON_TEXT_LEN])
+{
+	const char *path = d->options.config_path;
+	struct daemon_loading how = { .force = force };
+	int err;
+
+	notify_reloading();
+	err = daemon_load(d, &how);
+	sd_notify(0, "READY=1");
+	if (err == 0)
+		snprintf(text, DAEMON_TEXT_LEN, "%s was loaded anew", path);
+	else
+		say_refused(path, err, &how, text);
 	log_text(d->log, err == 0 ? REPORT_NOTICE : REPORT_ERROR, "%s", text);
 	return err;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/status_json.h"
+#include "cmd/ikemeshd/cert_json.h"
 #include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/ending.h"
 #include "crypto/trust.h"
 #include "ike/message/iana.h"
 #include "xfrm/overhead.h"
@@ -132,14 +134,6 @@ static json_t *identity_json(uint8_t type, struct bytes id)
 		text[i] = id.p[i] >= 0x20 && id.p[i] < 0x7f ? (char)id.p[i] : '?';
 	text[id.n < sizeof(text) ? id.n : sizeof(text) - 1] = '\0';
 	return json_string(text);
-}
-
-static json_t *certificate_json(const struct cert_info *c)
-{
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:i}", "subject", c->subject, "issuer",
-			 c->issuer, "serial", c->serial, "fingerprint", c->fingerprint,
-			 "not_before", (json_int_t)c->not_before, "not_after",
-			 (json_int_t)c->not_after, "key_bits", (int)c->key_bits);
 }
 
 /* ---- the kernel's counters, dumped once ----------------------------------------------------- */
@@ -289,7 +283,7 @@ static void visit_ike(void *arg, const struct status_ike *s)
 	if (w->skipped)
 		return;
 	peer = s->peer_id.n > 0 ? identity_json(s->peer_id_type, s->peer_id) : json_null();
-	cert = s->peer_cert != NULL ? certificate_json(s->peer_cert) : json_null();
+	cert = s->peer_cert != NULL ? cert_json(s->peer_cert, w->s->wall_now) : json_null();
 	w->connecting |= s->state == IKE_CONNECTING || s->state == IKE_AUTHENTICATING;
 	w->children = json_array();
 	ike = json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:i}", "number", (int)s->number,
@@ -468,6 +462,18 @@ static json_t *counters_json(const struct status_sources *s)
 	return o;
 }
 
+static json_t *expiry_json(const struct status_sources *s)
+{
+	struct ending e;
+	json_t *all;
+
+	if (ending_collect(s->spec, s->engine, &e) != 0)
+		return json_array();
+	all = ending_json(&e, s->expiry_days, s->n_expiry_days, s->wall_now);
+	ending_free(&e);
+	return all;
+}
+
 static json_t *udp_json(const struct udp_counters *u)
 {
 	json_t *o = json_object();
@@ -509,7 +515,8 @@ json_t *status_json(const struct status_sources *s)
 	json_object_set_new(all, "format", json_string("ikemesh-status/1"));
 	json_object_set_new(all, "daemon", daemon_json(s));
 	json_object_set_new(all, "listening", listening_json(s));
-	json_object_set_new(all, "certificate", certificate_json(&s->spec->credential.leaf));
+	json_object_set_new(all, "certificate", cert_json(&s->spec->credential.leaf, s->wall_now));
+	json_object_set_new(all, "expiry", expiry_json(s));
 	json_object_set_new(all, "connections", connections_json(s));
 	json_object_set_new(all, "reqid", json_integer(IKEMESH_REQID));
 	json_object_set_new(all, "allow_icmp_errors", json_boolean(s->spec->allow_icmp_errors));

@@ -24,8 +24,10 @@ struct status_sources {
 	struct clear *clear;		/* NULL: nobody watches for peers in the clear */
 	struct mono now, started;
 	time_t wall_now, wall_started;
-	const char *config_path; /* NULL: not known */
-	const struct ip *only; /* pairs with this peer alone, in more detail; NULL: all */
+	const char *config_path;     /* NULL: not known */
+	const struct ip *only;	     /* pairs with this peer alone, in more detail; NULL: all */
+	const uint32_t *expiry_days; /* see ending.h */
+	size_t n_expiry_days;
 };
 
 /* The caller's; NULL on no memory. */

@@ -53,6 +53,7 @@ struct ike_sa *rekey_ike_successor(struct engine *e, struct ike_sa *old, struct 
 	sa->ppk = old->ppk; /* RFC 8784 3: by way of SK_d, and not once more */
 	sa->peer_id_type = old->peer_id_type;
 	sa->established_at = e->now;
+	sa->authenticated_at = old->authenticated_at;
 	sa->credential = old->credential;
 	peer_certs_share(sa, old);
 	sa->review = old->review || e->reviews > 0; /* its job may be lost with the old one */

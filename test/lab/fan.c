@@ -13,6 +13,8 @@
  *	-i INTERVAL    ms between two of a stream (1000)
  *	-w WAIT        ms to wait for answers after the last packet (1000)
  *	-a             end as soon as each stream has had an answer
+ *	-k             constant traffic: what could not leave in time, as the machine was busy, is
+ *not made up for by a burst; and SIGTERM lets the answers under way come
  *
  * At its end, or at SIGTERM, it writes a line for each stream:
  *
@@ -60,7 +62,7 @@ struct stream {
 struct fan {
 	unsigned rounds;
 	int64_t interval_us, wait_us, began_us, last_us; /* last_us: of the last packet */
-	bool until_answered;
+	bool until_answered, keep_pace;
 	char hosts[HOSTS_MAX][WORD];
 	struct pollfd sockets[HOSTS_MAX];
 	size_t n_hosts;
@@ -186,6 +188,8 @@ static void send_one(struct fan *f, struct stream *s, int64_t now)
 		   sizeof(to)) == sizeof(packet))
 		f->under_way++;
 	s->next_us += f->interval_us;
+	if (f->keep_pace && s->next_us < now)
+		s->next_us = now + f->interval_us;
 	if (++s->sent == f->rounds)
 		s->next_us = NEVER;
 	f->last_us = now;
@@ -271,12 +275,21 @@ static int64_t send_due(struct fan *f)
 	return next;
 }
 
+/* Nothing more is sent. */
+static void stop(struct fan *f)
+{
+	for (size_t i = 0; i < f->n_streams; i++)
+		f->streams[i].next_us = NEVER;
+}
+
 static void run(struct fan *f)
 {
 	int64_t next, until, now;
 
 	f->began_us = now_us();
-	while (!ended) {
+	while (!ended || f->keep_pace) {
+		if (ended)
+			stop(f);
 		next = send_due(f);
 		now = now_us() - f->began_us;
 		until = next != NEVER ? next : f->last_us + f->wait_us;
@@ -333,7 +346,7 @@ int main(int argc, char **argv)
 	if (f == NULL)
 		die("out of memory", "");
 	*f = (struct fan){ .rounds = 1, .interval_us = 1000000, .wait_us = 1000000 };
-	while ((option = getopt(argc, argv, "c:i:w:a")) != -1) {
+	while ((option = getopt(argc, argv, "c:i:w:ak")) != -1) {
 		switch (option) {
 		case 'c':
 			f->rounds = (unsigned)atoi(optarg);
@@ -346,6 +359,9 @@ int main(int argc, char **argv)
 			break;
 		case 'a':
 			f->until_answered = true;
+			break;
+		case 'k':
+			f->keep_pace = true;
 			break;
 		default:
 			return 2;

@@ -524,14 +524,15 @@ static void test_fifo_is_no_file(void **state)
 }
 
 /* What both programs print. */
-static void assert_printed(const char *name, const char *text, bool good, const char *part)
+static void assert_printed(const char *name, const char *text, enum check_result result,
+			   const char *part)
 {
 	char *filled = pki_fill(&pki, text), *printed = NULL;
 	size_t n;
 	FILE *out = open_memstream(&printed, &n);
 
 	pki_text(&pki, name, filled);
-	assert_int_equal(config_check(pki_find(&pki, name)->path, TESTPKI_NOW, out), good);
+	assert_int_equal(config_check(pki_find(&pki, name)->path, TESTPKI_NOW, out), result);
 	assert_int_equal(fclose(out), 0);
 	if (!strstr(printed, part))
 		fail_msg("wanted %s in: %s", part, printed);
@@ -546,18 +547,20 @@ static void test_check(void **state)
 	FILE *out = open_memstream(&printed, &n);
 
 	(void)state;
-	assert_printed("CHECK_GOOD", NETS CREDENTIALS, true,
+	assert_printed("CHECK_GOOD", NETS CREDENTIALS, CHECK_GOOD,
 		       "/CHECK_GOOD.pem: good (1 ipsec_subnets, 0 no_ipsec_subnets, certificate "
 		       "\"O=Example, CN=host-a\")\n");
-	assert_printed("CHECK_REMARK", NETS CREDENTIALS "optional: no\n", true,
+	assert_printed("CHECK_REMARK", NETS CREDENTIALS "optional: no\n", CHECK_GOOD,
 		       "\"), 1 remark above\n");
-	assert_printed("CHECK_BAD", NETS CREDENTIALS "a: 1\nb: 2\n", false,
+	assert_printed("CHECK_BAD", NETS CREDENTIALS "a: 1\nb: 2\n", CHECK_ERRORS,
 		       ":8:1: error: unknown key b\n");
-	assert_printed("CHECK_COUNT", NETS CREDENTIALS "a: 1\nb: 2\n", false,
+	assert_printed("CHECK_COUNT", NETS CREDENTIALS "a: 1\nb: 2\n", CHECK_ERRORS,
 		       "/CHECK_COUNT.pem: 2 errors\n");
-	assert_printed("CHECK_CA", NETS HOST_AND_KEY "ca_certificates: [@OTHER_CA]\n", false,
+	assert_printed("CHECK_CA", NETS HOST_AND_KEY "ca_certificates: [@OTHER_CA]\n", CHECK_ERRORS,
 		       "/CHECK_CA.pem: 1 error\n");
-	assert_false(config_check("/nonexistent/a.yml", TESTPKI_NOW, out));
+	assert_printed("CHECK_WARNED", NETS CREDENTIALS "dpd_delay: 60s\ndpd_timeout: 30s\n",
+		       CHECK_WARNINGS, "\"), 1 remark above\n");
+	assert_int_equal(config_check("/nonexistent/a.yml", TESTPKI_NOW, out), CHECK_ERRORS);
 	assert_int_equal(fclose(out), 0);
 	assert_string_equal(printed, "/nonexistent/a.yml: error: there is no such file\n"
 				     "/nonexistent/a.yml: 1 error\n");

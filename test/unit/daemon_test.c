@@ -51,7 +51,7 @@ static bool log_says(const struct fixture *f, const char *part)
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	size_t errors;
+	struct daemon_loading how = { 0 };
 
 	assert_non_null(f);
 	snprintf(f->config, sizeof(f->config), "%s/ikemesh.yml", pki.dir);
@@ -62,7 +62,7 @@ static int setup(void **state)
 	f->d.keyholder = keyholder_new();
 	assert_non_null(f->d.keyholder);
 	assert_int_equal(log_open(LOG_TO_FILE, f->log, REPORT_INFO, &f->d.log), 0);
-	assert_int_equal(daemon_load(&f->d, &errors), 0);
+	assert_int_equal(daemon_load(&f->d, &how), 0);
 	assert_non_null(f->d.config);
 	*state = f;
 	return 0;
@@ -98,7 +98,7 @@ static void assert_refused(struct fixture *f, const char *text, const char *said
 	char answer[DAEMON_TEXT_LEN];
 
 	write_config(f, text);
-	assert_int_not_equal(daemon_reload(&f->d, answer), 0);
+	assert_int_not_equal(daemon_reload(&f->d, false, answer), 0);
 	assert_non_null(strstr(answer, "the old configuration stays"));
 	assert_ptr_equal(f->d.config, config);
 	assert_ptr_equal(judging(f), ring);
@@ -128,7 +128,7 @@ static void test_a_reload_of_a_fifo_changes_nothing(void **state)
 
 	unlink(f->config);
 	assert_int_equal(mkfifo(f->config, 0600), 0);
-	assert_int_not_equal(daemon_reload(&f->d, answer), 0);
+	assert_int_not_equal(daemon_reload(&f->d, false, answer), 0);
 	assert_true(log_says(f, "is not a regular file"));
 }
 

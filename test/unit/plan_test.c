@@ -205,6 +205,7 @@ static void test_every_key(void **state)
 		{ "ppk_required",
 		  BASE "ppk: 0x0123456789abcdef0123456789abcdef0123456789abcdef0123456789"
 		       "abcdef\nppk_id: mesh\nppk_required: true\n" },
+		{ "expiry_warning_days", BASE "expiry_warning_days: [60, 5]\n" },
 	};
 	size_t n;
 	const struct key_row *rows = schema_rows(&n);

@@ -159,7 +159,7 @@ static void test_check_lists_what_is_left(void **state)
 	fputs(filled, f);
 	fclose(f);
 	out = open_memstream(&said, &n);
-	assert_true(config_check(path, TESTPKI_NOW, out));
+	assert_int_equal(config_check(path, TESTPKI_NOW, out), CHECK_GOOD);
 	fclose(out);
 	assert_non_null(strstr(said, "crypto_properties \"provider=default\" leave:\n"
 				     "  ike_proposals: aes128-sha256-modp2048\n"));
