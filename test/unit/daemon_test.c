@@ -10,6 +10,8 @@
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/daemon.h"
 #include "config_file.h"
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define LOGGED "log: @LOG\n"
 
@@ -130,6 +132,34 @@ static void test_a_reload_of_a_fifo_changes_nothing(void **state)
 	assert_int_equal(mkfifo(f->config, 0600), 0);
 	assert_int_not_equal(daemon_reload(&f->d, false, answer), 0);
 	assert_true(log_says(f, "is not a regular file"));
+}
+
+/* What the service manager hears of a reload, a bad one too: it would wait for READY=1. */
+static void test_the_service_manager_is_told(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct fixture *f = *state;
+	char answer[DAEMON_TEXT_LEN], said[128];
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	long long us;
+	ssize_t n;
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/notify", pki.dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	setenv("NOTIFY_SOCKET", a.sun_path, 1);
+	write_config(f, "nonsense\n");
+	assert_int_not_equal(daemon_reload(&f->d, answer), 0);
+	unsetenv("NOTIFY_SOCKET");
+	n = recv(fd, said, sizeof(said) - 1, 0);
+	assert_true(n > 0);
+	said[n] = '\0';
+	assert_int_equal(sscanf(said, "RELOADING=1\nMONOTONIC_USEC=%lld", &us), 1);
+	assert_true(us > 0);
+	n = recv(fd, said, sizeof(said) - 1, 0);
+	assert_int_equal(n, strlen("READY=1"));
+	assert_memory_equal(said, "READY=1", (size_t)n);
+	close(fd);
+	unlink(a.sun_path);
 }
 
 /* Before there is anything in the kernel that would outlive it. */
@@ -309,6 +339,7 @@ int main(void)
 		TEST(test_a_reload_whose_log_is_bad_changes_nothing),
 		TEST(test_a_reload_that_peers_would_refuse_changes_nothing),
 		TEST(test_a_reload_of_a_fifo_changes_nothing),
+		TEST(test_the_service_manager_is_told),
 		TEST(test_a_run_dir_that_cannot_be_is_told_in_words),
 		TEST(test_nobody_negotiates_with_himself),
 		TEST(test_a_mode_that_cannot_be_changes_nothing),
