@@ -148,7 +148,7 @@ static void test_the_service_manager_is_told(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	setenv("NOTIFY_SOCKET", a.sun_path, 1);
 	write_config(f, "nonsense\n");
-	assert_int_not_equal(daemon_reload(&f->d, answer), 0);
+	assert_int_not_equal(daemon_reload(&f->d, false, answer), 0);
 	unsetenv("NOTIFY_SOCKET");
 	n = recv(fd, said, sizeof(said) - 1, 0);
 	assert_true(n > 0);
