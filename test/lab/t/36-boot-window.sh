@@ -3,10 +3,15 @@
 # cable from the start, sends cleartext to the booting host as fast as it can, and a service of the host's
 # sends as soon as there is a network. Nothing gets out or in. `unguarded` is the same without
 # ikemesh-policy.service: something must, or the test sees nothing.
+#
+# Then the peer learns IPsec, and under pings at 5 ms both ways the service is restarted, killed, reloaded,
+# stopped, started and given a broken file: still not a packet in the clear. In the end on_stop: clear tells a
+# stop from a restart and a shutdown.
 # cases: guarded
 # long: unguarded
 # boots
-# timeout: 240
+# timeout: 420
+# takes: 90
 . "$LAB_TOP/test/lab/certs.sh"
 ca ca
 cert instance ca
@@ -21,7 +26,6 @@ config() { # FILE
 		instance_certificate: /etc/ikemesh/instance.pem
 		instance_private_key: /etc/ikemesh/instance.key
 		ca_certificates: [/etc/ikemesh/ca.pem]
-		on_stop: clear
 	YML
 }
 config "$files/etc/ikemesh/ikemesh.yml"
@@ -110,7 +114,7 @@ After=ikemesh.service multi-user.target
 [Service]
 Type=oneshot
 ExecStart=-/bin/bash /usr/local/sbin/lab-end
-ExecStart=/bin/bash -c 'journalctl -b -o short-monotonic >/lab/journal; sync; echo o >/proc/sysrq-trigger; sleep 9'
+ExecStart=/bin/bash -c '[ ! -e /lab/done ] || exit 0; journalctl -b -o short-monotonic >/lab/journal; sync; echo o >/proc/sysrq-trigger; sleep 9'
 UNIT
 cat >"$files/usr/local/sbin/lab-end" <<'SH'
 cut -d ' ' -f 1 /proc/uptime >/lab/ready
@@ -121,10 +125,57 @@ sleep 1
 cp /lab/host-heard-udp /lab/heard-udp
 cp /lab/host-heard-tcp /lab/heard-tcp
 config=/run/peer.yml
-sed 's/on_stop.*/log: stderr/' /etc/ikemesh/ikemesh.yml >$config
+{ cat /etc/ikemesh/ikemesh.yml; echo 'log: stderr'; } >$config
 ip netns exec peer /usr/sbin/ikemeshd --config $config --run-dir /run/peer --state-dir /run/peer-state 2>/lab/peer.log &
 until [ -S /run/peer/control.sock ]; do sleep 0.1; done
 ping -n -c 10 -i 0.1 -W 5 10.1.0.2 >/lab/ping
+[ -e /lab/through-everything ] || exit 0
+
+ping -n -i 0.005 10.1.0.2 >/lab/stream-out &
+out=$!
+ip netns exec peer ping -n -i 0.005 10.1.0.1 >/lab/stream-in &
+in=$!
+step() { # COMMAND…
+	sleep 1
+	echo "--- $*"
+	"$@"
+	sleep 1
+	ping -n -c 1 -w 20 10.1.0.2 | grep 'packets transmitted'
+}
+{
+	step systemctl restart ikemesh
+	step systemctl kill -s KILL ikemesh
+	step systemctl reload ikemesh
+	systemctl stop ikemesh
+	sleep 1
+	step systemctl start ikemesh
+	cp /etc/ikemesh/ikemesh.yml /run/good.yml
+	echo 'ipsec_subnets: [' >>/etc/ikemesh/ikemesh.yml
+	step systemctl reload ikemesh
+	! systemctl restart ikemesh
+	sleep 1
+	cp /run/good.yml /etc/ikemesh/ikemesh.yml
+	systemctl reset-failed ikemesh
+	step systemctl start ikemesh
+} >/lab/steps 2>&1
+kill -INT $out $in
+cp /lab/wire.pcap /lab/wire-through.pcap
+
+policies() { ip xfrm policy list nosock | grep -c priority; }
+echo 'on_stop: clear' >>/etc/ikemesh/ikemesh.yml
+echo 'log: /lab/ikemeshd.log' >>/etc/ikemesh/ikemesh.yml
+systemctl reload ikemesh
+sleep 1
+systemctl restart ikemesh
+echo "after a restart $(policies)" >/lab/on-stop
+systemctl stop ikemesh
+echo "after a stop $(policies)" >>/lab/on-stop
+systemctl start ikemesh
+echo "after a start $(policies)" >>/lab/on-stop
+journalctl -b -o short-monotonic >/lab/journal
+: >/lab/done
+systemctl --no-block poweroff
+sleep 60
 SH
 for u in lab-wire lab-network lab-service; do enable m $u.service sysinit.target; done
 enable m lab-end.service multi-user.target
@@ -132,7 +183,10 @@ enable m ikemesh-policy.service sysinit.target
 enable m ikemesh.service multi-user.target
 
 case $1 in
-guarded) boot m ;;
+guarded)
+	: >"$SCRATCH/m/through-everything"
+	boot m
+	;;
 unguarded) boot m systemd.mask=ikemesh-policy.service ;;
 esac
 
@@ -159,3 +213,19 @@ esac
 grep -q ' 10 received' "$SCRATCH/m/ping" || fail "the two do not speak in the end: $(tail -n 3 "$SCRATCH/m/ping"); $(tail -n 5 "$SCRATCH/m/peer.log")"
 [ "$(count 'esp and src 10.1.0.1')" -ge 10 ] || fail "no ESP"
 say "and with IPsec on both sides they speak"
+[ "$1" = guarded ] || exit 0
+
+[ -e "$SCRATCH/m/done" ] || fail "the machine did not come to its end: $(tail -n 5 "$SCRATCH/m/steps")"
+wire=$SCRATCH/m/wire-through.pcap
+[ "$(grep -c ' 0% packet loss' "$SCRATCH/m/steps")" = 6 ] || fail "they do not speak after: $(cat "$SCRATCH/m/steps")"
+answered() { grep -c 'icmp_seq=.*time=' "$SCRATCH/m/stream-$1"; }
+report "restart, kill -9, reload, stop, start, broken file: of 5 ms pings $(answered out) and $(answered in) were answered"
+clear=$(count "host 10.1.0.1 and host 10.1.0.2 and icmp and not icmp[0] == 3")
+[ "$clear" = 0 ] || fail "$clear pings in the clear: $(tcpdump -n -r "$wire" "icmp and not icmp[0] == 3" 2>/dev/null | head -n 3)"
+report "0 of them in the clear, $(count esp) packets of ESP"
+on_stop=$(tr '\n' ' ' <"$SCRATCH/m/on-stop")
+[[ $on_stop =~ 'after a restart '[1-9].*'after a stop 0 after a start '[1-9] ]] || fail "on_stop: clear: $on_stop"
+for kind in restart stop shutdown; do
+	grep -q "leaving ($kind)" "$SCRATCH/m/ikemeshd.log" || fail "no $kind was seen: $(cat "$SCRATCH/m/ikemeshd.log")"
+done
+say "systemd tells a stop from a restart and a shutdown"
