@@ -56,6 +56,7 @@ static bool is_there(const struct policy_set *set, size_t n, const struct policy
 }
 
 struct widening {
+	const struct locality *here;
 	struct policy_set *out;
 	size_t n; /* of them that were there before */
 };
@@ -73,7 +74,15 @@ static int stand_behind(struct widening *w, const struct policy *model, const st
 	return is_there(w->out, w->n, &p) ? 0 : policy_set_add(w->out, &p);
 }
 
-/* For any address, or for those that local_addresses says are ours. */
+static bool is_here(const struct locality *here, const struct ip *ip)
+{
+	for (size_t i = 0; i < here->n_locals; i++)
+		if (ip_equal(&here->locals[i], ip))
+			return true;
+	return false;
+}
+
+/* For any address, or for those that local_addresses says are ours and are not here yet. */
 static int widen(struct widening *w, const struct spec *spec, const struct policy *model)
 {
 	uint8_t family = model->src.ip.family;
@@ -82,9 +91,16 @@ static int widen(struct widening *w, const struct spec *spec, const struct polic
 
 	if (!spec->n_local)
 		return stand_behind(w, model, &any);
-	for (size_t i = 0; !r && i < spec->n_local; i++)
-		if (spec->local[i].net.ip.family == family)
-			r = stand_behind(w, model, &spec->local[i].net);
+	for (size_t i = 0; !r && i < spec->n_local; i++) {
+		const struct subnet *net = &spec->local[i].net;
+
+		if (net->ip.family != family)
+			continue;
+		/* A single address has its own policies already: with the same selectors. */
+		if (net->prefix == ip_bits(&net->ip) && is_here(w->here, &net->ip))
+			continue;
+		r = stand_behind(w, model, net);
+	}
 	return r;
 }
 
@@ -92,7 +108,7 @@ static int widen(struct widening *w, const struct spec *spec, const struct polic
 static int build_behind(const struct spec *spec, const struct locality *here,
 			struct policy_set *out)
 {
-	struct widening w = { .out = out, .n = out->n };
+	struct widening w = { .here = here, .out = out, .n = out->n };
 	struct spec unrestricted = *spec; /* borrows all */
 	struct policy_set model = { 0 };
 	int r;

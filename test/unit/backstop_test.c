@@ -201,6 +201,14 @@ static void they_yield_to_everybody(void **state)
 	policy_set_free(&set);
 }
 
+/* The kernel has one policy for a selector. */
+static void each_selector_once(const struct policy_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_false(policy_same_selector(&set->p[i], &set->p[k]));
+}
+
 static void all_are_known_as_ours(void **state)
 {
 	struct policy_set set =
@@ -212,10 +220,8 @@ static void all_are_known_as_ours(void **state)
 		uint32_t reqid = set.p[i].kind == POLICY_PROTECT ? IKEMESH_REQID : 0;
 
 		assert_true(policy_is_ours(&set.p[i], reqid));
-		/* the kernel has one policy for a selector */
-		for (size_t k = 0; k < i; k++)
-			assert_false(policy_same_selector(&set.p[i], &set.p[k]));
 	}
+	each_selector_once(&set);
 	policy_set_free(&set);
 }
 
@@ -237,6 +243,19 @@ static void only_for_addresses_that_are_covered(void **state)
 	IS(NONE, OUT("10.0.1.1", "10.3.0.1", 6, 1, 2));
 	IS(NONE, IN("10.3.0.1", "10.0.1.1", 6, 1, 2));
 	policy_set_free(&set);
+
+	/* a single address has one policy for a selector, be it here or not yet */
+	ours[0].net = xfrm_subnet("10.0.0.1/32");
+	for (size_t n = 0; n < 2; n++) {
+		struct ip local = xfrm_ip("10.0.0.1");
+
+		here = (struct locality){ .locals = &local, .n_locals = n };
+		assert_int_equal(backstop_build(&spec, &here, &set), 0);
+		IS(n ? (int)POLICY_PROTECT : (int)POLICY_BLOCK,
+		   OUT("10.0.0.1", "10.3.0.1", 6, 1, 2));
+		each_selector_once(&set);
+		policy_set_free(&set);
+	}
 	xfrm_spec_free(&spec);
 }
 
