@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-#include "xfrm/own.h"
-
 /* A built-in bypass. The net is the remote end, or the destination both ways (a group). */
 struct builtin {
 	struct subnet net;
@@ -213,8 +211,6 @@ int bypass_build(const struct spec *spec, const struct ip *locals, size_t n_loca
 {
 	int r = build_builtins(spec, out);
 
-	if (!r)
-		r = own_build(spec, locals, n_locals, out);
 	for (size_t i = 0; !r && i < spec->n_bypass; i++) {
 		if (said_before(spec, i))
 			continue;

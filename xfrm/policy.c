@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "xfrm/bypass.h"
+#include "xfrm/own.h"
 
 struct subnet policy_host(const struct ip *ip)
 {
@@ -140,8 +141,8 @@ static int by_value(const void *a, const void *b)
 	return ip_compare(a, b);
 }
 
-/* Those that are covered, sorted and each one once: an address may stand on two interfaces. */
-static struct ip *distinct(const struct spec *spec, const struct ip *locals, size_t *n)
+/* Sorted and each one once: an address may stand on two interfaces. */
+static struct ip *distinct(const struct ip *locals, size_t *n)
 {
 	struct ip *sorted = malloc((*n + 1) * sizeof(*sorted));
 	size_t kept = 0;
@@ -152,23 +153,35 @@ static struct ip *distinct(const struct spec *spec, const struct ip *locals, siz
 		memcpy(sorted, locals, *n * sizeof(*sorted));
 	qsort(sorted, *n, sizeof(*sorted), by_value);
 	for (size_t i = 0; i < *n; i++)
-		if (spec_covers(spec, &sorted[i]) &&
-		    (!kept || !ip_equal(&sorted[kept - 1], &sorted[i])))
+		if (!kept || !ip_equal(&sorted[kept - 1], &sorted[i]))
 			sorted[kept++] = sorted[i];
 	*n = kept;
 	return sorted;
 }
 
+static size_t keep_covered(const struct spec *spec, struct ip *own, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (spec_covers(spec, &own[i]))
+			own[kept++] = own[i];
+	return kept;
+}
+
 int policy_build(const struct spec *spec, const struct ip *locals, size_t n_locals,
 		 struct policy_set *out)
 {
-	struct ip *own = distinct(spec, locals, &n_locals);
+	struct ip *own = distinct(locals, &n_locals);
 	int r;
 
 	*out = (struct policy_set){ 0 };
 	if (!own)
 		return -ENOMEM;
-	r = bypass_build(spec, own, n_locals, out);
+	r = own_build(spec, own, n_locals, out);
+	n_locals = keep_covered(spec, own, n_locals);
+	if (!r)
+		r = bypass_build(spec, own, n_locals, out);
 	for (size_t i = 0; !r && i < spec->n_protect; i++)
 		if (!in_bypass(spec, &spec->protect[i]) && !said_before(spec, i))
 			r = protect_entry(spec, i, own, n_locals, out);

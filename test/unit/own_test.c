@@ -50,10 +50,33 @@ static void ipv6_addresses_of_ones_own(void **state)
 	xfrm_spec_free(&spec);
 }
 
+/* One that is covered talks to one that is not. */
+static void all_own_addresses_count(void **state)
+{
+	struct spec spec = xfrm_spec(ENTRIES("fd00::/64"), ENTRIES());
+	struct subnet_spec ours = { .net = xfrm_subnet("fd00::1/128") };
+	struct ip locals[] = { xfrm_ip("fd00::2"), xfrm_ip("fd00::1"), xfrm_ip("fd00::2") };
+	struct policy_set set;
+
+	(void)state;
+	spec.local = &ours;
+	spec.n_local = 1;
+	set = xfrm_build(&spec, locals, 3);
+	assert_int_equal(decided(&set, POLICY_OUT, "fd00::1", "fd00::2"), POLICY_BYPASS);
+	assert_int_equal(decided(&set, POLICY_IN, "fd00::2", "fd00::1"), POLICY_BYPASS);
+	assert_int_equal(decided(&set, POLICY_OUT, "fd00::1", "fd00::3"), POLICY_PROTECT);
+	for (size_t i = 0; i < set.n; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_false(policy_same_selector(&set.p[i], &set.p[k]));
+	policy_set_free(&set);
+	xfrm_spec_free(&spec);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ipv6_addresses_of_ones_own),
+		cmocka_unit_test(all_own_addresses_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
