@@ -2,6 +2,7 @@
 #include "cmd/ikectl/plan.h"
 #include "crypto/secret.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -123,9 +124,43 @@ json_t *plan_json(const json_t *running, const json_t *status, const char *file,
 		json_decref(changes);
 		return NULL;
 	}
-	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:o}", "format", "ikemesh-plan/1", "file", file,
-			 "refused", refused, "ppk", fresh->ppk.key.n > 0, "changes", changes,
-			 "pairs", pairs_json(status, &fresh->spec));
+	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:o}", "format", "ikemesh-plan/1", "file",
+			 file, "refused", refused, "ppk", fresh->ppk.key.n > 0, "reauth",
+			 fresh->reauth_on_reload, "changes", changes, "pairs",
+			 pairs_json(status, &fresh->spec));
+}
+
+static bool key_changes(const json_t *document, const char *key, const char *kind)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "changes"), i, c)
+	{
+		if (strcmp(text_of(c, "key"), key) == 0 &&
+		    (kind == NULL || strcmp(text_of(c, "kind"), kind) == 0))
+			return true;
+	}
+	return false;
+}
+
+bool plan_concerns_peers(const json_t *document)
+{
+	return key_changes(document, "instance_certificate", NULL) ||
+	       key_changes(document, "ca_certificates", NULL);
+}
+
+void plan_add_preflight(json_t *document, const json_t *answer)
+{
+	const json_t *findings = json_object_get(answer, "findings"), *f;
+	size_t i;
+
+	json_object_set(document, "findings", (json_t *)findings);
+	json_array_foreach(findings, i, f)
+	{
+		if (strcmp(text_of(f, "level"), "error") == 0)
+			json_object_set_new(document, "refused", json_true());
+	}
 }
 
 /* ---- the text -------------------------------------------------------------------------------- */
@@ -173,17 +208,22 @@ static void show_pairs(const json_t *pairs, FILE *out)
 	}
 }
 
-static bool key_changes(const json_t *document, const char *key, const char *kind)
+static void show_findings(const json_t *document, FILE *out)
 {
-	const json_t *c;
+	const json_t *f;
 	size_t i;
 
-	json_array_foreach(json_object_get(document, "changes"), i, c)
-	{
-		if (strcmp(text_of(c, "key"), key) == 0 && strcmp(text_of(c, "kind"), kind) == 0)
-			return true;
-	}
-	return false;
+	json_array_foreach(json_object_get(document, "findings"), i, f)
+		fprintf(out, "  %s: peer %s %s\n", text_of(f, "level"), text_of(f, "peer"),
+			text_of(f, "text"));
+	if (!plan_concerns_peers(document) || json_is_true(json_object_get(document, "refused")))
+		return;
+	if (json_is_true(json_object_get(document, "reauth")))
+		fprintf(out,
+			"All peers re-authenticate at once, without a gap: reauth_on_reload.\n");
+	else
+		fprintf(out, "Peers keep their SAs, and see it at their next handshake: `ikectl "
+			     "rotate` brings that about.\n");
 }
 
 static void show_remarks(const json_t *document, FILE *out)
@@ -209,6 +249,7 @@ bool plan_show(const json_t *document, FILE *out)
 	}
 	if (!refused)
 		show_pairs(json_object_get(document, "pairs"), out);
+	show_findings(document, out);
 	show_remarks(document, out);
 	return !refused;
 }
@@ -218,6 +259,24 @@ bool plan_show(const json_t *document, FILE *out)
 static json_t *ask(const struct invocation *in, const char *command, enum status *status)
 {
 	return command_ask(in, json_pack("{s:s}", "command", command), status);
+}
+
+/* What the daemon finds, which knows the peers. */
+static bool look_at_peers(const struct invocation *in, const char *file, json_t *document)
+{
+	char whole[PATH_MAX]; /* the daemon has another working directory */
+	enum status status;
+	json_t *answer;
+
+	if (!plan_concerns_peers(document))
+		return true;
+	if (realpath(file, whole) == NULL)
+		return false;
+	answer = command_ask(in, json_pack("{s:s, s:s}", "command", "preflight", "file", whole),
+			     &status);
+	plan_add_preflight(document, answer);
+	json_decref(answer);
+	return answer != NULL;
 }
 
 static void print_problems(const struct problems *ps)
@@ -251,6 +310,10 @@ static enum status show(const struct invocation *in, const json_t *running, cons
 	config_free(&fresh);
 	if (document == NULL) {
 		fprintf(stderr, "ikectl: out of memory\n");
+		return STATUS_FAILED;
+	}
+	if (!look_at_peers(in, file, document)) {
+		json_decref(document);
 		return STATUS_FAILED;
 	}
 	taken = !json_is_true(json_object_get(document, "refused"));

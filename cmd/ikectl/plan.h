@@ -19,6 +19,10 @@ enum status plan(const struct invocation *in);
  */
 json_t *plan_json(const json_t *running, const json_t *status, const char *file,
 		  const struct config *fresh);
+/* Does it change what peers are shown, or judged by? Then the daemon knows whom that cuts off. */
+bool plan_concerns_peers(const json_t *document);
+/* Puts the daemon's answer to "preflight" into the document. */
+void plan_add_preflight(json_t *document, const json_t *answer);
 /* As text; true if the daemon would take the file. */
 bool plan_show(const json_t *document, FILE *out);
 

@@ -143,6 +143,38 @@ static void test_what_a_reload_refuses(void **state)
 	json_decref(p);
 }
 
+static void test_whom_another_ca_cuts_off(void **state)
+{
+	const char *other = NETS "instance_certificate: @NEW\ninstance_private_key: @NEW_KEY\n"
+				 "ca_certificates: [@NEW_CA]\n";
+	json_t *p = planned(BASE, other, "{}");
+	json_t *answer = json_loads("{\"findings\":[{\"level\":\"warning\",\"peer\":\"10.0.0.2\","
+				    "\"text\":\"named no CA\"}]}",
+				    0, NULL);
+	json_t *cut = json_loads("{\"findings\":[{\"level\":\"error\",\"peer\":\"10.0.0.3\","
+				 "\"text\":\"would be refused\"}]}",
+				 0, NULL);
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)state;
+	assert_true(plan_concerns_peers(p));
+	plan_add_preflight(p, answer);
+	assert_true(plan_show(p, out));
+	plan_add_preflight(p, cut);
+	assert_false(plan_show(p, out));
+	fclose(out);
+	assert_non_null(strstr(text, "  ~ instance_certificate: \"O=Example, CN=host-a\", until"));
+	assert_non_null(strstr(text, "  warning: peer 10.0.0.2 named no CA\nPeers keep their SAs"));
+	assert_non_null(strstr(text, "a reload would be refused\n"));
+	assert_non_null(strstr(text, "  error: peer 10.0.0.3 would be refused\n"));
+	free(text);
+	json_decref(answer);
+	json_decref(cut);
+	json_decref(p);
+}
+
 static bool changes(const json_t *plan, const char *key)
 {
 	const json_t *c;
@@ -286,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_subnets_and_pairs),
 		cmocka_unit_test(test_precedence_decides_who_leaves),
 		cmocka_unit_test(test_what_a_reload_refuses),
+		cmocka_unit_test(test_whom_another_ca_cuts_off),
 		cmocka_unit_test(test_every_key),
 		cmocka_unit_test(test_no_secret_leaves),
 	};
