@@ -193,9 +193,10 @@ static void show_rule(const json_t *a, FILE *out)
 	show_considered(a, out);
 	if (json_array_size(json_object_get(a, "considered")) == 0)
 		fprintf(out, "  in neither of ipsec_subnets and no_ipsec_subnets\n");
-	fprintf(out, "  precedence: %s\n  from %s%s\n", text_of(a, "precedence"),
+	fprintf(out, "  precedence: %s\n  from %s%s%s\n", text_of(a, "precedence"),
 		text_of(a, "local"),
-		is_true(a, "covered") ? "" : ", which is not in local_addresses");
+		is_true(a, "covered") ? "" : ", which is not in local_addresses",
+		is_true(a, "route") ? "" : "; there is no route to it");
 }
 
 static void show_selector(const json_t *p, const char *subnet, const char *port, FILE *out)

@@ -233,6 +233,21 @@ static json_t *explained(struct daemon *d, const struct question *q, const struc
 	return a;
 }
 
+/* Where there is no route to it: with the first address of ours that is of its kind. */
+static bool take_any_local(const struct daemon *d, struct question *q)
+{
+	size_t n;
+	const struct ip *locals = addresses_list(d->addresses, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (locals[i].family != q->remote.family)
+			continue;
+		q->local = locals[i];
+		return true;
+	}
+	return false;
+}
+
 json_t *daemon_answer_explain(struct daemon *d, const json_t *request)
 {
 	struct question q = { 0 };
@@ -245,12 +260,13 @@ json_t *daemon_answer_explain(struct daemon *d, const json_t *request)
 		return control_error("\"address\" must be an IPv4 or IPv6 address, \"port\" and "
 				     "\"protocol\" numbers");
 	err = udp_local_for(d->udp, &q.remote, &q.local);
-	if (err != 0)
+	if (err != 0 && !take_any_local(d, &q))
 		return control_error("no route to %s: %s", ip_text(&q.remote, text),
 				     strerror(-err));
 	if (explain(&d->config->spec, &d->policies.wanted, &q, &e) != 0)
 		return NULL;
 	answer = explained(d, &q, &e);
+	json_object_set_new(answer, "route", json_boolean(err == 0));
 	explanation_free(&e);
 	return answer;
 }

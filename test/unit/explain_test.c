@@ -180,7 +180,7 @@ static void test_shown(void **state)
 {
 	static const char answer[] =
 		"{\"format\":\"ikemesh-explain/1\",\"address\":\"10.1.5.5\",\"protocol\":6,"
-		"\"port\":443,\"local\":\"10.0.0.1\",\"own\":false,\"covered\":true,"
+		"\"port\":443,\"local\":\"10.0.0.1\",\"own\":false,\"route\":true,\"covered\":true,"
 		"\"ruling\":\"enforced\",\"builtin\":null,\"precedence\":\"longest-prefix\","
 		"\"file\":\"/etc/ikemesh/ikemesh.yml\",\"mode\":false,\"considered\":["
 		"{\"list\":\"ipsec_subnets\",\"entry\":\"10.1.5.0/24\",\"line\":3,"
