@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -15,7 +16,6 @@
 #define MARKER_LEN 4 /* RFC 3948 2.2: four zero octets where ESP has its SPI */
 #define BUFFER_LEN (UDP_DATAGRAM_MAX + MARKER_LEN + 1)
 #define RECEIVE_BUFFER (4 << 20) /* octets: a whole fleet may knock at once */
-#define SOCKETS 4
 
 struct port {
 	int fd; /* -1: not there (no IPv6) */
@@ -26,7 +26,7 @@ struct port {
 
 struct udp {
 	int epoll;
-	struct port ports[SOCKETS];
+	struct port ports[UDP_SOCKETS];
 	int (*bypass)(int fd, int family);
 	struct udp_counters counters;
 	uint8_t buffer[BUFFER_LEN];
@@ -145,10 +145,37 @@ static int watch(int epoll, int fd, uint64_t index)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &want) == 0 ? 0 : -errno;
 }
 
+/* Is it what it is said to be? A descriptor comes from outside. */
+static bool is_bound_to(const struct port *p, int fd)
+{
+	union address a = { 0 };
+	socklen_t n = sizeof(a);
+	int type = 0;
+	socklen_t type_len = sizeof(type);
+
+	return getsockname(fd, &a.any, &n) == 0 && a.any.sa_family == p->family &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 && type == SOCK_DGRAM &&
+	       endpoint_from_address(&a).port == p->number;
+}
+
+/* A predecessor's socket has its options, its bypass, and perhaps datagrams that wait. */
+static bool adopt(struct udp *u, struct port *p, int *fd)
+{
+	if (*fd < 0 || !is_bound_to(p, *fd) || fcntl(*fd, F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(*fd, F_SETFL, O_NONBLOCK) != 0 ||
+	    watch(u->epoll, *fd, (uint64_t)(p - u->ports)) != 0)
+		return false;
+	p->fd = *fd;
+	*fd = -1;
+	return true;
+}
+
 static int port_open(struct udp *u, struct port *p, const struct udp_options *o, char *error)
 {
 	int err;
 
+	if (o->adopted != NULL && adopt(u, p, &o->adopted[p - u->ports]))
+		return 0;
 	p->fd = socket(p->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (p->fd < 0) {
 		if (p->family == AF_INET6 && errno == EAFNOSUPPORT)
@@ -173,7 +200,7 @@ static int port_open(struct udp *u, struct port *p, const struct udp_options *o,
 
 int udp_open(const struct udp_options *options, struct udp **out, char error[static UDP_ERROR_LEN])
 {
-	const struct port ports[SOCKETS] = {
+	const struct port ports[UDP_SOCKETS] = {
 		{ .fd = -1, .family = AF_INET, .number = options->port },
 		{ .fd = -1, .family = AF_INET, .number = options->port_natt, .natt = true },
 		{ .fd = -1, .family = AF_INET6, .number = options->port },
@@ -191,7 +218,7 @@ int udp_open(const struct udp_options *options, struct udp **out, char error[sta
 	u->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (u->epoll < 0)
 		err = -errno;
-	for (size_t i = 0; i < SOCKETS && err == 0; i++)
+	for (size_t i = 0; i < UDP_SOCKETS && err == 0; i++)
 		err = port_open(u, &u->ports[i], options, error);
 	if (err != 0) {
 		udp_close(u);
@@ -206,7 +233,7 @@ void udp_close(struct udp *u)
 {
 	if (u == NULL)
 		return;
-	for (size_t i = 0; i < SOCKETS; i++) {
+	for (size_t i = 0; i < UDP_SOCKETS; i++) {
 		if (u->ports[i].fd >= 0)
 			close(u->ports[i].fd);
 	}
@@ -218,6 +245,12 @@ void udp_close(struct udp *u)
 int udp_fd(const struct udp *u)
 {
 	return u->epoll;
+}
+
+void udp_sockets(const struct udp *u, int out[static UDP_SOCKETS])
+{
+	for (size_t i = 0; i < UDP_SOCKETS; i++)
+		out[i] = u->ports[i].fd;
 }
 
 const struct udp_counters *udp_counters(const struct udp *u)
@@ -355,8 +388,8 @@ static void port_turn(struct udp *u, const struct port *p, const struct udp_hand
 
 void udp_turn(struct udp *u, const struct udp_handler *handler)
 {
-	struct epoll_event ready[SOCKETS];
-	int n = epoll_wait(u->epoll, ready, SOCKETS, 0);
+	struct epoll_event ready[UDP_SOCKETS];
+	int n = epoll_wait(u->epoll, ready, UDP_SOCKETS, 0);
 
 	for (int i = 0; i < n; i++)
 		port_turn(u, &u->ports[ready[i].data.u64], handler);
@@ -366,7 +399,7 @@ static const struct port *port_for(const struct udp *u, const struct endpoint *l
 {
 	int family = local->ip.family == 4 ? AF_INET : AF_INET6;
 
-	for (size_t i = 0; i < SOCKETS; i++) {
+	for (size_t i = 0; i < UDP_SOCKETS; i++) {
 		const struct port *p = &u->ports[i];
 
 		if (p->fd >= 0 && p->family == family && p->number == local->port)

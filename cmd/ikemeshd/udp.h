@@ -15,6 +15,8 @@
 #define UDP_DATAGRAM_MAX 16384 /* octets of an IKE message; what is longer is dropped */
 #define UDP_TURN_MAX 64	       /* datagrams a socket in one turn */
 
+#define UDP_SOCKETS 4 /* IPv4 and IPv6, each IKE and IKE with NAT traversal, in this order */
+
 struct udp;
 
 struct udp_options {
@@ -23,6 +25,9 @@ struct udp_options {
 	/* What the kernel must do for the sockets to pass the policies; NULL: nothing (tests). */
 	int (*bypass)(int fd, int family);
 	int (*udp_encap)(int fd);
+	/* UDP_SOCKETS that a predecessor opened and made ready; -1: none, NULL: none at all. Those
+	 * that are taken are set to -1 here and closed by udp_close(). */
+	int *adopted;
 };
 
 struct udp_counters {
@@ -54,6 +59,8 @@ int udp_open(const struct udp_options *options, struct udp **out, char error[sta
 void udp_close(struct udp *u);
 
 int udp_fd(const struct udp *u); /* readable when a turn is due */
+/* For a successor; borrowed. */
+void udp_sockets(const struct udp *u, int out[static UDP_SOCKETS]);
 
 /* At most UDP_TURN_MAX datagrams from each socket, without blocking. */
 void udp_turn(struct udp *u, const struct udp_handler *handler);

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define MAGIC "ikemesh handover"
+#define VERSION 1
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_LEN 36
+#define STATE_NAME "ikemesh-state"
+#define STATE_MAX (1u << 30) /* octets: 100,000 pairs have some 300 MB */
+#define BARRIER_US 5000000
+#define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+#define PARKED_FD 64
+
+static const char *const socket_names[UDP_SOCKETS] = { "ike-4", "natt-4", "ike-6", "natt-6" };
+
+/* Of this machine alone, so in its own octet order. */
+struct envelope {
+	char magic[sizeof(MAGIC)];
+	uint32_t version;
+	char boot_id[BOOT_ID_LEN]; /* times in the state are this boot's */
+	uint32_t generation;
+	uint8_t leaf[HANDOVER_LEAF_LEN];
+	uint64_t octets;
+};
+
+static int read_boot_id(char out[static BOOT_ID_LEN])
+{
+	int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, out, BOOT_ID_LEN);
+	close(fd);
+	return n == BOOT_ID_LEN ? 0 : -EIO;
+}
+
+static int write_all(int fd, const void *from, size_t n)
+{
+	const char *p = from;
+
+	while (n > 0) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		p += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+static int read_all(int fd, void *to, size_t n, off_t at)
+{
+	char *p = to;
+
+	while (n > 0) {
+		ssize_t done = pread(fd, p, n, at);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		p += done;
+		at += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+int handover_write(const struct handover *h, int *fd)
+{
+	struct envelope e = { .magic = MAGIC,
+			      .version = VERSION,
+			      .generation = h->generation,
+			      .octets = h->state.n };
+	int err = read_boot_id(e.boot_id);
+
+	memcpy(e.leaf, h->leaf, sizeof(e.leaf));
+	*fd = -1;
+	if (err != 0)
+		return err;
+	*fd = memfd_create(STATE_NAME, MFD_CLOEXEC);
+	if (*fd < 0)
+		return -errno;
+	err = write_all(*fd, &e, sizeof(e));
+	if (err == 0)
+		err = write_all(*fd, h->state.p, h->state.n);
+	if (err != 0) {
+		close(*fd);
+		*fd = -1;
+	}
+	return err;
+}
+
+static const char *objection(const struct envelope *e, const struct stat *st)
+{
+	char boot_id[BOOT_ID_LEN];
+
+	if (memcmp(e->magic, MAGIC, sizeof(e->magic)) != 0)
+		return "it is no state of an ikemeshd";
+	if (e->version != VERSION)
+		return "it is of another version";
+	if (read_boot_id(boot_id) != 0 || memcmp(e->boot_id, boot_id, sizeof(boot_id)) != 0)
+		return "it is of another boot";
+	if (e->octets > STATE_MAX || (uint64_t)st->st_size != sizeof(*e) + e->octets)
+		return "it is cut off";
+	return NULL;
+}
+
+static int take_state(int fd, const struct envelope *e, struct handover *h)
+{
+	int err = e->octets == 0 ? 0 : secret_new(&h->state, (size_t)e->octets);
+
+	if (err == 0)
+		err = read_all(fd, h->state.p, h->state.n, sizeof(*e));
+	if (err != 0) {
+		secret_free(&h->state);
+		return err;
+	}
+	h->generation = e->generation;
+	memcpy(h->leaf, e->leaf, sizeof(h->leaf));
+	return 0;
+}
+
+int handover_read(int fd, struct handover *h, char why[static HANDOVER_TEXT_LEN])
+{
+	struct envelope e = { 0 };
+	const char *no = NULL;
+	struct stat st;
+	int err = fstat(fd, &st) == 0 ? 0 : -errno;
+
+	why[0] = '\0';
+	if (err == 0 && st.st_size == 0)
+		return 0; /* used already */
+	if (err == 0)
+		err = read_all(fd, &e, sizeof(e), 0);
+	if (err == 0)
+		no = objection(&e, &st);
+	if (err == 0 && no == NULL)
+		err = take_state(fd, &e, h);
+	/* Once: a state that was gone on from is never gone on from again. */
+	if (ftruncate(fd, 0) != 0 && err == 0)
+		err = -errno;
+	if (err == 0 && no == NULL)
+		return 0;
+	secret_free(&h->state);
+	snprintf(why, HANDOVER_TEXT_LEN, "the state that a former ikemeshd left is not used: %s",
+		 no != NULL ? no : strerror(-err));
+	return err != 0 ? err : -EINVAL;
+}
+
+static void take_descriptor(struct handover *h, int fd, const char *name, char *why)
+{
+	for (size_t i = 0; i < UDP_SOCKETS; i++) {
+		if (strcmp(name, socket_names[i]) == 0 && h->sockets[i] < 0) {
+			h->sockets[i] = fd;
+			h->stored = true;
+			return;
+		}
+	}
+	if (strcmp(name, STATE_NAME) == 0) {
+		handover_read(fd, h, why);
+		sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" STATE_NAME);
+	}
+	close(fd);
+}
+
+void handover_take(struct handover *h, char why[static HANDOVER_TEXT_LEN])
+{
+	char **names = NULL;
+	int n;
+
+	*h = (struct handover){ 0 };
+	for (size_t i = 0; i < UDP_SOCKETS; i++)
+		h->sockets[i] = -1;
+	why[0] = '\0';
+	n = sd_listen_fds_with_names(1, &names);
+	for (int i = 0; i < n; i++) {
+		take_descriptor(h, FIRST_FD + i, names[i], why);
+		free(names[i]);
+	}
+	free(names);
+}
+
+void handover_wipe(struct handover *h)
+{
+	secret_free(&h->state);
+	for (size_t i = 0; i < UDP_SOCKETS; i++) {
+		if (h->sockets[i] >= 0)
+			close(h->sockets[i]);
+		h->sockets[i] = -1;
+	}
+}
+
+static int store(int fd, const char *name)
+{
+	char text[64];
+	int r;
+
+	/* FDPOLL=0: a socket with an ICMP error would count as hung up. */
+	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
+	r = sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+	return r > 0 ? 0 : r == 0 ? -ENOTCONN : r;
+}
+
+int handover_store_sockets(const int *sockets)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < UDP_SOCKETS && err == 0; i++)
+		if (sockets[i] >= 0)
+			err = store(sockets[i], socket_names[i]);
+	return err;
+}
+
+int handover_keep(const struct handover *h)
+{
+	int fd, err = handover_write(h, &fd);
+
+	if (err != 0)
+		return err;
+	err = store(fd, STATE_NAME);
+	if (err == 0) {
+		int r = sd_notify_barrier(0, BARRIER_US);
+
+		err = r < 0 ? r : 0;
+	}
+	close(fd);
+	return err;
+}
+
+/* ---- in the same process ------------------------------------------------------------------ */
+
+struct parcel {
+	int fd[1 + UDP_SOCKETS];
+	size_t n;
+	char names[128];
+};
+
+static int parcel_add(struct parcel *p, int fd, const char *name)
+{
+	/* Out of the way of the places that they go to. */
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, PARKED_FD);
+
+	if (copy < 0)
+		return -errno;
+	p->fd[p->n++] = copy;
+	if (p->names[0] != '\0')
+		strncat(p->names, ":", sizeof(p->names) - strlen(p->names) - 1);
+	strncat(p->names, name, sizeof(p->names) - strlen(p->names) - 1);
+	return 0;
+}
+
+static int parcel_pack(struct parcel *p, const struct handover *h, int state)
+{
+	int err = parcel_add(p, state, STATE_NAME);
+
+	for (size_t i = 0; i < UDP_SOCKETS && err == 0; i++)
+		if (h->sockets[i] >= 0)
+			err = parcel_add(p, h->sockets[i], socket_names[i]);
+	return err;
+}
+
+static int set_environment(const struct parcel *p)
+{
+	char n[16], pid[16];
+
+	snprintf(n, sizeof(n), "%zu", p->n);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (setenv("LISTEN_FDS", n, 1) != 0 || setenv("LISTEN_PID", pid, 1) != 0 ||
+	    setenv("LISTEN_FDNAMES", p->names, 1) != 0)
+		return -errno;
+	return 0;
+}
+
+/* What stood at the places that the parcel takes is put back, should the program not start. */
+static int exec_with(const struct parcel *p, const char *program, char *const *argv)
+{
+	int saved[1 + UDP_SOCKETS], err = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		saved[i] = fcntl(FIRST_FD + (int)i, F_DUPFD_CLOEXEC, PARKED_FD);
+	for (size_t i = 0; i < p->n && err == 0; i++)
+		if (dup2(p->fd[i], FIRST_FD + (int)i) < 0)
+			err = -errno;
+	if (err == 0) {
+		execv(program, argv);
+		err = -errno;
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		if (saved[i] < 0) {
+			close(FIRST_FD + (int)i);
+			continue;
+		}
+		dup3(saved[i], FIRST_FD + (int)i, O_CLOEXEC);
+		close(saved[i]);
+	}
+	return err;
+}
+
+int handover_exec(const struct handover *h, const char *program, char *const *argv)
+{
+	struct parcel p = { 0 };
+	int state, err = handover_write(h, &state);
+
+	if (err != 0)
+		return err;
+	err = parcel_pack(&p, h, state);
+	if (err == 0)
+		err = set_environment(&p);
+	if (err == 0)
+		err = exec_with(&p, program, argv);
+	for (size_t i = 0; i < p.n; i++)
+		close(p.fd[i]);
+	close(state);
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDNAMES");
+	return err;
+}
