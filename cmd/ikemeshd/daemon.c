@@ -37,10 +37,8 @@ void daemon_feed(struct daemon *d, const struct event *event)
 
 /* ---- what happens ------------------------------------------------------------------------ */
 
-static void on_jobs(void *arg)
+void daemon_take_jobs(struct daemon *d)
 {
-	struct daemon *d = arg;
-
 	for (int i = 0; i < JOBS_A_TURN; i++) {
 		struct job *job = pool_take(d->pool);
 
@@ -48,6 +46,11 @@ static void on_jobs(void *arg)
 			return;
 		daemon_feed(d, &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { job } });
 	}
+}
+
+static void on_jobs(void *arg)
+{
+	daemon_take_jobs(arg);
 }
 
 static void on_packet(void *arg, const struct endpoint *local, const struct endpoint *remote,
@@ -183,7 +186,9 @@ static void on_signal(void *arg)
 
 	if (read(d->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	if (info.ssi_signo != SIGHUP)
+	if (info.ssi_signo == SIGUSR2)
+		d->succession_asked = true;
+	else if (info.ssi_signo != SIGHUP)
 		d->leave_asked = true;
 	else if (d->phase == DAEMON_RUNNING)
 		daemon_reload(d, false, text);
@@ -256,6 +261,7 @@ static int start_signals(struct daemon *d)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return refuse(d, -errno, "signals");
 	signal(SIGPIPE, SIG_IGN);
@@ -305,13 +311,16 @@ static int start_sockets(struct daemon *d)
 		.port_natt = IKE_PORT_NATT,
 		.bypass = kernel_socket_bypass,
 		.udp_encap = kernel_socket_udp_encap,
+		.adopted = d->handover.sockets,
 	};
 	char error[UDP_ERROR_LEN];
 	int err = udp_open(&options, &d->udp, error);
 
-	if (err != 0)
+	if (err != 0) {
 		log_text(d->log, REPORT_ERROR, "%s", error);
-	return err;
+		return err;
+	}
+	return daemon_succeed_sockets(d);
 }
 
 static int start_pool(struct daemon *d)
@@ -349,6 +358,7 @@ static int start_engine(struct daemon *d)
 		.port = IKE_PORT,
 		.port_natt = IKE_PORT_NATT,
 		.kernel_keepalives = kernel_knows_keepalive(d->kernel),
+		.awaits_state = true,
 	};
 	const char *missing = NULL;
 
@@ -368,6 +378,7 @@ static int start_engine(struct daemon *d)
 	d->hands = daemon_hands(d);
 	performer_init(&d->performer, &d->hands);
 	daemon_feed(d, &(struct event){ .kind = EVENT_SPEC, .spec = { &d->config->spec } });
+	daemon_succeed_load(d);
 	return 0;
 }
 
@@ -475,10 +486,10 @@ static int start_ready(struct daemon *d)
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	start_config,  start_log,      daemon_mode_start, start_run_dir,      start_signals,
-	start_kernel,  start_sockets,  start_pool,	  start_engine,	      start_loop,
-	start_control, start_policies, daemon_heal_start, daemon_clear_start, daemon_renew_start,
-	start_publish, start_ready,
+	daemon_succeed_take, start_config,  start_log,	    daemon_mode_start, start_run_dir,
+	start_signals,	     start_kernel,  start_sockets,  start_pool,	       start_engine,
+	start_loop,	     start_control, start_policies, daemon_heal_start, daemon_clear_start,
+	daemon_renew_start,  start_publish, start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */
@@ -490,6 +501,13 @@ static void leave(struct daemon *d)
 
 	d->leave_asked = false;
 	daemon_mode_back(d);
+	/* In doubt they stay: who comes next removes what it cannot use. */
+	if ((kind == STOP_RESTART || kind == STOP_UNKNOWN) &&
+	    daemon_succeed(d, SUCCESSION_STORE) == 0) {
+		d->handed_over = true;
+		d->phase = DAEMON_GONE;
+		return;
+	}
 	d->phase = DAEMON_LEAVING;
 	d->removes = d->disable || (kind == STOP_FOR_GOOD && d->config->on_stop == ON_STOP_CLEAR);
 	d->leave_by = clock_after(clock_now(), LEAVE_S * CLOCK_SECOND);
@@ -544,6 +562,7 @@ static void daemon_close(struct daemon *d)
 	}
 	keyholder_free(d->keyholder);
 	udp_close(d->udp);
+	handover_wipe(&d->handover);
 	policies_free(&d->policies);
 	if (d->addresses != NULL)
 		addresses_close(d->addresses);
@@ -585,6 +604,10 @@ static void turn(struct daemon *d)
 		log_text(d->log, REPORT_ERROR, "cannot wait for events: %s", strerror(-err));
 		d->leave_asked = true;
 	}
+	if (d->succession_asked && d->phase == DAEMON_RUNNING) {
+		d->succession_asked = false;
+		daemon_succeed(d, SUCCESSION_EXEC);
+	}
 	if (d->leave_asked && d->phase == DAEMON_RUNNING)
 		leave(d);
 	if (d->phase == DAEMON_LEAVING &&
@@ -609,7 +632,7 @@ int daemon_run(const struct daemon_options *options)
 		err = start_steps[i](&d);
 	while (err == 0 && d.phase != DAEMON_GONE)
 		turn(&d);
-	if (err == 0)
+	if (err == 0 && !d.handed_over)
 		clear_kernel(&d);
 	daemon_close(&d);
 	return err == 0 ? 0 : 1;

@@ -8,6 +8,7 @@
 
 #include "cmd/ikemeshd/clear.h"
 #include "cmd/ikemeshd/control.h"
+#include "cmd/ikemeshd/handover.h"
 #include "cmd/ikemeshd/healing.h"
 #include "cmd/ikemeshd/keyholder.h"
 #include "cmd/ikemeshd/log.h"
@@ -33,6 +34,8 @@ struct daemon_options {
 	const char *run_dir;
 	const char *state_dir; /* outlives a reboot */
 	enum report_level log_level;
+	const char *program; /* this one, as it is to be executed anew */
+	char *const *argv;
 };
 
 enum daemon_phase {
@@ -47,6 +50,9 @@ struct daemon {
 	enum daemon_phase phase;
 	struct mono started;
 	time_t started_wall;
+
+	struct handover handover; /* what a predecessor left; empty once it is taken */
+	char handover_why[HANDOVER_TEXT_LEN];
 
 	int lock;
 	int signals;
@@ -75,6 +81,8 @@ struct daemon {
 	struct past_credential past[PAST_CREDENTIALS];
 
 	bool leave_asked;
+	bool succession_asked; /* SIGUSR2: the program is executed anew */
+	bool handed_over;      /* SAs stay in the kernel */
 	bool disable; /* `ikectl disable` was said */
 	bool removes; /* our policies go as well */
 	struct mono leave_by;
@@ -93,6 +101,21 @@ int daemon_policies(const struct daemon_options *options);
 
 /* Feeds one event to the core and performs what comes of it. */
 void daemon_feed(struct daemon *d, const struct event *event);
+
+/* What the pool has done. */
+void daemon_take_jobs(struct daemon *d);
+
+/* succeed.c: from a predecessor, and to a successor. All return 0 or negative errno. */
+int daemon_succeed_take(struct daemon *d);    /* first of all: what is there */
+int daemon_succeed_sockets(struct daemon *d); /* the IKE ports are open */
+void daemon_succeed_load(struct daemon *d);   /* the core has its configuration */
+/* Of our own certificate, so that peers that were shown the same are known to have been. */
+uint32_t daemon_first_generation(const struct daemon *d, const struct config *c);
+enum succession {
+	SUCCESSION_STORE, /* systemd keeps it for the next start */
+	SUCCESSION_EXEC,  /* in this process, at once: returns only if it fails */
+};
+int daemon_succeed(struct daemon *d, enum succession how);
 
 /* reload.c */
 /*

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CONFIG_PATH "/etc/ikemesh/ikemesh.yml"
 #define RUN_DIR "/run/ikemesh"
@@ -27,7 +28,10 @@ static const char usage[] =
 	"\n"
 	"It stays in the foreground. SIGHUP: load the configuration anew. SIGTERM: tell the\n"
 	"peers, remove the SAs and go; the policies stay until `ikectl disable`, unless the\n"
-	"configuration says on_stop: clear.\n";
+	"configuration says on_stop: clear. For a restart by systemd SAs stay as well, and the "
+	"next\n"
+	"ikemeshd goes on with them. SIGUSR2: execute the program anew, which takes over all SAs\n"
+	"(an upgrade without systemd).\n";
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -45,6 +49,15 @@ static int misuse(const char *what)
 {
 	fprintf(stderr, "ikemeshd: %s; see --help\n", what);
 	return EXIT_USAGE;
+}
+
+/*
+ * What to execute anew: the name that we were called by, where an upgrade puts the next one.
+ * Without a path it is this very program.
+ */
+static const char *program_of(const char *name)
+{
+	return strchr(name, '/') != NULL ? name : "/proc/self/exe";
 }
 
 int main(int argc, char **argv)
@@ -85,5 +98,7 @@ int main(int argc, char **argv)
 		return config_check(o.config_path, time(NULL), stdout) == CHECK_ERRORS
 			       ? DAEMON_BAD_CONFIG
 			       : 0;
+	o.program = program_of(argv[0]);
+	o.argv = argv;
 	return only_policies ? daemon_policies(&o) : daemon_run(&o);
 }

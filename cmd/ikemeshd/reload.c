@@ -186,7 +186,7 @@ int daemon_load(struct daemon *d, struct daemon_loading *how)
 		return -ENOMEM;
 	err = read_config(d, c, &how->errors);
 	if (err == 0 && d->config == NULL) {
-		c->spec.credential.generation = 1;
+		c->spec.credential.generation = daemon_first_generation(d, c);
 		err = use_properties(c);
 		if (err == 0)
 			err = hand_over_key(d, c);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One daemon goes, the next goes on: SAs, exchanges under way and IKE ports are handed over, peers
+ * notice nothing. SIGUSR2 does it in place, in the same process; a restart by systemd by way of its
+ * file descriptor store.
+ */
+#include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+/* How long the crypto jobs under way may take. */
+#define DRAIN_S 2
+
+static void leaf_of(const struct config *c, uint8_t out[static HANDOVER_LEAF_LEN])
+{
+	const struct bytes leaf = blob_view(&c->spec.credential.certs[0]);
+
+	if (sha1(&leaf, 1, out) != 0)
+		memset(out, 0, HANDOVER_LEAF_LEN);
+}
+
+int daemon_succeed_take(struct daemon *d)
+{
+	handover_take(&d->handover, d->handover_why);
+	return 0;
+}
+
+uint32_t daemon_first_generation(const struct daemon *d, const struct config *c)
+{
+	uint8_t leaf[HANDOVER_LEAF_LEN];
+
+	leaf_of(c, leaf);
+	if (d->handover.state.n == 0)
+		return 1;
+	return d->handover.generation + (memcmp(leaf, d->handover.leaf, sizeof(leaf)) == 0 ? 0 : 1);
+}
+
+int daemon_succeed_sockets(struct daemon *d)
+{
+	int sockets[UDP_SOCKETS], err;
+
+	if (d->handover.stored)
+		return 0;
+	udp_sockets(d->udp, sockets);
+	err = handover_store_sockets(sockets);
+	if (err != 0 && err != -ENOTCONN)
+		log_text(d->log, REPORT_WARNING,
+			 "systemd does not keep the IKE ports over a restart: %s", strerror(-err));
+	return 0;
+}
+
+void daemon_succeed_load(struct daemon *d)
+{
+	struct event loaded = { .kind = EVENT_STATE_LOADED };
+	struct event addresses = { .kind = EVENT_ADDRESSES };
+
+	if (d->handover_why[0] != '\0')
+		log_text(d->log, REPORT_WARNING, "%s", d->handover_why);
+	loaded.state_loaded.state = secret_view(&d->handover.state);
+	daemon_feed(d, &loaded);
+	addresses.addresses.locals = addresses_list(d->addresses, &addresses.addresses.n);
+	daemon_feed(d, &addresses);
+	secret_free(&d->handover.state);
+}
+
+/* What waits for a job cannot be handed over: the pool comes to rest first. */
+static void drain(struct daemon *d)
+{
+	const struct mono until = clock_after(clock_now(), DRAIN_S * CLOCK_SECOND);
+
+	while (pool_pending(d->pool) > 0 && clock_now().us < until.us) {
+		struct pollfd p = { .fd = pool_fd(d->pool), .events = POLLIN };
+
+		if (poll(&p, 1, 50) > 0)
+			daemon_take_jobs(d);
+	}
+	daemon_feed(d, &(struct event){ .kind = EVENT_TIMER });
+}
+
+static int pack(struct daemon *d, struct handover *h)
+{
+	*h = (struct handover){ .generation = d->config->spec.credential.generation };
+	leaf_of(d->config, h->leaf);
+	udp_sockets(d->udp, h->sockets);
+	return engine_save(d->engine, &h->state);
+}
+
+int daemon_succeed(struct daemon *d, enum succession how)
+{
+	struct handover h;
+	int err;
+
+	drain(d);
+	err = pack(d, &h);
+	if (err == 0 && how == SUCCESSION_STORE)
+		err = handover_keep(&h);
+	if (err == 0 && how == SUCCESSION_EXEC) {
+		log_text(d->log, REPORT_NOTICE, "executing %s anew: the SAs are handed over",
+			 d->options.program);
+		sd_notify(0, "RELOADING=1");
+		err = handover_exec(&h, d->options.program, d->options.argv);
+		sd_notify(0, "READY=1");
+	}
+	secret_free(&h.state);
+	if (err != 0)
+		log_text(d->log, REPORT_ERROR, "the SAs cannot be handed over: %s", strerror(-err));
+	else
+		log_text(d->log, REPORT_NOTICE,
+			 "leaving: SAs and policies stay for the next ikemeshd");
+	return err;
+}
