@@ -83,8 +83,8 @@ struct daemon {
 	bool leave_asked;
 	bool succession_asked; /* SIGUSR2: the program is executed anew */
 	bool handed_over;      /* SAs stay in the kernel */
-	bool disable; /* `ikectl disable` was said */
-	bool removes; /* our policies go as well */
+	bool disable;	       /* `ikectl disable` was said */
+	bool removes;	       /* our policies go as well */
 	struct mono leave_by;
 };
 
