@@ -266,8 +266,10 @@ static void load_certs(struct archive *a, struct engine *e, struct ike_sa *sa)
 	if (!a->failed && n > 0)
 		peer_certs_restore(e, sa, certs, n, blob_view(&cas));
 	sa->peer_pinned = pinned;
-	if (!a->failed && warning.n > 0 && warning.p[warning.n - 1] == '\0')
-		sa->peer_warning = strdup((const char *)warning.p);
+	if (!a->failed && warning.n > 0 && warning.p[warning.n - 1] == '\0') {
+		sa->peer_warning = (char *)warning.p;
+		warning = (struct blob){ 0 };
+	}
 	blob_free(&warning);
 	for (size_t i = 0; i < CERT_CHAIN_MAX; i++)
 		blob_free(&certs[i]);
