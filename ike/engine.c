@@ -2,6 +2,7 @@
 #include "ike/engine.h"
 
 #include "ike/admission.h"
+#include "ike/attempt.h"
 #include "ike/child.h"
 #include "ike/core.h"
 #include "ike/exchange/exchange.h"
@@ -413,14 +414,9 @@ static void unreachable(struct engine *e, const struct event *event)
 {
 	struct pair *p = pair_find(e, &event->unreachable.local.ip, &event->unreachable.remote.ip);
 
-	for (struct ike_sa *sa = p ? p->sas : NULL; sa; sa = sa->next) {
-		if (sa->attempt == NULL || sa->attempt->reason[0] != '\0')
-			continue;
-		/* Anybody can forge it (RFC 7296 2.4): told to people, and nothing else. */
-		snprintf(sa->attempt->reason, sizeof(sa->attempt->reason),
-			 "no answer yet; the network says: %s",
-			 strerror(-event->unreachable.error));
-	}
+	/* Anybody can forge it (RFC 7296 2.4): told to people, and nothing else. */
+	for (struct ike_sa *sa = p ? p->sas : NULL; sa; sa = sa->next)
+		attempt_unreachable(sa, event->unreachable.error);
 }
 
 static void take_spec(struct engine *e, const struct spec *spec)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/negotiate.h"
 
+#include "ike/attempt.h"
 #include "ike/child.h"
 #include "ike/pair.h"
 #include "ike/ts.h"
@@ -136,8 +137,10 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
 	*why = "no common ESP proposal";
 	if (!proposal_choose(specs, n, PROTO_ESP, with_ke, &p.sa, &chosen) ||
-	    !get_spi(chosen.spi, &spi) || !esp_suite_of(&chosen, &suite))
+	    !get_spi(chosen.spi, &spi) || !esp_suite_of(&chosen, &suite)) {
+		attempt_offered(sa, &p.sa);
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
+	}
 	out->wire_tsi = sa->remote.ip;
 	out->wire_tsr = sa->local.ip;
 	if (sa->nat_remote)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/sa.h"
 
+#include "ike/attempt.h"
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
@@ -22,19 +23,6 @@
 static void plan_keepalive(struct engine *e, struct ike_sa *sa);
 
 /* ---- birth and death -------------------------------------------------------------------- */
-
-static struct status_attempt *attempt_new(const struct engine *e, bool initiator)
-{
-	struct status_attempt *a = calloc(1, sizeof(*a));
-
-	if (a == NULL)
-		return NULL;
-	a->started_at = e->now;
-	a->ended_at = MONO_NEVER;
-	a->initiator = initiator;
-	a->stage = STAGE_INIT;
-	return a;
-}
 
 static bool spi_is_free(const struct engine *e, uint64_t spi)
 {
@@ -412,6 +400,7 @@ static void retransmit(struct engine *e, struct ike_sa *sa)
 	e->counters.retransmits_out++;
 	if (sa->attempt != NULL)
 		sa->attempt->retransmits = sa->retransmits;
+	attempt_silent(sa, true);
 	sa->retransmit_at = mono_after(e->now, window_wait(w->tries));
 	sa_arm(e, sa);
 	sa_send_request(e, sa);

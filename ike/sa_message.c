@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of an IKE SA: sealed, fragmented where needed, sent, kept for repetition. */
+#include "ike/attempt.h"
 #include "ike/intauth.h"
 #include "ike/sa.h"
 
@@ -211,6 +212,7 @@ void sa_request_done(struct engine *e, struct ike_sa *sa)
 	w->send_id++;
 	w->tries = 0;
 	datagrams_free(&w->request);
+	attempt_silent(sa, false);
 	sa->retransmit_at = MONO_NEVER;
 	sa_arm(e, sa);
 }

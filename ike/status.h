@@ -83,6 +83,7 @@ enum stage {
 };
 
 #define ATTEMPT_TEXT_LEN 256
+#define ATTEMPT_OFFER_LEN 160
 /* Memory of one attempt: kept after it is over (design 8). */
 struct status_attempt {
 	struct mono started_at, ended_at; /* ended_at MONO_NEVER: under way */
@@ -92,7 +93,11 @@ struct status_attempt {
 	uint16_t notify;  /* the error notify that ended it, 0: none */
 	bool notify_ours; /* we sent it */
 	unsigned retransmits;
-	char reason[ATTEMPT_TEXT_LEN]; /* printable; empty while all is well */
+	bool silent;	      /* our last request had to be repeated, and has no answer */
+	int unreachable;      /* negative errno that the network reported meanwhile; 0: none */
+	enum verdict verdict; /* on the peer's certificate; VERDICT_GOOD also if it showed none */
+	char reason[ATTEMPT_TEXT_LEN];	 /* printable; empty while all is well */
+	char offered[ATTEMPT_OFFER_LEN]; /* the peer's proposals, where we refused them */
 };
 #define PAIR_ATTEMPTS 4
 

@@ -3,6 +3,7 @@
 #include "cmd/ikemeshd/cert_json.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/ending.h"
+#include "config/suites.h"
 #include "crypto/trust.h"
 #include "ike/message/iana.h"
 #include "xfrm/overhead.h"
@@ -216,13 +217,21 @@ static void end_pair(struct walk *w)
 static json_t *attempt_json(const struct walk *w, const struct status_attempt *a)
 {
 	json_t *notify = a->notify != 0 ? json_string(notify_name(a->notify)) : json_null();
+	json_t *o = json_pack("{s:o, s:o, s:b, s:b, s:s, s:o, s:b, s:i, s:o}", "started_s_ago",
+			      ago_json(w, a->started_at), "ended_s_ago", ago_json(w, a->ended_at),
+			      "initiator", a->initiator, "failed", a->failed, "stage",
+			      stage_name(a->stage), "notify", notify, "notify_ours", a->notify_ours,
+			      "retransmits", (int)a->retransmits, "reason",
+			      a->reason[0] != '\0' ? json_string(a->reason) : json_null());
+	const char *unreachable = a->unreachable != 0 ? strerrorname_np(-a->unreachable) : NULL;
 
-	return json_pack("{s:o, s:o, s:b, s:b, s:s, s:o, s:b, s:i, s:o}", "started_s_ago",
-			 ago_json(w, a->started_at), "ended_s_ago", ago_json(w, a->ended_at),
-			 "initiator", a->initiator, "failed", a->failed, "stage",
-			 stage_name(a->stage), "notify", notify, "notify_ours", a->notify_ours,
-			 "retransmits", (int)a->retransmits, "reason",
-			 a->reason[0] != '\0' ? json_string(a->reason) : json_null());
+	json_object_set_new(o, "silent", json_boolean(a->silent));
+	json_object_set_new(o, "unreachable", text_json(unreachable));
+	json_object_set_new(
+		o, "certificate",
+		text_json(a->verdict != VERDICT_GOOD ? verdict_name(a->verdict) : NULL));
+	json_object_set_new(o, "offered", text_json(a->offered[0] != '\0' ? a->offered : NULL));
+	return o;
 }
 
 static void visit_pair(void *arg, const struct status_pair *p)
@@ -375,6 +384,19 @@ static json_t *daemon_json(const struct status_sources *s)
 	return d;
 }
 
+static json_t *proposals_json(const struct proposal_spec *p, size_t n, uint8_t protocol)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		char text[256];
+
+		suites_text(&p[i], protocol, text, sizeof(text));
+		json_array_append_new(all, json_string(text));
+	}
+	return all;
+}
+
 static json_t *subnet_json(const struct status_sources *s, const struct subnet_spec *net,
 			   bool protect)
 {
@@ -520,6 +542,10 @@ json_t *status_json(const struct status_sources *s)
 	json_object_set_new(all, "connections", connections_json(s));
 	json_object_set_new(all, "reqid", json_integer(IKEMESH_REQID));
 	json_object_set_new(all, "allow_icmp_errors", json_boolean(s->spec->allow_icmp_errors));
+	json_object_set_new(all, "ike_proposals",
+			    proposals_json(s->spec->ike, s->spec->n_ike, PROTO_IKE));
+	json_object_set_new(all, "esp_proposals",
+			    proposals_json(s->spec->esp, s->spec->n_esp, PROTO_ESP));
 	json_object_set_new(all, "ike_up", json_integer((json_int_t)w.n_up));
 	json_object_set_new(all, "ike_connecting", json_integer((json_int_t)w.n_connecting));
 	json_object_set_new(all, "pairs", w.pairs);

@@ -2,6 +2,7 @@
 /* IKE_AUTH with one transport-mode CHILD_SA, RFC 7296 1.2, 2.15, 2.21.2. */
 #include "ike/auth.h"
 #include "ike/admission.h"
+#include "ike/attempt.h"
 
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
@@ -27,6 +28,7 @@
 /* The peer has shown who it is (or not). Its certificates are kept. */
 static bool verdict_good(struct engine *e, struct ike_sa *sa, struct job *job)
 {
+	attempt_judged(sa, job->judged.verdict);
 	if (job->judged.verdict != VERDICT_GOOD) {
 		report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_AUTH, "peer not trusted: %s: %s",
 		       verdict_name(job->judged.verdict), job->judged.text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_SA_INIT, RFC 7296 1.2: the only exchange in the clear. Nothing in it is trusted. */
+#include "ike/attempt.h"
 #include "ike/auth.h"
 #include "ike/exchange/exchange.h"
 #include "ike/natd.h"
@@ -226,8 +227,14 @@ void init_give_up(struct engine *e, struct ike_sa *sa)
 {
 	struct handshake *hs = sa->hs;
 
+	const int error = sa->attempt != NULL ? sa->attempt->unreachable : 0;
+
 	if (hs->hint_notify != 0 || hs->hint[0] != '\0')
 		sa_fail(e, sa, hs->hint_notify, false, "%s", hs->hint);
+	else if (error != 0)
+		sa_fail(e, sa, 0, false,
+			"no answer to IKE_SA_INIT after %u tries; the network says: %s",
+			sa->window.tries, strerror(-error));
 	else
 		sa_fail(e, sa, 0, false,
 			"no answer to IKE_SA_INIT after %u tries: peer unreachable",
@@ -313,6 +320,7 @@ static void take_hint(struct engine *e, struct ike_sa *sa, uint16_t notify, cons
 	if (hs->hint_notify != 0)
 		return;
 	hs->hint_notify = notify;
+	attempt_silent(sa, false);
 	snprintf(hs->hint, sizeof(hs->hint), "%s", text);
 	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_SA_INIT, "%s", text);
 	/* A real answer still counts if it comes before the next retransmission would go out. */
@@ -509,7 +517,7 @@ static bool cookie_passes(struct engine *e, const struct init_request *m, const 
 
 /* The refusal is remembered where an operator looks for it, if the peer is one of ours. */
 static void remember_refusal(struct engine *e, const struct init_request *m, uint16_t notify,
-			     const char *why)
+			     const char *why, const char *offered)
 {
 	if (!spec_protects(e->spec, &m->local->ip, &m->remote->ip))
 		return;
@@ -526,6 +534,7 @@ static void remember_refusal(struct engine *e, const struct init_request *m, uin
 	a->notify = notify;
 	a->notify_ours = true;
 	snprintf(a->reason, sizeof(a->reason), "%s", why);
+	snprintf(a->offered, sizeof(a->offered), "%s", offered);
 	pair_remember(p, a);
 	pair_release(e, p);
 	report(e, REPORT_ERROR, p, NULL, EXCHANGE_IKE_SA_INIT, "peer's IKE_SA_INIT refused: %s",
@@ -541,7 +550,7 @@ static void refuse_proposals(struct engine *e, const struct init_request *m, con
 		return;
 	proposals_text(&o->sa, offered, sizeof(offered));
 	snprintf(why, sizeof(why), "NO_PROPOSAL_CHOSEN: %s, peer offers %s", because, offered);
-	remember_refusal(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, why);
+	remember_refusal(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, why, offered);
 	send_refusal(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, BYTES_NONE);
 }
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/attempt.h"
+
+#include "ike/proposal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct status_attempt *attempt_new(const struct engine *e, bool initiator)
+{
+	struct status_attempt *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->started_at = e->now;
+	a->ended_at = MONO_NEVER;
+	a->initiator = initiator;
+	a->stage = STAGE_INIT;
+	return a;
+}
+
+void attempt_silent(struct ike_sa *sa, bool silent)
+{
+	if (sa->attempt != NULL)
+		sa->attempt->silent = silent;
+}
+
+void attempt_unreachable(struct ike_sa *sa, int error)
+{
+	struct status_attempt *a = sa->attempt;
+
+	if (a == NULL)
+		return;
+	a->unreachable = error;
+	if (a->reason[0] == '\0')
+		snprintf(a->reason, sizeof(a->reason), "no answer yet; the network says: %s",
+			 strerror(-error));
+}
+
+void attempt_judged(struct ike_sa *sa, enum verdict verdict)
+{
+	if (sa->attempt != NULL)
+		sa->attempt->verdict = verdict;
+}
+
+void attempt_offered(struct ike_sa *sa, const struct sa_view *offer)
+{
+	if (sa->attempt != NULL)
+		proposals_text(offer, sa->attempt->offered, sizeof(sa->attempt->offered));
+}
