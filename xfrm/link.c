@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -237,4 +238,46 @@ int link_way(const struct ip *to, struct way *out)
 	mnl_attr_put(nlh, RTA_DST, ip_len(to), to->b);
 	r = ask(&buf, take_route, &route);
 	return r ? r : route.found ? 0 : -ENETUNREACH;
+}
+
+/* ---- neighbours ------------------------------------------------------------------------------ */
+
+struct look_up {
+	const struct ip *address;
+	enum neighbour found;
+};
+
+static enum neighbour state_of(uint16_t state)
+{
+	if (state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE))
+		return NEIGHBOUR_ALIVE;
+	return state & (NUD_FAILED | NUD_INCOMPLETE) ? NEIGHBOUR_GONE : NEIGHBOUR_UNKNOWN;
+}
+
+static int take_neighbour(const struct nlmsghdr *nlh, void *arg)
+{
+	struct look_up *l = arg;
+	struct attributes a = attributes_of(nlh, sizeof(struct ndmsg));
+	struct attribute attr;
+	struct ndmsg ndm;
+
+	if (nlh->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(nlh) < sizeof(ndm))
+		return 0;
+	memcpy(&ndm, mnl_nlmsg_get_payload(nlh), sizeof(ndm));
+	while (attribute_next(&a, &attr))
+		if (attr.type == NDA_DST &&
+		    bytes_equal(attr.value, BYTES(l->address->b, ip_len(l->address))))
+			l->found = state_of(ndm.ndm_state);
+	return 0;
+}
+
+enum neighbour link_neighbour(const struct ip *address)
+{
+	struct look_up l = { .address = address };
+	union buffer buf;
+	struct nlmsghdr *nlh = start(&buf, RTM_GETNEIGH, NLM_F_DUMP);
+	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
+
+	ndm->ndm_family = address->family == 4 ? AF_INET : AF_INET6;
+	return ask(&buf, take_neighbour, &l) == 0 ? l.found : NEIGHBOUR_UNKNOWN;
 }

@@ -27,4 +27,13 @@ struct way {
 /* As the routes have it. No policy is asked. Negative errno: -ENETUNREACH, -EHOSTUNREACH ... */
 int link_way(const struct ip *to, struct way *out);
 
+enum neighbour {
+	NEIGHBOUR_UNKNOWN, /* behind a gateway, or not spoken to of late */
+	NEIGHBOUR_ALIVE,   /* it has answered ARP or neighbour discovery */
+	NEIGHBOUR_GONE,	   /* it has not */
+};
+
+/* What the kernel knows of an address on one of its links, as it was last used. */
+enum neighbour link_neighbour(const struct ip *address);
+
 #endif

@@ -109,12 +109,33 @@ static void a_way_has_its_interface_and_gateway(void **state)
 	assert_int_equal(link_way(&nowhere, &way), -EHOSTUNREACH);
 }
 
+static void neighbours_are_alive_or_gone(void **state)
+{
+	struct ip alive = xfrm_ip("10.7.0.8"), gone = xfrm_ip("10.7.0.9"),
+		  alive6 = xfrm_ip("fd07::8"), other = xfrm_ip("10.7.0.10");
+
+	(void)state;
+	need_world();
+	assert_true(world_ip("link add box type veth peer name inside"));
+	assert_true(world_ip("link set inside up"));
+	assert_true(world_ip("link set box up"));
+	assert_true(world_ip("neigh add 10.7.0.8 lladdr 02:00:00:00:00:01 dev box nud reachable"));
+	assert_true(world_ip("neigh add 10.7.0.9 dev box nud failed"));
+	assert_true(world_ip("neigh add fd07::8 lladdr 02:00:00:00:00:01 dev box nud stale"));
+	assert_true(world_ip("neigh add 10.7.0.10 lladdr 02:00:00:00:00:02 dev box nud permanent"));
+	assert_int_equal(link_neighbour(&alive), NEIGHBOUR_ALIVE);
+	assert_int_equal(link_neighbour(&alive6), NEIGHBOUR_ALIVE);
+	assert_int_equal(link_neighbour(&gone), NEIGHBOUR_GONE);
+	assert_int_equal(link_neighbour(&other), NEIGHBOUR_UNKNOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(interfaces_are_as_they_are, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_way_has_its_interface_and_gateway, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(neighbours_are_alive_or_gone, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
