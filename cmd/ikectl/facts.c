@@ -218,7 +218,7 @@ static int64_t ms_now(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static bool clock_is_synchronised(void)
+bool facts_clock_synchronised(void)
 {
 	struct timex t = { 0 };
 
@@ -255,25 +255,35 @@ static const json_t *child_with(const json_t *pairs, const struct ip *peer)
 	return NULL;
 }
 
-static void gather_path(const struct ip *peer, struct facts *f)
+static unsigned mtu_of(unsigned index)
 {
-	const json_t *child = child_with(get(f->status, "pairs"), peer);
+	struct link *links;
 	unsigned mtu = 0;
+	size_t n;
+
+	links_read(&links, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (links[i].index == index)
+			mtu = links[i].mtu;
+	}
+	free(links);
+	return mtu;
+}
+
+void facts_probe_path(const json_t *status, const struct ip *peer, struct path_probe *out)
+{
+	const json_t *child = child_with(get(status, "pairs"), peer);
 	struct way way;
 
-	f->path.peer = *peer;
+	*out = (struct path_probe){ .peer = *peer };
 	if (child != NULL) {
-		f->path.overhead.min = (size_t)number(child, "overhead_min");
-		f->path.overhead.max = (size_t)number(child, "overhead_max");
-		f->path.overhead.block = f->path.overhead.max - f->path.overhead.min + 1;
+		out->overhead.min = (size_t)number(child, "overhead_min");
+		out->overhead.max = (size_t)number(child, "overhead_max");
+		out->overhead.block = out->overhead.max - out->overhead.min + 1;
 	}
-	f->path.error = link_way(peer, &way);
-	for (size_t i = 0; f->path.error == 0 && i < f->n_links; i++) {
-		if (f->links[i].index == way.link)
-			mtu = f->links[i].mtu;
-	}
-	if (f->path.error == 0)
-		path_probe(&f->path, mtu, tell_probe);
+	out->error = link_way(peer, &way);
+	if (out->error == 0)
+		path_probe(out, mtu_of(way.link), tell_probe);
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r%30s\r", "");
 }
@@ -293,9 +303,9 @@ void facts_gather(const char *run_dir, const struct ip *peer, struct facts *out)
 	gather_policies(out);
 	gather_abilities(out);
 	gather_sysctls(out);
-	out->clock_synchronised = clock_is_synchronised();
+	out->clock_synchronised = facts_clock_synchronised();
 	if (peer->family != 0)
-		gather_path(peer, out);
+		facts_probe_path(out->status, peer, &out->path);
 	left = STAT_APART_MS - (ms_now() - begun);
 	if (left > 0)
 		usleep((useconds_t)left * 1000);

@@ -55,6 +55,10 @@ struct facts {
 void facts_gather(const char *run_dir, const struct ip *peer, struct facts *out);
 void facts_free(struct facts *f);
 
+/* The way to a peer by pings inside its SA, if status has one. Takes some seconds at most. */
+void facts_probe_path(const json_t *status, const struct ip *peer, struct path_probe *out);
+bool facts_clock_synchronised(void);
+
 /* The interface that a protected subnet is reached by, from index; NULL: none is. */
 const struct link *facts_uplink(const struct facts *f, unsigned index);
 

@@ -10,6 +10,7 @@
 #include "cmd/ikectl/plan.h"
 #include "cmd/ikectl/show.h"
 #include "cmd/ikectl/show_peers.h"
+#include "cmd/ikectl/why.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -193,6 +194,11 @@ static const struct command commands[] = {
 	  .synopsis = "confirm",
 	  .help = "the mode stays that --confirm-within would take back",
 	  .run = mode_confirm_run },
+	{ .name = "why",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "why PEER",
+	  .help = "what became of traffic with it, the attempts, and the likely mend",
+	  .run = why_run },
 	{ .name = "doctor",
 	  .argument = ARGUMENT_OPTIONAL,
 	  .synopsis = "doctor [PEER]",
@@ -250,7 +256,8 @@ static void print_usage(FILE *out)
 		     "  --json               machine-readable, with stable names\n"
 		     "\n"
 		     "Exit status: 0 done, 1 failed, 2 bad configuration, 3 no daemon, 64 usage;\n"
-		     "of doctor: 0 all is good, 1 warnings, 2 errors.\n");
+		     "of doctor: 0 all is good, 1 warnings, 2 errors; of why: 0 nothing is amiss, "
+		     "1 else.\n");
 }
 
 int main(int argc, char **argv)

@@ -159,7 +159,7 @@ static void show_sizes(const json_t *pair, FILE *out)
 	}
 }
 
-static void show_rule(const json_t *peer, FILE *out)
+void show_rule(const json_t *peer, FILE *out)
 {
 	static const struct {
 		const char *ruling, *meaning;
@@ -171,11 +171,11 @@ static void show_rule(const json_t *peer, FILE *out)
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		if (is(peer, "ruling", rules[i].ruling)) {
-			fprintf(out, "rule: %s %s\n", text(peer, "subnet"), rules[i].meaning);
+			fprintf(out, "rule:   %s %s\n", text(peer, "subnet"), rules[i].meaning);
 			return;
 		}
 	}
-	fprintf(out, "rule: in none of the subnets: always in the clear\n");
+	fprintf(out, "rule:   in none of the subnets: always in the clear\n");
 }
 
 void show_peers(const json_t *status, FILE *out)

@@ -23,4 +23,7 @@ const char *short_time(json_int_t seconds, char out[static SHORT_TIME_LEN]);
 #define SHORT_SIZE_LEN 24
 const char *short_size(json_int_t octets, char out[static SHORT_SIZE_LEN]);
 
+/* "rule: 10.1.0.0/16 of ipsec_subnets: ESP or nothing": of status's object peer. */
+void show_rule(const json_t *peer, FILE *out);
+
 #endif

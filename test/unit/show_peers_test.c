@@ -72,7 +72,7 @@ static void test_one_peer(void **state)
 	assert_non_null(strstr(text, "[1]: ESTABLISHED"));
 	assert_non_null(strstr(text, "{3}: ESP adds 34 to 37 octets; of the 1500 that the way "
 				     "takes, packets of up to 1466 fit (TCP segments of 1426)\n"));
-	assert_non_null(strstr(text, "rule: 10.1.0.0/16 of ipsec_subnets: ESP or nothing\n"));
+	assert_non_null(strstr(text, "rule:   10.1.0.0/16 of ipsec_subnets: ESP or nothing\n"));
 	free(text);
 }
 
@@ -83,15 +83,16 @@ static void test_no_pair(void **state)
 		const char *ruling, *subnet, *want;
 	} cases[] = {
 		{ "enforced", "\"10.1.0.0/16\"",
-		  "10.1.0.9  never\nrule: 10.1.0.0/16 of ipsec_subnets: ESP or nothing\n" },
+		  "10.1.0.9  never\nrule:   10.1.0.0/16 of ipsec_subnets: ESP or nothing\n" },
 		{ "optional", "\"10.1.0.0/16\"",
-		  "10.1.0.9  clear\nrule: 10.1.0.0/16 of ipsec_subnets, optional: cleartext while "
+		  "10.1.0.9  clear\nrule:   10.1.0.0/16 of ipsec_subnets, optional: cleartext "
+		  "while "
 		  "there is no SA\n" },
 		{ "bypass", "\"10.1.0.9/32\"",
-		  "10.1.0.9  bypassed\nrule: 10.1.0.9/32 of no_ipsec_subnets: always in the "
+		  "10.1.0.9  bypassed\nrule:   10.1.0.9/32 of no_ipsec_subnets: always in the "
 		  "clear\n" },
 		{ "none", "null",
-		  "10.1.0.9  clear\nrule: in none of the subnets: always in the clear\n" },
+		  "10.1.0.9  clear\nrule:   in none of the subnets: always in the clear\n" },
 	};
 
 	(void)state;
