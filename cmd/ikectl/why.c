@@ -21,6 +21,10 @@ enum cause_id {
 	CAUSE_NOT_YET_VALID,
 	CAUSE_CLOCK,
 	CAUSE_IDENTITY,
+	CAUSE_NOT_ALLOWED,
+	CAUSE_ADDRESS,
+	CAUSE_REVOKED,
+	CAUSE_NO_CRL,
 	CAUSE_SIGNATURE,
 	CAUSE_CERTIFICATE,
 	CAUSE_OWN_EXPIRED,
@@ -74,10 +78,20 @@ static const struct cause causes[] = {
 			  "set the clock and keep it by NTP: `timedatectl set-ntp true`, `chronyc "
 			  "makestep`" },
 	[CAUSE_IDENTITY] = { "identity", true,
-			     "the peer claims an identity that its certificate does not have, or "
-			     "that is not allowed here",
-			     "make the peer's identity one that its certificate names, or allow "
-			     "it" },
+			     "the peer claims an identity that its certificate does not have",
+			     "make the peer's identity one that its certificate names" },
+	[CAUSE_NOT_ALLOWED] = { "not-allowed", true, "the peer's identity is not allowed here",
+				"add it to peer_identities here, if it should be" },
+	[CAUSE_ADDRESS] = { "wrong-address", true, "the peer's address is not in its certificate",
+			    "give the peer a certificate with its address, or leave out "
+			    "bind_address_to_certificate" },
+	[CAUSE_REVOKED] = { "revoked", true, "the peer's certificate was revoked",
+			    "give the peer another certificate" },
+	[CAUSE_NO_CRL] = { "no-crl", true,
+			   "no revocation list tells of the peer's certificate, and crl_policy "
+			   "asks "
+			   "for one",
+			   "bring the CRLs up to date here, or loosen crl_policy" },
 	[CAUSE_SIGNATURE] = { "signature", true,
 			      "the peer's signature is not by its certificate's key",
 			      "give the peer the key that belongs to its certificate" },
@@ -142,13 +156,16 @@ static const struct cause causes[] = {
 
 /* ---- certificates ------------------------------------------------------------------------- */
 
-static bool own_is_valid(const struct why_facts *f)
+static bool own_is_early(const struct why_facts *f)
 {
-	const json_t *own = get(f->status, "certificate");
-	const json_int_t now = (json_int_t)f->now;
+	return number(get(f->status, "certificate"), "not_before") > (json_int_t)f->now;
+}
 
-	return !json_is_integer(get(own, "not_after")) ||
-	       (number(own, "not_before") <= now && now < number(own, "not_after"));
+static bool own_has_expired(const struct why_facts *f)
+{
+	const json_t *until = get(get(f->status, "certificate"), "not_after");
+
+	return json_is_integer(until) && json_integer_value(until) <= (json_int_t)f->now;
 }
 
 static enum cause_id by_certificate(const struct why_facts *f, const json_t *attempt)
@@ -161,6 +178,10 @@ static enum cause_id by_certificate(const struct why_facts *f, const json_t *att
 		{ VERDICT_EXPIRED, CAUSE_EXPIRED },
 		{ VERDICT_NOT_YET_VALID, CAUSE_NOT_YET_VALID },
 		{ VERDICT_ID_MISMATCH, CAUSE_IDENTITY },
+		{ VERDICT_NOT_ALLOWED, CAUSE_NOT_ALLOWED },
+		{ VERDICT_WRONG_ADDRESS, CAUSE_ADDRESS },
+		{ VERDICT_REVOKED, CAUSE_REVOKED },
+		{ VERDICT_NO_CRL, CAUSE_NO_CRL },
 		{ VERDICT_BAD_SIGNATURE, CAUSE_SIGNATURE },
 	};
 	enum cause_id cause = CAUSE_CERTIFICATE;
@@ -170,12 +191,21 @@ static enum cause_id by_certificate(const struct why_facts *f, const json_t *att
 			cause = rows[i].cause;
 	}
 	/* Everybody's dates at once: it is the clock that is wrong. */
-	if ((cause == CAUSE_EXPIRED || cause == CAUSE_NOT_YET_VALID) && !own_is_valid(f))
+	if ((cause == CAUSE_EXPIRED && own_has_expired(f)) ||
+	    (cause == CAUSE_NOT_YET_VALID && own_is_early(f)))
 		return CAUSE_CLOCK;
 	return cause;
 }
 
 /* ---- notifies and silence ------------------------------------------------------------------ */
+
+/* Nobody installs a certificate of the future: then it is the clock. */
+static enum cause_id refused_us(const struct why_facts *f)
+{
+	if (own_is_early(f))
+		return CAUSE_CLOCK;
+	return own_has_expired(f) ? CAUSE_OWN_EXPIRED : CAUSE_REFUSED_US;
+}
 
 static enum cause_id by_notify(const struct why_facts *f, const json_t *attempt)
 {
@@ -189,7 +219,7 @@ static enum cause_id by_notify(const struct why_facts *f, const json_t *attempt)
 		return CAUSE_SELECTORS;
 	if (is(attempt, "notify", "AUTHENTICATION_FAILED") &&
 	    !json_is_true(get(attempt, "notify_ours")))
-		return own_is_valid(f) ? CAUSE_REFUSED_US : CAUSE_OWN_EXPIRED;
+		return refused_us(f);
 	return CAUSE_OTHER;
 }
 
@@ -197,8 +227,10 @@ static enum cause_id by_silence(const struct why_facts *f, const json_t *attempt
 {
 	if (!is(attempt, "stage", "IKE_SA_INIT"))
 		return CAUSE_AUTH_SILENT;
-	if (is(attempt, "unreachable", "ECONNREFUSED"))
+	if (is(attempt, "unreachable", "ECONNREFUSED") || f->knock == KNOCK_CLOSED)
 		return CAUSE_NO_IPSEC;
+	if (f->knock == KNOCK_FORBIDDEN)
+		return CAUSE_IKE_FILTERED;
 	if (is(attempt, "unreachable", "ENETUNREACH"))
 		return CAUSE_NO_ROUTE;
 	if (is(attempt, "unreachable", "EHOSTUNREACH") || f->neighbour == NEIGHBOUR_GONE)
@@ -333,6 +365,11 @@ void why_diagnose(const struct why_facts *facts, struct diagnosis *out)
 	*out = (struct diagnosis){ 0 };
 	out->cause = &causes[pair == NULL || !ruled ? without_pair(facts->status)
 						    : of_pair(facts, pair, out)];
+}
+
+bool why_is_silence(const struct diagnosis *d)
+{
+	return d->cause == &causes[CAUSE_SILENT] || d->cause == &causes[CAUSE_IKE_FILTERED];
 }
 
 const char *notify_meaning(const char *name)

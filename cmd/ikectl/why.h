@@ -8,6 +8,7 @@
 #define IKEMESH_CTL_WHY_H
 
 #include "cmd/ikectl/command.h"
+#include "cmd/ikectl/knock.h"
 #include "cmd/ikectl/path_probe.h"
 #include "xfrm/link.h"
 
@@ -19,6 +20,7 @@ struct why_facts {
 	time_t now;
 	bool clock_synchronised;
 	enum neighbour neighbour; /* the peer itself */
+	enum knock knock;	  /* KNOCK_NOTHING also if nobody knocked */
 	struct path_probe path;	  /* peer.family 0: not probed */
 };
 
@@ -37,6 +39,7 @@ struct diagnosis {
 };
 
 void why_diagnose(const struct why_facts *facts, struct diagnosis *out);
+bool why_is_silence(const struct diagnosis *d); /* of the IKE port: a knock tells more */
 void why_print(const struct why_facts *facts, const struct diagnosis *d, FILE *out);
 json_t *why_json(const struct why_facts *facts, const struct diagnosis *d);
 

@@ -130,6 +130,8 @@ enum status why_run(const struct invocation *in)
 		/* Small things are all right: are large ones? */
 		if (is_up(answer) && !d.cause->amiss)
 			facts_probe_path(answer, &peer, &facts.path);
+		if (why_is_silence(&d))
+			facts.knock = knock_ike(&peer);
 	}
 	why_diagnose(&facts, &d);
 	if (in->json) {

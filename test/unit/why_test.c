@@ -18,6 +18,7 @@
 #define NOW 1800000000
 #define OWN "\"certificate\":{\"not_before\":1700000000,\"not_after\":1900000000}"
 #define OWN_OLD "\"certificate\":{\"not_before\":1600000000,\"not_after\":1700000000}"
+#define OWN_EARLY "\"certificate\":{\"not_before\":1900000000,\"not_after\":2000000000}"
 
 static json_t *parse(const char *json)
 {
@@ -82,15 +83,19 @@ static void test_certificates(void **state)
 {
 	static const struct {
 		enum verdict verdict;
-		const char *cause, *with_old_clock;
+		const char *cause, *fast_clock, *slow_clock;
 	} rows[] = {
-		{ VERDICT_NO_TRUSTED_CA, "wrong-ca", "wrong-ca" },
-		{ VERDICT_EXPIRED, "expired", "clock" },
-		{ VERDICT_NOT_YET_VALID, "not-yet-valid", "clock" },
-		{ VERDICT_ID_MISMATCH, "identity", "identity" },
-		{ VERDICT_BAD_SIGNATURE, "signature", "signature" },
-		{ VERDICT_WEAK_KEY, "certificate", "certificate" },
-		{ VERDICT_BAD_CHAIN, "certificate", "certificate" },
+		{ VERDICT_NO_TRUSTED_CA, "wrong-ca", "wrong-ca", "wrong-ca" },
+		{ VERDICT_EXPIRED, "expired", "clock", "expired" },
+		{ VERDICT_NOT_YET_VALID, "not-yet-valid", "not-yet-valid", "clock" },
+		{ VERDICT_ID_MISMATCH, "identity", "identity", "identity" },
+		{ VERDICT_NOT_ALLOWED, "not-allowed", "not-allowed", "not-allowed" },
+		{ VERDICT_WRONG_ADDRESS, "wrong-address", "wrong-address", "wrong-address" },
+		{ VERDICT_REVOKED, "revoked", "revoked", "revoked" },
+		{ VERDICT_NO_CRL, "no-crl", "no-crl", "no-crl" },
+		{ VERDICT_BAD_SIGNATURE, "signature", "signature", "signature" },
+		{ VERDICT_WEAK_KEY, "certificate", "certificate", "certificate" },
+		{ VERDICT_BAD_CHAIN, "certificate", "certificate", "certificate" },
 	};
 
 	(void)state;
@@ -102,7 +107,8 @@ static void test_certificates(void **state)
 			 "\"AUTHENTICATION_FAILED\",\"notify_ours\":true,\"certificate\":\"%s\"",
 			 verdict_name(rows[i].verdict));
 		assert_attempt(OWN, attempt, rows[i].cause);
-		assert_attempt(OWN_OLD, attempt, rows[i].with_old_clock);
+		assert_attempt(OWN_OLD, attempt, rows[i].fast_clock);
+		assert_attempt(OWN_EARLY, attempt, rows[i].slow_clock);
 	}
 }
 
@@ -125,6 +131,7 @@ static void test_refusals(void **state)
 	assert_attempt(OWN, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "false"), "refused-us");
 	assert_attempt(OWN_OLD, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "false"),
 		       "own-expired");
+	assert_attempt(OWN_EARLY, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "false"), "clock");
 	assert_attempt(OWN, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "true"), "other");
 	assert_attempt(OWN, REFUSED("IKE_AUTH", "INVALID_SYNTAX", "true"), "other");
 	assert_attempt(OWN, "\"failed\":true,\"stage\":\"IKE_AUTH\",\"reason\":\"no\"", "other");
@@ -156,6 +163,74 @@ static void test_silence(void **state)
 	assert_silence(SILENT("IKE_SA_INIT", "\"ENETUNREACH\""), NEIGHBOUR_UNKNOWN, "no-route");
 	assert_silence(SILENT("IKE_SA_INIT", "\"ECONNREFUSED\""), NEIGHBOUR_ALIVE, "no-ipsec");
 	assert_silence(SILENT("IKE_AUTH", "null"), NEIGHBOUR_ALIVE, "ike-auth-silent");
+}
+
+/* A peer that is protected is not heard in the clear by the daemon: somebody else knocks. */
+static void test_knock(void **state)
+{
+	char *status = failed(OWN, SILENT("IKE_SA_INIT", "null"));
+	struct why_facts f = facts_of(status);
+	struct diagnosis d;
+
+	(void)state;
+	f.neighbour = NEIGHBOUR_ALIVE;
+	why_diagnose(&f, &d);
+	assert_true(why_is_silence(&d));
+	f.knock = KNOCK_CLOSED;
+	assert_why(&f, "no-ipsec", true);
+	why_diagnose(&f, &d);
+	assert_false(why_is_silence(&d));
+	f.knock = KNOCK_FORBIDDEN;
+	f.neighbour = NEIGHBOUR_UNKNOWN;
+	assert_why(&f, "ike-filtered", true);
+	json_decref((json_t *)f.status);
+	free(status);
+}
+
+/* RFC 792: port unreachable, then the head of an octet to port 500 of 10.1.1.2 */
+static const uint8_t closed[] = {
+	0x45, 0, 0,  57, 0, 0, 0,  0, 64, 1,	0,    0, 10, 1,	   1, 2, 10, 1,	 0,
+	1,    3, 3,  0,	 0, 0, 0,  0, 0,  0x45, 0,    0, 29, 0,	   0, 0, 0,  64, 17,
+	0,    0, 10, 1,	 0, 1, 10, 1, 1,  2,	0xc0, 1, 1,  0xf4, 0, 9, 0,  0,
+};
+
+static void test_knock_heard(void **state)
+{
+	struct ip peer = xfrm_ip("10.1.1.2"), other = xfrm_ip("10.1.1.3");
+	uint8_t m[sizeof(closed)];
+
+	(void)state;
+	assert_int_equal(knock_heard(BYTES(closed, sizeof(closed)), &peer, 500), KNOCK_CLOSED);
+	assert_int_equal(knock_heard(BYTES(closed, sizeof(closed)), &other, 500), KNOCK_NOTHING);
+	assert_int_equal(knock_heard(BYTES(closed, sizeof(closed)), &peer, 501), KNOCK_NOTHING);
+	for (size_t n = 0; n < sizeof(closed); n++)
+		assert_int_equal(knock_heard(BYTES(closed, n), &peer, 500), KNOCK_NOTHING);
+	memcpy(m, closed, sizeof(m));
+	m[21] = 13;
+	assert_int_equal(knock_heard(BYTES(m, sizeof(m)), &peer, 500), KNOCK_FORBIDDEN);
+	m[21] = 4; /* too large: no word of the port */
+	assert_int_equal(knock_heard(BYTES(m, sizeof(m)), &peer, 500), KNOCK_NOTHING);
+	memcpy(m, closed, sizeof(m));
+	m[28] = 0x4f; /* a header within that reaches beyond the end */
+	assert_int_equal(knock_heard(BYTES(m, sizeof(m)), &peer, 500), KNOCK_NOTHING);
+}
+
+static void test_knock_heard_ipv6(void **state)
+{
+	struct ip peer = xfrm_ip("fd00::2"), other = xfrm_ip("fd00::3");
+	uint8_t m[56] = { 1, 4, 0, 0, 0, 0, 0, 0, 0x60, 0, 0, 0, 0, 9, 17 };
+
+	(void)state;
+	memcpy(m + 8 + 24, peer.b, 16);
+	m[8 + 40 + 2] = 1;
+	m[8 + 40 + 3] = 0xf4;
+	assert_int_equal(knock_heard(BYTES(m, sizeof(m)), &peer, 500), KNOCK_CLOSED);
+	assert_int_equal(knock_heard(BYTES(m, sizeof(m)), &other, 500), KNOCK_NOTHING);
+	assert_int_equal(knock_heard(BYTES(m, sizeof(m) - 1), &peer, 500), KNOCK_NOTHING);
+	m[1] = 1;
+	assert_int_equal(knock_heard(BYTES(m, sizeof(m)), &peer, 500), KNOCK_FORBIDDEN);
+	m[1] = 3;
+	assert_int_equal(knock_heard(BYTES(m, sizeof(m)), &peer, 500), KNOCK_NOTHING);
 }
 
 /* One that has just begun tells nothing: the one before does. */
@@ -287,7 +362,8 @@ int main(void)
 		cmocka_unit_test(test_silence),	      cmocka_unit_test(test_which_attempt),
 		cmocka_unit_test(test_no_pair),	      cmocka_unit_test(test_up),
 		cmocka_unit_test(test_several_pairs), cmocka_unit_test(test_text),
-		cmocka_unit_test(test_meanings),
+		cmocka_unit_test(test_meanings),      cmocka_unit_test(test_knock),
+		cmocka_unit_test(test_knock_heard),   cmocka_unit_test(test_knock_heard_ipv6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
