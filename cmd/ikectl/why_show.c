@@ -40,6 +40,8 @@ static void print_attempt(const json_t *a, const json_t *status, FILE *out)
 	if (text(a, "reason")[0] != '\0')
 		fprintf(out, "        %s\n", text(a, "reason"));
 	print_notify(a, out);
+	if (json_is_string(get(a, "certificate")))
+		fprintf(out, "        its certificate: %s\n", text(a, "certificate"));
 	if (json_is_string(get(a, "unreachable")))
 		fprintf(out, "        the network reported %s\n", text(a, "unreachable"));
 	if (json_is_string(get(a, "offered"))) {
@@ -62,11 +64,41 @@ static void print_state(const json_t *pair, FILE *out)
 	fprintf(out, " (%s with %s)\n", text(pair, "local"), text(pair, "remote"));
 }
 
-static void print_pair(const json_t *pair, const json_t *status, FILE *out)
+static void print_child(const json_t *c, FILE *out)
 {
-	const json_t *a;
+	fprintf(out, "    ESP {%lld} %s: %lld packets sent, %lld received\n",
+		(long long)number(c, "number"), text(c, "state"),
+		(long long)number(get(c, "out"), "packets"),
+		(long long)number(get(c, "in"), "packets"));
+}
+
+static void print_ike(const json_t *s, time_t now, FILE *out)
+{
+	const json_t *until = get(get(s, "peer_certificate"), "not_after"), *c;
+	char left[SHORT_TIME_LEN];
+
+	fprintf(out, "    IKE [%lld] %s", (long long)number(s, "number"), text(s, "state"));
+	if (json_is_string(get(s, "peer_id")))
+		fprintf(out, ", with %s", text(s, "peer_id"));
+	if (json_is_integer(until))
+		fprintf(out, " (its certificate is good for %s)",
+			short_time(json_integer_value(until) - (json_int_t)now, left));
+	fprintf(out, "\n");
+	EACH(get(s, "child_sas"), c)
+	{
+		print_child(c, out);
+	}
+}
+
+static void print_pair(const json_t *pair, const json_t *status, time_t now, FILE *out)
+{
+	const json_t *a, *ike;
 
 	print_state(pair, out);
+	EACH(get(pair, "ike_sas"), ike)
+	{
+		print_ike(ike, now, out);
+	}
 	if (json_array_size(get(pair, "attempts")) > 0)
 		fprintf(out, "attempts, newest first:\n");
 	EACH(get(pair, "attempts"), a)
@@ -89,7 +121,7 @@ void why_print(const struct why_facts *facts, const struct diagnosis *d, FILE *o
 	show_rule(peer, out);
 	EACH(get(facts->status, "pairs"), pair)
 	{
-		print_pair(pair, facts->status, out);
+		print_pair(pair, facts->status, facts->now, out);
 	}
 }
 

@@ -346,6 +346,39 @@ static void test_text(void **state)
 	free(status);
 }
 
+/* What stands, and that the first ESP went. */
+static void test_text_up(void **state)
+{
+	struct why_facts f = facts_of(
+		"{\"peer\":{\"address\":\"10.1.0.9\",\"ruling\":\"enforced\",\"subnet\":"
+		"\"10.1.0.0/16\"},\"pairs\":[{\"local\":\"10.1.0.1\",\"remote\":\"10.1.0.9\","
+		"\"ruling\":\"enforced\",\"state\":\"up\",\"since_s_ago\":9,\"attempts\":[{"
+		"\"failed\":false,\"initiator\":true,\"started_s_ago\":10,\"ended_s_ago\":9,"
+		"\"stage\":\"up\"}],\"ike_sas\":[{\"number\":1,\"state\":\"ESTABLISHED\","
+		"\"peer_id\":\"CN=b\",\"peer_certificate\":{\"not_after\":1800864000},"
+		"\"child_sas\":[{\"number\":2,\"state\":\"INSTALLED\",\"in\":{\"packets\":3},"
+		"\"out\":{\"packets\":4}}]}]}]}");
+	struct diagnosis d;
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)state;
+	why_diagnose(&f, &d);
+	why_print(&f, &d, out);
+	fclose(out);
+	assert_string_equal(text,
+			    "10.1.0.9: nothing is amiss: ESP goes both ways\n"
+			    "rule:   10.1.0.0/16 of ipsec_subnets: ESP or nothing\n"
+			    "state:  up, for 9s (10.1.0.1 with 10.1.0.9)\n"
+			    "    IKE [1] ESTABLISHED, with CN=b (its certificate is good for 10d)\n"
+			    "    ESP {2} INSTALLED: 4 packets sent, 3 received\n"
+			    "attempts, newest first:\n"
+			    "    10s ago, begun by us: up reached\n");
+	free(text);
+	json_decref((json_t *)f.status);
+}
+
 static void test_meanings(void **state)
 {
 	(void)state;
@@ -358,12 +391,19 @@ static void test_meanings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_certificates),  cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_silence),	      cmocka_unit_test(test_which_attempt),
-		cmocka_unit_test(test_no_pair),	      cmocka_unit_test(test_up),
-		cmocka_unit_test(test_several_pairs), cmocka_unit_test(test_text),
-		cmocka_unit_test(test_meanings),      cmocka_unit_test(test_knock),
-		cmocka_unit_test(test_knock_heard),   cmocka_unit_test(test_knock_heard_ipv6),
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_which_attempt),
+		cmocka_unit_test(test_no_pair),
+		cmocka_unit_test(test_up),
+		cmocka_unit_test(test_several_pairs),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text_up),
+		cmocka_unit_test(test_meanings),
+		cmocka_unit_test(test_knock),
+		cmocka_unit_test(test_knock_heard),
+		cmocka_unit_test(test_knock_heard_ipv6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,12 +62,19 @@ without=$HEARD
 ikectl a status "$to" | tee -a "$SCRATCH/status"
 grep -q "of the 1500 .* up to 1466 fit" "$SCRATCH/status" || fail "status does not say what fits"
 
+# Containers that send more than fits
+ip -n a link add docker0 type bridge
+ip -n a link set docker0 mtu 1500 up
+
 # The doctor hears what the kernel refuses.
 sick=0
 ikectl a doctor "$to" >"$SCRATCH/doctor" || sick=$?
 grep -A 1 '^ERROR' "$SCRATCH/doctor" || true
 [ "$sick" = 2 ] && grep -A 1 '^ERROR *path:' "$SCRATCH/doctor" | grep -q "allow_icmp_errors: true.: $near said that the next link takes 1300" ||
 	fail "doctor does not say what would help: $(cat "$SCRATCH/doctor")"
+grep -A 1 '^WARNING *mtu: docker0 (bridge) has an MTU of 1500.* eth0 takes 1463' "$SCRATCH/doctor" | grep -q 'an MTU of 1460' ||
+	fail "doctor does not see what containers send: $(cat "$SCRATCH/doctor")"
+ip -n a link set docker0 mtu 1460
 found=$(sed -n 's/^ERROR *path: .* of up to \([0-9]*\) octets arrive.*/\1/p' "$SCRATCH/doctor")
 
 configure a yaml='allow_icmp_errors: true'
@@ -80,6 +87,7 @@ largest=$((header + (1300 - header - 32) / 4 * 4 - 2))
 grep -q "of the 1300 .* up to $largest fit" "$SCRATCH/status" || fail "status does not say what fits"
 [ $((largest - found)) -lt 4 ] || fail "doctor found $found, and $largest fit"
 ikectl a doctor "$to" >"$SCRATCH/doctor" || true
+grep -q '^good *mtu: eth0' "$SCRATCH/doctor" || fail "doctor: $(cat "$SCRATCH/doctor")"
 grep -q '^good *path: .*the kernel knows' "$SCRATCH/doctor" || fail "doctor: $(cat "$SCRATCH/doctor")"
 expect_no_clear a b
 report "ESP adds$grows octets; doctor: up to $found arrive of $largest that fit; of 200000 octets $without arrived without, $HEARD with allow_icmp_errors"
