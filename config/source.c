@@ -11,12 +11,6 @@
 
 static const char begin_mark[] = "-----BEGIN ";
 
-/* What openssl calls it. */
-static const char *openssl_command(const struct key_row *row)
-{
-	return row->type == VALUE_KEY ? "pkey" : "x509";
-}
-
 /* A path will be shown: nothing that might be a key is taken for one. */
 static bool looks_like_path(const char *text)
 {
@@ -53,6 +47,37 @@ char *source_path(struct reading *r, const char *path)
 			   path);
 }
 
+/* A certificate in DER, as many tools write it, in the form in which all else is read. */
+static int wrap_der(struct source *s)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char begin[] = "-----BEGIN CERTIFICATE-----\n";
+	static const char end[] = "\n-----END CERTIFICATE-----\n";
+	const uint8_t *in = s->content.p;
+	const size_t n = s->content.n;
+	struct secret text = { 0 };
+	size_t at = strlen(begin);
+	int e = secret_new(&text, at + (n + 2) / 3 * 4 + strlen(end));
+
+	if (e)
+		return e;
+	memcpy(text.p, begin, at);
+	for (size_t i = 0; i < n; i += 3) {
+		uint32_t group = (uint32_t)in[i] << 16;
+
+		group |= i + 1 < n ? (uint32_t)in[i + 1] << 8 : 0;
+		group |= i + 2 < n ? in[i + 2] : 0;
+		text.p[at++] = (uint8_t)digits[group >> 18];
+		text.p[at++] = (uint8_t)digits[group >> 12 & 63];
+		text.p[at++] = (uint8_t)(i + 1 < n ? digits[group >> 6 & 63] : '=');
+		text.p[at++] = (uint8_t)(i + 2 < n ? digits[group & 63] : '=');
+	}
+	memcpy(text.p + at, end, strlen(end));
+	secret_move(&s->content, &text);
+	return 0;
+}
+
 static bool open_path(struct reading *r, const struct key_row *row, struct source *s)
 {
 	char said[SHOWN_LEN];
@@ -70,10 +95,15 @@ static bool open_path(struct reading *r, const struct key_row *row, struct sourc
 			   row->name, s->path);
 	} else if (bytes_find(secret_view(&s->content), 0, begin_mark) < s->content.n) {
 		return true;
+	} else if (s->content.p[0] == ASN1_SEQUENCE && row->type != VALUE_KEY) {
+		if (!wrap_der(s))
+			return true;
+		r->report.no_memory = true;
 	} else if (s->content.p[0] == ASN1_SEQUENCE) {
-		report_add(&r->report, PROBLEM_ERROR, node_place(s->node), NULL,
-			   "%s: %s: is DER and not PEM: openssl %s -inform DER -in %s -out %s.pem",
-			   row->name, s->path, openssl_command(row), s->path, s->path);
+		report_add(
+			&r->report, PROBLEM_ERROR, node_place(s->node), NULL,
+			"%s: %s: is DER and not PEM: openssl pkey -inform DER -in %s -out %s.pem",
+			row->name, s->path, s->path, s->path);
 	} else {
 		report_add(&r->report, PROBLEM_ERROR, node_place(s->node), NULL,
 			   "%s: %s: is no PEM file: it has no -----BEGIN line", row->name,
