@@ -7,6 +7,7 @@
 #include "cmd/ikectl/explain.h"
 #include "cmd/ikectl/invocation.h"
 #include "cmd/ikectl/mode.h"
+#include "cmd/ikectl/pki.h"
 #include "cmd/ikectl/plan.h"
 #include "cmd/ikectl/show.h"
 #include "cmd/ikectl/show_peers.h"
@@ -207,9 +208,7 @@ static const struct command commands[] = {
 	{ .name = "check",
 	  .argument = ARGUMENT_OPTIONAL,
 	  .synopsis = "check [FILE]",
-	  .help = "look for errors in a configuration, and for peers that it would cut off: 0 "
-		  "good, "
-		  "1 warnings, 2 errors",
+	  .help = "look for errors in a configuration, and for peers that it would cut off",
 	  .run = run_check },
 	{ .name = "plan",
 	  .argument = ARGUMENT_OPTIONAL,
@@ -229,11 +228,17 @@ static const struct command commands[] = {
 	{ .name = "rotate",
 	  .argument = ARGUMENT_OPTIONAL,
 	  .synopsis = "rotate [--wait]",
-	  .help = "re-authenticate all peers, a few at a time and without a gap; rotate status: "
-		  "who "
-		  "has which certificate, and whether the next step to another CA is safe",
+	  .help = "re-authenticate all peers, a few at a time and without a gap\n"
+		  "  rotate status        who has which certificate; is the next step to another "
+		  "CA safe?",
 	  .options = rotate_options,
 	  .run = run_rotate },
+	{ .name = "pki",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "pki init DIR | pki issue DIR NAME [ADDRESS|HOST...]\n                      ",
+	  .help = "a CA and instance certificates, for tests and for a start",
+	  .run = run_pki,
+	  .further = COMMAND_ARGUMENTS - 1 },
 	{ .name = "disable",
 	  .synopsis = "disable",
 	  .help = "stop the daemon, remove all our policies and SAs: traffic goes in the clear",
@@ -256,7 +261,8 @@ static void print_usage(FILE *out)
 		     "  --json               machine-readable, with stable names\n"
 		     "\n"
 		     "Exit status: 0 done, 1 failed, 2 bad configuration, 3 no daemon, 64 usage;\n"
-		     "of doctor: 0 all is good, 1 warnings, 2 errors; of why: 0 nothing is amiss, "
+		     "of doctor and check: 0 all is good, 1 warnings, 2 errors; of why: 0 nothing "
+		     "is amiss, "
 		     "1 else.\n");
 }
 
