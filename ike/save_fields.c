@@ -28,6 +28,8 @@ static void text_field(struct archive *a, char *text, size_t size)
 static void attempt_fields(struct archive *a, struct status_attempt *t)
 {
 	uint8_t stage = a->loads ? 0 : (uint8_t)t->stage;
+	uint8_t verdict = a->loads ? 0 : (uint8_t)t->verdict;
+	int64_t unreachable = a->loads ? 0 : t->unreachable;
 
 	archive_mono(a, &t->started_at);
 	archive_mono(a, &t->ended_at);
@@ -39,7 +41,14 @@ static void attempt_fields(struct archive *a, struct status_attempt *t)
 	archive_u16(a, &t->notify);
 	archive_bool(a, &t->notify_ours);
 	archive_uint(a, &t->retransmits);
+	archive_bool(a, &t->silent);
+	archive_i64(a, &unreachable);
+	t->unreachable = (int)unreachable;
+	archive_u8(a, &verdict);
+	t->verdict = (enum verdict)verdict;
+	a->failed = a->failed || verdict > VERDICT_FAILED || t->unreachable != unreachable;
 	text_field(a, t->reason, sizeof(t->reason));
+	text_field(a, t->offered, sizeof(t->offered));
 }
 
 void save_pair_fields(struct archive *a, struct pair *p)

@@ -185,24 +185,87 @@ static void test_esp_proposals_refused(void **state)
 	duet_end(&d);
 }
 
+/* The peer begins, with a certificate that has expired. */
+static void refused_certificate(struct duet *d)
+{
+	struct draft said, heard;
+
+	duet_start(d, &standin);
+	duet_peer_init(d);
+	peer_ask_auth(&d->peer, &said);
+	d->doer.verdict = VERDICT_EXPIRED;
+	duet_say(d, &said);
+	duet_hear(d, EXCHANGE_IKE_AUTH, true, &heard);
+	draft_free(&heard);
+}
+
 static void test_certificate_refused(void **state)
 {
 	struct status_attempt a;
 	struct duet d;
-	struct draft said, heard;
 
 	(void)state;
-	duet_start(&d, &standin);
-	duet_peer_init(&d);
-	peer_ask_auth(&d.peer, &said);
-	d.doer.verdict = VERDICT_EXPIRED;
-	duet_say(&d, &said);
-	duet_hear(&d, EXCHANGE_IKE_AUTH, true, &heard);
-	draft_free(&heard);
+	refused_certificate(&d);
 	a = newest(&d);
 	assert_true(a.failed && a.notify_ours);
 	assert_int_equal(a.stage, STAGE_AUTH);
 	assert_int_equal(a.verdict, VERDICT_EXPIRED);
+	duet_end(&d);
+}
+
+/* A successor knows what its predecessor met with. */
+static void test_handed_over(void **state)
+{
+	static const struct duet_options successor = { .awaits_state = true };
+	struct event loaded = { .kind = EVENT_STATE_LOADED };
+	struct status_attempt before, after;
+	struct secret saved = { 0 };
+	struct duet d, next;
+
+	(void)state;
+	refused_certificate(&d);
+	unreachable(&d, -EHOSTUNREACH); /* of none that is under way: not noted */
+	before = newest(&d);
+	assert_int_equal(before.unreachable, 0);
+	assert_int_equal(engine_save(d.engine, &saved), 0);
+	duet_start(&next, &successor);
+	loaded.state_loaded.state = secret_view(&saved);
+	duet_event(&next, &loaded);
+	after = newest(&next);
+	assert_int_equal(after.verdict, VERDICT_EXPIRED);
+	assert_int_equal(after.notify, before.notify);
+	assert_string_equal(after.reason, before.reason);
+	secret_free(&saved);
+	duet_end(&next);
+	duet_end(&d);
+}
+
+static void test_handed_over_silence(void **state)
+{
+	static const struct duet_options successor = { .awaits_state = true };
+	struct event loaded = { .kind = EVENT_STATE_LOADED };
+	struct status_attempt a;
+	struct secret saved = { 0 };
+	struct duet d, next;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_acquire(&d);
+	unreachable(&d, -EHOSTUNREACH);
+	while (!newest(&d).failed) {
+		duet_wait(&d, SECOND);
+		while (duet_take(&d) != NULL)
+			;
+	}
+	assert_int_equal(engine_save(d.engine, &saved), 0);
+	duet_start(&next, &successor);
+	loaded.state_loaded.state = secret_view(&saved);
+	duet_event(&next, &loaded);
+	a = newest(&next);
+	assert_true(a.silent);
+	assert_int_equal(a.unreachable, -EHOSTUNREACH);
+	secret_free(&saved);
+	duet_end(&next);
 	duet_end(&d);
 }
 
@@ -215,6 +278,8 @@ int main(void)
 		cmocka_unit_test(test_ike_proposals_refused),
 		cmocka_unit_test(test_esp_proposals_refused),
 		cmocka_unit_test(test_certificate_refused),
+		cmocka_unit_test(test_handed_over),
+		cmocka_unit_test(test_handed_over_silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
