@@ -62,11 +62,17 @@ void check_configuration(const struct facts *facts, struct findings *out)
 
 void check_kernel(const struct facts *facts, struct findings *out)
 {
+	const bool not_tried =
+		facts->esp == -EPERM || facts->esp == -EACCES || facts->esp == -ECHILD;
+
 	if (facts->esp == 0) {
 		found(out, HEALTH_GOOD,
-		      "ESP with AES-GCM in transport mode, tried in a network "
-		      "namespace of its own");
-	} else if (facts->esp == -EPERM || facts->esp == -EACCES) {
+		      "ESP with AES-GCM in transport mode, %s; tried in a network namespace of its "
+		      "own",
+		      facts->policy_default == 0 ? "and a default policy"
+						 : "but no default policy (Linux 5.15): "
+						   "strict_default cannot be used");
+	} else if (not_tried) {
 		found(out, HEALTH_WARNING, "ESP could not be tried: %s", strerror(-facts->esp));
 		mend(out, "run ikectl as root");
 	} else {

@@ -3,6 +3,7 @@
 #include "cmd/ikectl/doctor.h"
 #include "cmd/ikectl/model.h"
 #include "cmd/ikectl/show.h"
+#include "xfrm/shadow.h"
 
 #define SHOWN_MAX 5	  /* of things of a kind */
 #define HALF_OPEN_MANY 30 /* from there on strangers must return a cookie */
@@ -10,51 +11,52 @@
 
 /* ---- foreign policies ------------------------------------------------------------------------ */
 
-static bool overlap(const struct subnet *a, const struct subnet *b)
-{
-	return a->ip.family == b->ip.family && (subnet_covers(a, b) || subnet_covers(b, a));
-}
-
-/* Is there traffic that both select and the foreign one wins? */
-static bool shadows(const struct policy *foreign, const struct policy *ours)
-{
-	return foreign->dir == ours->dir && foreign->priority < ours->priority &&
-	       overlap(&foreign->src, &ours->src) && overlap(&foreign->dst, &ours->dst) &&
-	       (foreign->protocol == 0 || ours->protocol == 0 ||
-		foreign->protocol == ours->protocol);
-}
-
-static bool is_in_the_way(const struct facts *facts, const struct policy *foreign)
-{
-	for (size_t i = 0; i < facts->n_policies; i++) {
-		const struct policy_held *p = &facts->policies[i];
-
-		if (p->ours && p->policy.kind == POLICY_PROTECT && shadows(foreign, &p->policy))
-			return true;
-	}
-	return false;
-}
-
-static void tell_foreign(const struct policy_held *held, struct findings *out)
+static void tell_foreign(const struct shadow *s, struct findings *out)
 {
 	static const char *const dirs[] = { "in", "out", "fwd" };
 	static const char *const kinds[] = { "asks for SAs of others", "lets pass in the clear",
 					     "blocks" };
-	const struct policy *p = &held->policy;
-	char src[SUBNET_TEXT_LEN], dst[SUBNET_TEXT_LEN];
+	const struct policy *p = &s->foreign;
+	char what[SHADOW_TEXT_LEN], src[SUBNET_TEXT_LEN], dst[SUBNET_TEXT_LEN];
 
 	found(out, p->kind == POLICY_PROTECT ? HEALTH_WARNING : HEALTH_ERROR,
-	      "a policy that is not ours (%s, from %s to %s, priority %u) %s what ours protect",
-	      dirs[p->dir], subnet_text(&p->src, src), subnet_text(&p->dst, dst), p->priority,
-	      kinds[p->kind]);
+	      "a policy that is not ours (%s) %s, before %zu of ours", shadow_text(s, what),
+	      kinds[p->kind], s->n);
 	mend(out,
 	     "find out who put it there; to remove it: ip xfrm policy delete dir %s src %s dst %s",
-	     dirs[p->dir], src, dst);
+	     dirs[p->dir], subnet_text(&p->src, src), subnet_text(&p->dst, dst));
+}
+
+/* Of what is held, not of what is wanted: without a daemon too. */
+static int ours_of(const struct facts *facts, struct policy_set *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < facts->n_policies && r == 0; i++) {
+		if (facts->policies[i].ours)
+			r = policy_set_add(out, &facts->policies[i].policy);
+	}
+	return r;
+}
+
+static void judge_policies(const struct facts *facts, const struct policy_set *ours,
+			   struct findings *out)
+{
+	struct shadows shadows = { 0 };
+
+	if (shadow_find(facts->policies, facts->n_policies, ours, &shadows) != 0)
+		out->no_memory = true;
+	for (size_t i = 0; i < shadows.n && i < SHOWN_MAX; i++)
+		tell_foreign(&shadows.p[i], out);
+	if (shadows.n == 0)
+		found(out, HEALTH_GOOD, "%zu of ours; %zu of others, none before them", ours->n,
+		      facts->n_policies - ours->n);
+	shadows_free(&shadows);
 }
 
 void check_policies(const struct facts *facts, struct findings *out)
 {
-	size_t ours = 0, foreign = 0, shadowing = 0;
+	struct policy_set ours = { 0 };
 
 	if (facts->policies_error != 0) {
 		found(out, HEALTH_WARNING, "the kernel's policies cannot be read: %s",
@@ -62,19 +64,11 @@ void check_policies(const struct facts *facts, struct findings *out)
 		mend(out, "run ikectl as root");
 		return;
 	}
-	for (size_t i = 0; i < facts->n_policies; i++) {
-		const struct policy_held *p = &facts->policies[i];
-
-		ours += p->ours;
-		foreign += !p->ours;
-		if (p->ours || p->apart || !is_in_the_way(facts, &p->policy))
-			continue;
-		if (shadowing++ < SHOWN_MAX)
-			tell_foreign(p, out);
-	}
-	if (shadowing == 0)
-		found(out, HEALTH_GOOD, "%zu of ours; %zu of others, none in the way", ours,
-		      foreign);
+	if (ours_of(facts, &ours) == 0)
+		judge_policies(facts, &ours, out);
+	else
+		out->no_memory = true;
+	policy_set_free(&ours);
 }
 
 /* ---- peers ----------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "crypto/secret.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,29 +129,47 @@ static void gather_policies(struct facts *f)
 	kernel_close(k);
 }
 
-static int probe_esp(void)
+struct abilities {
+	int esp, policy_default;
+};
+
+static struct abilities probe(void)
 {
+	struct policy_default d;
 	struct kernel *k;
 	int err = unshare(CLONE_NEWNET) == 0 ? kernel_open(&k) : -errno;
+	struct abilities a = { err, err };
 
 	if (err != 0)
-		return err;
-	err = kernel_probe_esp(k);
+		return a;
+	a.esp = kernel_probe_esp(k);
+	a.policy_default = kernel_default_get(k, &d);
 	kernel_close(k);
-	return err;
+	return a;
 }
 
 /* In a network namespace of its own, which ends with the process. */
 static void gather_abilities(struct facts *f)
 {
-	pid_t child = fork();
-	int status;
+	struct abilities a = { -ECHILD, -ECHILD };
+	int ends[2];
+	pid_t child = -1;
 
-	if (child == 0)
-		_exit(-probe_esp() & 0xff);
-	f->esp = -ECHILD;
-	if (child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status))
-		f->esp = -WEXITSTATUS(status);
+	if (pipe2(ends, O_CLOEXEC) == 0) {
+		child = fork();
+		if (child == 0) {
+			a = probe();
+			_exit(write(ends[1], &a, sizeof(a)) != sizeof(a));
+		}
+		close(ends[1]);
+		if (child < 0 || read(ends[0], &a, sizeof(a)) != sizeof(a))
+			a = (struct abilities){ -ECHILD, -ECHILD };
+		close(ends[0]);
+	}
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	f->esp = a.esp;
+	f->policy_default = a.policy_default;
 }
 
 static void add_sysctl(struct facts *f, const char *format, const char *name)

@@ -39,7 +39,9 @@ struct facts {
 	int policies_error; /* 0, or why they cannot be read */
 	struct sysctl *sysctls;
 	size_t n_sysctls;
-	int esp; /* 0: the kernel does ESP with AES-GCM; negative errno: it does not */
+	/* 0: the kernel has it; negative errno: it does not, or it could not be tried (-ECHILD) */
+	int esp; /* with AES-GCM */
+	int policy_default;
 
 	/* /proc/net/xfrm_stat twice, so many ms apart; NULL: it cannot be read */
 	char *stat_before, *stat_after;

@@ -24,6 +24,22 @@ static void print_notify(const json_t *a, FILE *out)
 		meaning != NULL ? ": " : "", meaning != NULL ? meaning : "");
 }
 
+/* What each side proposed: that of a peer that refused ours is not known. */
+static void print_proposals(const json_t *a, const json_t *status, FILE *out)
+{
+	const char *list = is(a, "stage", "IKE_SA_INIT") ? "ike_proposals" : "esp_proposals";
+	const char *theirs = text(a, "offered");
+
+	if (!is(a, "notify", "NO_PROPOSAL_CHOSEN"))
+		return;
+	if (theirs[0] != '\0')
+		fprintf(out, "        the peer offered %s; we take ", theirs);
+	else
+		fprintf(out, "        we offered ");
+	print_list(get(status, list), out);
+	fprintf(out, "\n");
+}
+
 static void print_attempt(const json_t *a, const json_t *status, FILE *out)
 {
 	const json_t *ended = get(a, "ended_s_ago");
@@ -44,13 +60,7 @@ static void print_attempt(const json_t *a, const json_t *status, FILE *out)
 		fprintf(out, "        its certificate: %s\n", text(a, "certificate"));
 	if (json_is_string(get(a, "unreachable")))
 		fprintf(out, "        the network reported %s\n", text(a, "unreachable"));
-	if (json_is_string(get(a, "offered"))) {
-		fprintf(out, "        the peer offered %s; we take ", text(a, "offered"));
-		print_list(get(status,
-			       is(a, "stage", "IKE_SA_INIT") ? "ike_proposals" : "esp_proposals"),
-			   out);
-		fprintf(out, "\n");
-	}
+	print_proposals(a, status, out);
 }
 
 static void print_state(const json_t *pair, FILE *out)
