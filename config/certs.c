@@ -110,10 +110,6 @@ void cert_check(struct reading *r, const struct cert *c, const char *what)
 	const struct cert_info *info = &c->info;
 	char when[TIME_TEXT_LEN];
 
-	if (info->not_after < r->now)
-		report_add(&r->report, PROBLEM_WARNING, c->at, NULL,
-			   "%s \"%s\" expired on %s; peers will refuse it", what, info->subject,
-			   time_text(info->not_after, when));
 	if (info->not_before > r->now)
 		report_add(&r->report, PROBLEM_WARNING, c->at, NULL,
 			   "%s \"%s\" is not valid before %s; peers will refuse it until then",

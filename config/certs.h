@@ -27,7 +27,7 @@ bool certs_read(struct reading *r, const struct key_row *row, const struct sourc
 		struct certs *to);
 void certs_free(struct certs *c);
 
-/* Dates and key of one certificate. what: "instance_certificate", "CA certificate". */
+/* Begin and key of one certificate. what: "instance_certificate", "CA certificate". */
 void cert_check(struct reading *r, const struct cert *c, const char *what);
 
 /* "2031-01-02 03:04:05 UTC" */

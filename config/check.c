@@ -55,7 +55,29 @@ enum check_result check_result_of(const struct problems *ps)
 	for (size_t i = 0; i < ps->n; i++)
 		if (ps->p[i].level == PROBLEM_WARNING)
 			worst = CHECK_WARNINGS;
-	return ps->errors ? CHECK_ERRORS : worst;
+	return ps->errors || ps->faults ? CHECK_ERRORS : worst;
+}
+
+/* What the configuration leaves open, so that nobody takes it for closed. */
+static void print_claims(const struct config *c, FILE *out)
+{
+	if (!c->rules.bind_address)
+		fprintf(out,
+			"bind_address_to_certificate is false: any holder of a certificate under "
+			"the CAs%s can claim any address\n",
+			c->n_identities ? " that matches peer_identities" : "");
+}
+
+static void print_verdict(const char *file, const struct config *c, const struct problems *ps,
+			  FILE *out)
+{
+	if (ps->faults)
+		fprintf(out, "%s: %zu error%s; a daemon starts with it, and no peer believes it\n",
+			file, ps->faults, ps->faults == 1 ? "" : "s");
+	else
+		print_good(file, &c->spec, ps->n, out);
+	print_claims(c, out);
+	print_suites(c, out);
 }
 
 enum check_result config_check(const char *file, time_t now, FILE *out)
@@ -68,8 +90,7 @@ enum check_result config_check(const char *file, time_t now, FILE *out)
 	for (size_t i = 0; i < ps.n; i++)
 		print_problem(&ps.p[i], out);
 	if (!e) {
-		print_good(file, &c.spec, ps.n, out);
-		print_suites(&c, out);
+		print_verdict(file, &c, &ps, out);
 	} else if (ps.errors) {
 		fprintf(out, "%s: %zu error%s\n", file, ps.errors, ps.errors == 1 ? "" : "s");
 	} else {

@@ -231,6 +231,7 @@ static void read_scalar(struct reading *r, const struct key_row *row, const stru
 	case VALUE_SECRET:
 	case VALUE_TEXT:
 	case VALUE_DAYS:
+	case VALUE_TEXTS:
 		break; /* these depend on each other: read_settings() */
 	}
 }
@@ -317,7 +318,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 		return;
 	read_credentials(r, node_get(settings, "instance_certificate"),
 			 node_get(settings, "instance_private_key"),
-			 node_get(settings, "ca_certificates"));
+			 node_get(settings, "ca_certificates"), settings);
 	read_optional_suites(r, settings);
 	read_properties(r, settings);
 	check_dpd(r, settings);
@@ -490,6 +491,12 @@ void config_free(struct config *c)
 	sign_key_free(c->key);
 	trust_free(c->trust);
 	ppk_free(&c->ppk);
+	for (size_t i = 0; i < c->n_identities; i++)
+		free(c->identities[i]);
+	free(c->identities);
+	for (size_t i = 0; i < c->n_crl_files; i++)
+		crl_file_wipe(&c->crl_files[i]);
+	free(c->crl_files);
 	free(c->crypto_properties);
 	free(c->log_path);
 	*c = (struct config){ 0 };

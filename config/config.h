@@ -10,12 +10,16 @@
 #ifndef IKEMESH_CONFIG_CONFIG_H
 #define IKEMESH_CONFIG_CONFIG_H
 
+#include "config/crl_file.h"
 #include "crypto/job.h"
 #include "ike/spec.h"
 
 enum problem_level {
 	PROBLEM_NOTICE,
 	PROBLEM_WARNING,
+	/* An error with which a daemon starts all the same: one that did not would enforce nothing.
+	 */
+	PROBLEM_FAULT,
 	PROBLEM_ERROR,
 };
 
@@ -31,7 +35,7 @@ struct problem {
 struct problems {
 	struct problem *p;
 	size_t n;
-	size_t errors;
+	size_t errors, faults;
 };
 void problems_free(struct problems *ps);
 /* "FILE:LINE:COLUMN: error: MESSAGE" and, indented, "write: MEND". Owned by the caller. */
@@ -52,6 +56,12 @@ enum on_stop {
 
 #define EXPIRY_DAYS_MAX 16
 
+/* Key on_expiry: what becomes of running SAs when our own certificate expires. */
+enum on_expiry {
+	EXPIRY_KEEP,
+	EXPIRY_CLOSE,
+};
+
 /* All that the file says. */
 struct config {
 	struct spec spec;
@@ -65,6 +75,12 @@ struct config {
 	uint32_t expiry_days[EXPIRY_DAYS_MAX]; /* thresholds, the longest first */
 	size_t n_expiry_days;
 	bool reauth_on_reload;
+	struct trust_rules rules; /* in trust too */
+	enum on_expiry on_expiry;
+	char **identities; /* peer_identities, as they are written */
+	size_t n_identities;
+	struct crl_file *crl_files;
+	size_t n_crl_files;
 };
 
 /*

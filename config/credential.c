@@ -255,11 +255,23 @@ static bool is_repeated(const struct certs *list, size_t i)
 	return false;
 }
 
+static void check_ca_end(struct material *m, const struct cert *c)
+{
+	char when[TIME_TEXT_LEN];
+
+	if (c->info.not_after < m->r->now)
+		report_add(
+			&m->r->report, PROBLEM_WARNING, c->at, NULL,
+			"CA certificate \"%s\" expired on %s; peers will refuse what is under it",
+			c->info.subject, time_text(c->info.not_after, when));
+}
+
 static void trust_ca(struct material *m, struct cert *c)
 {
 	struct spec *spec = &m->r->out->spec;
 	int e = trust_add_ca(m->r->out->trust, blob_view(&c->der));
 
+	check_ca_end(m, c);
 	cert_check(m->r, c, "CA certificate");
 	if (e == -ENOMEM)
 		m->r->report.no_memory = true;
@@ -299,35 +311,73 @@ static void build_trust(struct material *m)
 
 /* --- together ------------------------------------------------------------------------------ */
 
+/* The leaf's own dates were told: a time at which they hold. */
+static time_t time_of(const struct material *m, const struct cert *leaf)
+{
+	time_t at = m->r->now;
+
+	if (at > leaf->info.not_after)
+		at = leaf->info.not_after;
+	return at < leaf->info.not_before ? leaf->info.not_before : at;
+}
+
 /*
- * Would a peer with our CAs believe us? The leaf's dates were checked: a time is taken at which
- * they hold. What no time mends is an error, as in the add-on (1.6.15): loaded on all hosts of a
- * fleet at once, such a file would have every one of them refuse every other. Dates of the others
- * in the chain stay a warning.
+ * What nobody who has the same configuration would take is an error: loaded on all hosts of a fleet
+ * at once, such a file would have every one of them refuse every other. Dates of the others in the
+ * chain stay a warning, as somebody else has to mend them.
  */
+static enum problem_level level_of(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_EXPIRED:
+	case VERDICT_NOT_YET_VALID:
+	case VERDICT_NOT_ALLOWED:
+		return PROBLEM_WARNING;
+	case VERDICT_REVOKED:
+	case VERDICT_NO_CRL:
+		return PROBLEM_FAULT;
+	default:
+		return PROBLEM_ERROR;
+	}
+}
+
+/* Would a peer with our CAs believe us? */
 static void check_chain(struct material *m, const struct cert *leaf)
 {
 	const struct credential_spec *c = &m->r->out->spec.credential;
 	struct bytes certs[CERT_CHAIN_MAX];
-	char text[VERDICT_TEXT_LEN];
-	time_t at = m->r->now;
-	enum verdict v;
-	bool dates;
+	struct peer_finding f;
 
-	if (at > leaf->info.not_after)
-		at = leaf->info.not_after;
-	if (at < leaf->info.not_before)
-		at = leaf->info.not_before;
 	for (size_t i = 0; i < c->n_certs; i++)
 		certs[i] = blob_view(&c->certs[i]);
-	v = trust_check_chain(m->r->out->trust, certs, c->n_certs, at, text);
-	dates = v == VERDICT_EXPIRED || v == VERDICT_NOT_YET_VALID;
-	if (v != VERDICT_GOOD)
-		report_add(&m->r->report, dates ? PROBLEM_WARNING : PROBLEM_ERROR, leaf->at, NULL,
+	trust_check_certs(m->r->out->trust, certs, c->n_certs, BYTES_NONE, time_of(m, leaf), &f);
+	if (f.verdict == VERDICT_NOT_ALLOWED)
+		report_add(&m->r->report, PROBLEM_WARNING, leaf->at, NULL,
+			   "instance_certificate matches none of peer_identities: peers that have "
+			   "the same will refuse it");
+	else if (f.verdict != VERDICT_GOOD)
+		report_add(&m->r->report, level_of(f.verdict), leaf->at, NULL,
 			   "instance_certificate does not verify under ca_certificates, and peers "
-			   "with "
-			   "the same CAs will refuse it: %s: %s",
-			   verdict_name(v), text);
+			   "with the same CAs will refuse it: %s: %s",
+			   verdict_name(f.verdict), f.text);
+	else if (f.warning[0] != '\0')
+		report_add(&m->r->report, PROBLEM_WARNING, leaf->at, NULL, "%s%s",
+			   f.excused ? "instance_certificate does not verify under "
+				       "ca_certificates; a peer that shows it is "
+				     : "instance_certificate: ",
+			   f.warning);
+}
+
+/* Nothing new is signed with it from then on; what runs goes on, or not: key on_expiry. */
+static void check_own_dates(struct material *m, const struct cert *leaf)
+{
+	char when[TIME_TEXT_LEN];
+
+	if (leaf->info.not_after < m->r->now)
+		report_add(&m->r->report, PROBLEM_FAULT, leaf->at, NULL,
+			   "instance_certificate \"%s\" expired on %s, and nothing new is "
+			   "negotiated with it: put a new one there, and run: ikectl reload",
+			   leaf->info.subject, time_text(leaf->info.not_after, when));
 }
 
 #define YEAR ((time_t)365 * 86400)
@@ -363,16 +413,21 @@ static void fit_together(struct material *m)
 		leaf = &m->own.p[0]; /* there is an error: only to find more of them */
 	check_clock(m, leaf);
 	errors = m->r->report.ps->errors;
+	check_own_dates(m, leaf);
 	cert_check(m->r, leaf, "instance_certificate");
 	build_chain(m, leaf);
 	set_identity(m, leaf);
+	if (m->r->out->trust &&
+	    trust_add_own(m->r->out->trust, blob_view(&m->r->out->spec.credential.certs[0])) ==
+		    -ENOMEM)
+		m->r->report.no_memory = true;
 	/* A key that nobody takes was told. */
 	if (m->r->out->trust && m->r->out->spec.n_cas && errors == m->r->report.ps->errors)
 		check_chain(m, leaf);
 }
 
 void read_credentials(struct reading *r, const struct node *certificate, const struct node *key,
-		      const struct node *cas)
+		      const struct node *cas, const struct node *settings)
 {
 	struct material m = { .r = r };
 
@@ -383,6 +438,7 @@ void read_credentials(struct reading *r, const struct node *certificate, const s
 	if (cas)
 		read_cas(&m, cas);
 	build_trust(&m);
+	read_peer_rules(r, settings);
 	if (!r->report.no_memory)
 		fit_together(&m);
 	r->out->key = m.key;

@@ -69,6 +69,7 @@ void report_add(struct report *r, enum problem_level level, struct place at, con
 	int len;
 
 	r->ps->errors += level == PROBLEM_ERROR;
+	r->ps->faults += level == PROBLEM_FAULT;
 	if (r->ps->n > PROBLEMS_KEPT)
 		return;
 	if (r->ps->n == PROBLEMS_KEPT) {
@@ -156,6 +157,7 @@ static const char *level_name(enum problem_level level)
 		return "notice";
 	case PROBLEM_WARNING:
 		return "warning";
+	case PROBLEM_FAULT:
 	case PROBLEM_ERROR:
 		break;
 	}

@@ -52,7 +52,10 @@ void check_subnets(struct reading *r, const struct node *protect, const struct n
 
 /* Certificate, key and CAs into r->out. A node may be NULL: the key is missing, which was said. */
 void read_credentials(struct reading *r, const struct node *certificate, const struct node *key,
-		      const struct node *cas);
+		      const struct node *cas, const struct node *settings);
+
+/* peer_identities, crls and crl_policy into r->out->trust, which has its CAs. */
+void read_peer_rules(struct reading *r, const struct node *settings);
 
 /* crypto_properties: proposals that they leave nothing of go. After proposals and credentials. */
 void read_properties(struct reading *r, const struct node *settings);

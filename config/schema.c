@@ -18,6 +18,9 @@ static const char *const encapsulations[] = { "auto", "always", "never", NULL };
 
 /* In the order of enum on_stop. */
 static const char *const on_stops[] = { "keep", "clear", NULL };
+/* In the order of enum crl_policy, and of enum on_expiry. */
+static const char *const crl_policies[] = { "soft", "hard", NULL };
+static const char *const on_expiries[] = { "keep", "close", NULL };
 
 #define PEM_EXAMPLE(label)                      \
 	"|\n  -----BEGIN " label "-----\n  ..." \
@@ -100,6 +103,63 @@ static const struct key_row rows[] = {
 			   "  -----END CERTIFICATE-----",
 		.effect = EFFECT_NEXT_HANDSHAKE,
 		.text = "The CAs under which peers are believed: a list, each as PEM or a path.",
+	},
+	{
+		.name = "peer_identities",
+		.type = VALUE_TEXTS,
+		.example = "\n- O=Example, CN=*.example.org",
+		.effect = EFFECT_NEXT_HANDSHAKE,
+		.text = "Patterns of which a peer's certificate must match one; none: any under "
+			"the "
+			"CAs will do.",
+	},
+	{
+		.name = "bind_address_to_certificate",
+		.type = VALUE_BOOL,
+		.fallback = "false",
+		.example = "false",
+		FIELD(rules.bind_address),
+		.effect = EFFECT_NEXT_HANDSHAKE,
+		.text = "true: a peer's address must be in its certificate (an iPAddress of "
+			"subjectAltName).",
+	},
+	{
+		.name = "strict_ca",
+		.type = VALUE_BOOL,
+		.fallback = "false",
+		.example = "false",
+		FIELD(rules.strict_ca),
+		.effect = EFFECT_NEXT_HANDSHAKE,
+		.text = "true: a certificate that is our own must be under our CAs too.",
+	},
+	{
+		.name = "crls",
+		.type = VALUE_TEXTS,
+		.example = "\n- /etc/ikemesh/ca.crl",
+		.text = "Files with lists of revoked certificates, PEM or DER; read again when "
+			"they "
+			"change.",
+	},
+	{
+		.name = "crl_policy",
+		.type = VALUE_CHOICE,
+		.fallback = "soft",
+		.example = "soft",
+		.choices = crl_policies,
+		FIELD(rules.crl_policy),
+		.effect = EFFECT_NEXT_HANDSHAKE,
+		.text = "Where no CRL tells of a certificate, or one that is out of date: soft "
+			"warns, "
+			"hard refuses.",
+	},
+	{
+		.name = "on_expiry",
+		.type = VALUE_CHOICE,
+		.fallback = "keep",
+		.example = "keep",
+		.choices = on_expiries,
+		FIELD(on_expiry),
+		.text = "When our own certificate expires: keep or close the SAs that are up.",
 	},
 	{
 		.name = "esp_proposals",

@@ -25,6 +25,7 @@ enum value_type {
 	VALUE_SECRET,	    /* hexadecimal, base64 or a path; nothing: none */
 	VALUE_TEXT,	    /* nothing: none */
 	VALUE_DAYS,	    /* a list of numbers of days */
+	VALUE_TEXTS,	    /* a list of texts; nothing: none */
 };
 
 /* When a reload's change of a key is felt. */

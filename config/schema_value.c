@@ -104,6 +104,7 @@ int schema_number(const struct key_row *row, const char *text, uint64_t *out)
 	case VALUE_CAS:
 	case VALUE_SECRET:
 	case VALUE_TEXT:
+	case VALUE_TEXTS:
 	case VALUE_DAYS:
 		break;
 	}
@@ -191,6 +192,9 @@ const char *schema_expected(const struct key_row *row, char out[static EXPECTED_
 		break;
 	case VALUE_TEXT:
 		words = "a text";
+		break;
+	case VALUE_TEXTS:
+		words = "a list of texts, each behind a dash";
 		break;
 	case VALUE_DAYS:
 		words = "a list of days, such as [30, 14, 7, 3, 1]";

@@ -137,6 +137,20 @@ static bool add_text(const struct config *c, const struct key_row *row, struct v
 	return values_add(out, text);
 }
 
+static bool add_texts(const struct config *c, const struct key_row *row, struct values *out)
+{
+	if (!strcmp(row->name, "peer_identities")) {
+		for (size_t i = 0; i < c->n_identities; i++)
+			if (!values_add(out, c->identities[i]))
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i < c->n_crl_files; i++)
+		if (!values_add(out, c->crl_files[i].path))
+			return false;
+	return true;
+}
+
 /* Of the file, whatever `ikectl mode` made of it. */
 static bool all_optional(const struct spec *s)
 {
@@ -190,6 +204,8 @@ static bool add_values(const struct config *c, const struct key_row *row, struct
 		return add_text(c, row, out);
 	case VALUE_DAYS:
 		return add_days(c, out);
+	case VALUE_TEXTS:
+		return add_texts(c, row, out);
 	case VALUE_KEY:
 	case VALUE_SECRET:
 		break;

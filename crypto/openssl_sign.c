@@ -248,6 +248,19 @@ void sign_key_free(struct sign_key *k)
 	free(k);
 }
 
+struct sign_key *sign_key_share(const struct sign_key *k)
+{
+	struct sign_key *other = malloc(sizeof(*other));
+
+	if (other == NULL)
+		return NULL;
+	*other = *k;
+	if (EVP_PKEY_up_ref(k->pkey) == 1)
+		return other;
+	free(other);
+	return NULL;
+}
+
 enum key_type sign_key_type(const struct sign_key *k)
 {
 	return k->type;

@@ -316,6 +316,7 @@ static void excuse(const struct trust *t, X509 *leaf, time_t at, struct peer_fin
 		       "believed only since its certificate is our own: %s: %s",
 		       verdict_name(out->verdict), why);
 	out->text[0] = '\0';
+	out->excused = true;
 	out->verdict = VERDICT_GOOD;
 }
 

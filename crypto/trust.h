@@ -84,7 +84,8 @@ struct peer_finding {
 	enum verdict verdict;
 	char text[VERDICT_TEXT_LEN];	/* why not, naming the certificate; empty if good */
 	char warning[VERDICT_TEXT_LEN]; /* what would refuse it under stricter keys; empty: none */
-	bool pinned; /* its certificate is our own, which needs no CA: see trust_add_own */
+	bool pinned;  /* its certificate is our own, which needs no CA: see trust_add_own */
+	bool excused; /* and is believed for that alone; warning says what of */
 	struct cert_info leaf; /* zeroed if it could not be read */
 };
 
@@ -186,6 +187,8 @@ int pem_certs(struct bytes pem, struct blob *out, size_t *n);
 /* A private key from PEM. 0; -EINVAL not a key; -EACCES encrypted (has a pass phrase); -ENOMEM. */
 int sign_key_from_pem(struct bytes pem, struct sign_key **out);
 void sign_key_free(struct sign_key *k);
+/* The same key for one more owner, who frees it too. NULL on no memory. */
+struct sign_key *sign_key_share(const struct sign_key *k);
 enum key_type sign_key_type(const struct sign_key *k);
 unsigned sign_key_bits(const struct sign_key *k);
 bool sign_key_matches(const struct sign_key *k, struct bytes cert_der);

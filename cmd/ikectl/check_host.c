@@ -46,7 +46,7 @@ void check_configuration(const struct facts *facts, struct findings *out)
 		if (p->level == PROBLEM_NOTICE)
 			continue;
 		snprintf(line, sizeof(line), ":%u", p->line);
-		found(out, p->level == PROBLEM_ERROR ? HEALTH_ERROR : HEALTH_WARNING, "%s%s: %s",
+		found(out, p->level >= PROBLEM_FAULT ? HEALTH_ERROR : HEALTH_WARNING, "%s%s: %s",
 		      p->file, p->line > 0 ? line : "", p->message);
 		if (p->mend != NULL)
 			mend(out, "write: %s", p->mend);
@@ -204,4 +204,56 @@ void check_certificates(const struct facts *facts, struct findings *out)
 		found(out, HEALTH_GOOD, "ours is valid for another %s, those of peers for %d days",
 		      show_delta(number(own, "not_after") - (json_int_t)facts->now, delta),
 		      EXPIRES_SOON_DAYS);
+}
+
+/* ---- trust ----------------------------------------------------------------------------------- */
+
+static void judge_crls(const json_t *file, struct findings *out)
+{
+	const json_t *list;
+
+	if (*text(file, "fault") != '\0') {
+		found(out, HEALTH_WARNING, "%s %s", text(file, "file"), text(file, "fault"));
+		mend(out, "put a CRL there, as PEM or DER: it is read without a reload");
+	}
+	EACH(get(file, "lists"), list)
+	{
+		if (!json_is_true(get(list, "out_of_date")))
+			continue;
+		found(out, HEALTH_WARNING, "the CRL of \"%s\" in %s is out of date",
+		      text(list, "issuer"), text(file, "file"));
+		mend(out, "put a new one there: it is read without a reload");
+	}
+}
+
+static void judge_peer_warnings(const json_t *pair, struct findings *out)
+{
+	const json_t *ike;
+
+	EACH(get(pair, "ike_sas"), ike)
+	{
+		if (json_is_string(get(ike, "peer_warning")))
+			found(out, HEALTH_WARNING, "%s: %s", text(pair, "remote"),
+			      text(ike, "peer_warning"));
+	}
+}
+
+void check_trust(const struct facts *facts, struct findings *out)
+{
+	const json_t *trust = get(facts->status, "trust"), *each;
+
+	EACH(get(facts->status, "pairs"), each)
+	{
+		judge_peer_warnings(each, out);
+	}
+	EACH(get(trust, "crls"), each)
+	{
+		judge_crls(each, out);
+	}
+	if (json_is_true(get(trust, "any_holder_may_claim_any_address")))
+		found(out, HEALTH_GOOD,
+		      "any holder of a certificate under the CAs can claim any address; "
+		      "bind_address_to_certificate: true would end that");
+	else if (json_is_true(get(trust, "bind_address_to_certificate")))
+		found(out, HEALTH_GOOD, "a peer's address must be in its certificate");
 }

@@ -8,13 +8,21 @@ static const struct {
 	const char *name;
 	void (*look)(const struct facts *facts, struct findings *out);
 } checks[] = {
-	{ "daemon", check_daemon },	{ "configuration", check_configuration },
-	{ "kernel", check_kernel },	{ "sysctls", check_sysctls },
-	{ "clock", check_clock },	{ "certificates", check_certificates },
-	{ "policies", check_policies }, { "peers", check_peers },
-	{ "cleartext", check_clear },	{ "load", check_load },
-	{ "mtu", check_mtu },		{ "icmp errors", check_icmp_errors },
-	{ "path", check_path },		{ "counters", check_counters },
+	{ "daemon", check_daemon },
+	{ "configuration", check_configuration },
+	{ "kernel", check_kernel },
+	{ "sysctls", check_sysctls },
+	{ "clock", check_clock },
+	{ "certificates", check_certificates },
+	{ "trust", check_trust },
+	{ "policies", check_policies },
+	{ "peers", check_peers },
+	{ "cleartext", check_clear },
+	{ "load", check_load },
+	{ "mtu", check_mtu },
+	{ "icmp errors", check_icmp_errors },
+	{ "path", check_path },
+	{ "counters", check_counters },
 };
 
 /* ---- findings -------------------------------------------------------------------------------- */

@@ -50,6 +50,7 @@ void check_kernel(const struct facts *facts, struct findings *out);
 void check_sysctls(const struct facts *facts, struct findings *out);
 void check_clock(const struct facts *facts, struct findings *out);
 void check_certificates(const struct facts *facts, struct findings *out);
+void check_trust(const struct facts *facts, struct findings *out);
 void check_policies(const struct facts *facts, struct findings *out);
 void check_peers(const struct facts *facts, struct findings *out);
 void check_clear(const struct facts *facts, struct findings *out);

@@ -2,6 +2,7 @@
 #include "cmd/ikectl/show.h"
 #include "cmd/ikectl/mode.h"
 #include "cmd/ikectl/model.h"
+#include "cmd/ikectl/show_trust.h"
 
 #include <time.h>
 
@@ -304,6 +305,12 @@ static void show_ike(const char *name, const json_t *s, const char *subject, FIL
 		show_add_ke(suite, out);
 		fprintf(out, "%s\n", json_is_true(get(s, "ppk")) ? ", PPK" : "");
 	}
+	if (json_is_string(get(s, "peer_warning")))
+		fprintf(out, "%12s[%lld]: WARNING: peer %s\n", name, (long long)n,
+			text(s, "peer_warning"));
+	else if (json_is_true(get(s, "peer_pinned")))
+		fprintf(out, "%12s[%lld]: peer shows our own certificate, which is under the CAs\n",
+			name, (long long)n);
 	EACH(get(s, "child_sas"), child)
 	{
 		show_child(name, child, out);
@@ -411,6 +418,7 @@ void show_statusall(const json_t *status, FILE *out)
 	show_routed(status, out);
 	show_associations(status, out);
 	show_failed(status, out);
+	show_trust(get(status, "trust"), out);
 	mode_show_clear(get(status, "clear"), out);
 	show_foreign(status, out);
 }

@@ -15,6 +15,7 @@ static json_t *answer_ok(const char *text)
 /* only: pairs with this peer alone; NULL: all. */
 static json_t *status_of(struct daemon *d, const struct ip *only)
 {
+	char own_fault[VERDICT_TEXT_LEN];
 	struct status_sources s = {
 		.engine = d->engine,
 		.spec = &d->config->spec,
@@ -27,11 +28,14 @@ static json_t *status_of(struct daemon *d, const struct ip *only)
 		.wall_now = time(NULL),
 		.wall_started = d->started_wall,
 		.config_path = d->options.config_path,
+		.config = d->config,
+		.own_fault = own_fault,
 		.only = only,
 		.expiry_days = d->config->expiry_days,
 		.n_expiry_days = d->config->n_expiry_days,
 	};
 
+	(void)keyholder_check_own(d->keyholder, s.wall_now, own_fault);
 	s.locals = addresses_list(d->addresses, &s.n_locals);
 	return status_json(&s);
 }

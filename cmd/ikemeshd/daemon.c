@@ -215,6 +215,7 @@ static void on_deadline(void *arg)
 	if (d->healing != NULL)
 		healing_tick(d->healing, now);
 	daemon_mode_tick(d, now);
+	daemon_trust_tick(d, now);
 }
 
 /* ---- start, in this order; each says itself what went wrong ------------------------------- */
@@ -588,6 +589,7 @@ static void arm(struct daemon *d)
 	if (d->healing != NULL)
 		next = clock_earlier(next, healing_deadline(d->healing));
 	next = clock_earlier(next, daemon_mode_deadline(d));
+	next = clock_earlier(next, d->trust_at);
 	if (d->phase == DAEMON_LEAVING)
 		next = clock_earlier(next, d->leave_by);
 	loop_set_deadline(d->loop, next);

@@ -80,6 +80,10 @@ struct daemon {
 	int rotation_timer;
 	struct past_credential past[PAST_CREDENTIALS];
 
+	struct mono trust_at; /* the next look at CRL files and our own certificate */
+	bool crls_due;	      /* read, and not yet in force */
+	bool own_expired, own_closed;
+
 	bool leave_asked;
 	bool succession_asked; /* SIGUSR2: the program is executed anew */
 	bool handed_over;      /* SAs stay in the kernel */
@@ -170,6 +174,13 @@ void daemon_mode_tick(struct daemon *d, struct mono now);
 struct mono daemon_mode_deadline(const struct daemon *d);
 json_t *daemon_answer_mode(struct daemon *d, const json_t *request);
 json_t *daemon_answer_confirm(struct daemon *d, const json_t *request);
+
+/* trusting.c: CRL files, and the age of our own certificate */
+void daemon_trust_tick(struct daemon *d, struct mono now);
+/* Another configuration is in force. */
+void daemon_trust_loaded(struct daemon *d);
+/* What could not be read of a file now stays as it was before. 0 or -ENOMEM. */
+int daemon_keep_crls(const struct config *from, struct config *to);
 
 /* hands.c: how the core's actions are carried out. */
 struct hands daemon_hands(struct daemon *d);

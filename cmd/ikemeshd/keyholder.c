@@ -70,6 +70,54 @@ int keyholder_load(struct keyholder *h, struct sign_key *key, struct trust *trus
 	return 0;
 }
 
+/* The private key and the PPK of one ring for another. */
+static int copy_secrets(struct keyring *to, const struct keyring *from)
+{
+	int err = 0;
+
+	if (from->key != NULL)
+		to->key = sign_key_share(from->key);
+	if (from->key != NULL && to->key == NULL)
+		err = -ENOMEM;
+	if (err == 0)
+		err = blob_copy(&to->ppk.id, blob_view(&from->ppk.id));
+	if (err == 0 && from->ppk.key.n > 0)
+		err = secret_copy(&to->ppk.key, secret_view(&from->ppk.key));
+	return err;
+}
+
+int keyholder_renew_crls(struct keyholder *h, struct crls *crls)
+{
+	struct keyring *ring;
+	int err = -ENOMEM;
+
+	if (h->now == NULL)
+		return -ENOKEY;
+	ring = calloc(1, sizeof(*ring));
+	if (ring == NULL)
+		return -ENOMEM;
+	atomic_init(&ring->users, 1);
+	ring->generation = h->now->generation;
+	ring->trust = trust_with_crls(h->now->trust, crls);
+	if (ring->trust != NULL)
+		err = copy_secrets(ring, h->now);
+	if (err != 0) {
+		keyring_drop(ring);
+		return err;
+	}
+	keyring_drop(h->now);
+	h->now = ring;
+	return 0;
+}
+
+enum verdict keyholder_check_own(const struct keyholder *h, time_t at, char *text)
+{
+	text[0] = '\0';
+	if (h->now == NULL || h->now->trust == NULL)
+		return VERDICT_GOOD;
+	return trust_check_own(h->now->trust, at, text);
+}
+
 struct keyring *keyholder_ring(struct keyholder *h, const struct job *job)
 {
 	struct keyring *ring = h->now;

@@ -8,6 +8,7 @@
 #ifndef IKEMESH_CMD_KEYHOLDER_H
 #define IKEMESH_CMD_KEYHOLDER_H
 
+#include "crypto/crl.h"
 #include "crypto/job.h"
 
 struct keyring;
@@ -22,6 +23,15 @@ void keyholder_free(struct keyholder *h);
  */
 int keyholder_load(struct keyholder *h, struct sign_key *key, struct trust *trust, struct ppk *ppk,
 		   uint32_t generation);
+
+/*
+ * The same with other lists of revoked certificates. 0 or -ENOMEM with the old ring still in place;
+ * -ENOKEY: nothing was loaded yet.
+ */
+int keyholder_renew_crls(struct keyholder *h, struct crls *crls);
+
+/* Is our own certificate still good for new SAs? As trust_check_own(), which see. */
+enum verdict keyholder_check_own(const struct keyholder *h, time_t at, char *text);
 
 /* The ring that this job needs, counted for the caller; NULL: nothing was loaded yet. */
 struct keyring *keyholder_ring(struct keyholder *h, const struct job *job);

@@ -117,6 +117,9 @@ static void judge_chain(struct run *r, const struct peer *p, struct judgement *j
 		return;
 	memcpy(j->why, after.text, sizeof(j->why));
 	j->chain = 1;
+	/* To cut them off is what the new list is for. */
+	if (after.verdict == VERDICT_REVOKED)
+		return;
 	if (trust_check_chain(r->old, chain, n, r->sides->now, before) == VERDICT_GOOD)
 		j->chain = 2;
 }

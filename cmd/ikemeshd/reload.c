@@ -12,6 +12,7 @@
 static enum report_level level_of(const struct problem *p)
 {
 	switch (p->level) {
+	case PROBLEM_FAULT:
 	case PROBLEM_ERROR:
 		return REPORT_ERROR;
 	case PROBLEM_WARNING:
@@ -140,6 +141,18 @@ static bool same_cas(const struct spec *a, const struct spec *b)
 	return true;
 }
 
+/* One that has expired does not take the place of another, whatever that is like. */
+static int no_worse(struct daemon *d, const struct config *c)
+{
+	const struct credential_spec *new = &c->spec.credential;
+
+	if (new->leaf.not_after >= time(NULL) ||
+	    new->generation == d->config->spec.credential.generation)
+		return 0;
+	log_text(d->log, REPORT_ERROR, "instance_certificate has expired: the old one stays");
+	return -EKEYEXPIRED;
+}
+
 /*
  * What may fail comes first, and the keyholder last of it: from there on peers are judged by the
  * new CAs. The core borrows the new spec before the old one goes.
@@ -156,6 +169,10 @@ static int take_over(struct daemon *d, struct config *c, struct daemon_loading *
 	same = same && same_cas(&d->config->spec, &c->spec);
 	err = same_properties(d, c);
 	if (err == 0)
+		err = no_worse(d, c);
+	if (err == 0)
+		err = daemon_keep_crls(d->config, c);
+	if (err == 0)
 		err = spare_peers(d, c, how);
 	if (err == 0)
 		err = new_log(d, c);
@@ -170,6 +187,7 @@ static int take_over(struct daemon *d, struct config *c, struct daemon_loading *
 	free(d->config);
 	d->config = c;
 	past_add(d->past, &c->spec.credential);
+	daemon_trust_loaded(d);
 	daemon_watch_look(d);
 	if (c->reauth_on_reload && !same)
 		(void)daemon_rotate(d);

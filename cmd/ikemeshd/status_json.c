@@ -3,6 +3,7 @@
 #include "cmd/ikemeshd/cert_json.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/ending.h"
+#include "cmd/ikemeshd/trust_json.h"
 #include "config/suites.h"
 #include "crypto/trust.h"
 #include "ike/message/iana.h"
@@ -310,6 +311,8 @@ static void visit_ike(void *arg, const struct status_ike *s)
 	json_object_set_new(ike, "rekey_in_s", until_json(w, s->rekey_at));
 	json_object_set_new(ike, "peer_id", peer);
 	json_object_set_new(ike, "peer_certificate", cert);
+	json_object_set_new(ike, "peer_pinned", json_boolean(s->peer_pinned));
+	json_object_set_new(ike, "peer_warning", text_json(s->peer_warning));
 	json_object_set_new(ike, "peer_is_ikemesh", json_boolean(s->peer_is_ikemesh));
 	json_object_set_new(ike, "ppk", json_boolean(s->ppk));
 	json_object_set_new(ike, "retransmits", json_integer(s->retransmits));
@@ -555,6 +558,8 @@ json_t *status_json(const struct status_sources *s)
 	if (s->mode != NULL)
 		json_object_set_new(all, "mode", status_mode(s->mode, s->spec, s->now));
 	json_object_set_new(all, "clear", status_clear(s->clear, s->engine, s->spec, s->now));
+	if (s->config != NULL)
+		json_object_set_new(all, "trust", trust_json(s->config, s->own_fault, s->wall_now));
 	if (s->udp != NULL)
 		json_object_set_new(all, "udp", udp_json(s->udp));
 	return all;

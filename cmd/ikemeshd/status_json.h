@@ -8,6 +8,7 @@
 
 #include "cmd/ikemeshd/status_mode.h"
 #include "cmd/ikemeshd/udp.h"
+#include "config/config.h"
 #include "ike/engine.h"
 #include "xfrm/kernel.h"
 #include <jansson.h>
@@ -28,6 +29,8 @@ struct status_sources {
 	const struct ip *only;	     /* pairs with this peer alone, in more detail; NULL: all */
 	const uint32_t *expiry_days; /* see ending.h */
 	size_t n_expiry_days;
+	const struct config *config; /* NULL: nothing is said of trust */
+	const char *own_fault;	     /* keyholder_check_own(); NULL or empty: none */
 };
 
 /* The caller's; NULL on no memory. */

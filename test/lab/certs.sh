@@ -3,7 +3,9 @@
 #
 #   ca NAME [PARENT [KEY]]                a CA, self-signed (PARENT is missing or -) or under another one
 #   cert NAME CA [KEY [FROM UNTIL]]       a certificate for an instance
+#   SAN=IP:10.1.0.2 cert NAME …           the same with a subjectAltName
 #   bundle NAME CERT CA…                  CERT with its intermediates, as one file, with CERT's key
+#   crl NAME CA [CERT…]                   $CERTS/NAME.crl: what CA has revoked, these certificates among it
 #
 # KEY is rsa3072, rsa4096, p256, p384 or ed25519.
 #
@@ -40,7 +42,15 @@ keyUsage = digitalSignature
 extendedKeyUsage = serverAuth,clientAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+[v3_san]
+basicConstraints = CA:false
+keyUsage = digitalSignature
+extendedKeyUsage = serverAuth,clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = \$ENV::LAB_SAN
 CNF
+export LAB_SAN=DNS:none
 : >"$CERTS/db/index"
 
 _issue() { # NAME ISSUER KEY EXTENSIONS FROM UNTIL; an issuer of the same name signs itself
@@ -54,7 +64,7 @@ _issue() { # NAME ISSUER KEY EXTENSIONS FROM UNTIL; an issuer of the same name s
 		_settle "$key.$new" "$key"
 	fi
 	ln -s "$key" "$CERTS/$name.key"
-	issued="$*"
+	issued="$* ${LAB_SAN//[\/:,]/_}"
 	issued=$LAB_KEYS/issued/${issued// /-}
 	if [ ! -s "$issued" ]; then
 		signer=(-cert "$CERTS/$2.pem" -keyfile "$CERTS/$2.key")
@@ -79,7 +89,20 @@ ca() {
 	local parent=${2:--}
 	_issue "$1" "${parent/#-/$1}" "${3:-rsa3072}" v3_ca "1 day ago" "10 years"
 }
-cert() { _issue "$1" "$2" "${3:-rsa3072}" v3_instance "${4:-1 day ago}" "${5:-1 year}"; }
+cert() {
+	LAB_SAN=${SAN:-DNS:none} _issue "$1" "$2" "${3:-rsa3072}" "$([ -n "${SAN:-}" ] && echo v3_san || echo v3_instance)" \
+		"${4:-1 day ago}" "${5:-1 year}"
+}
+crl() {
+	local name=$1 ca=$2 c
+	shift 2
+	for c in "$@"; do
+		openssl ca -batch -config "$CERTS/openssl.cnf" -cert "$CERTS/$ca.pem" -keyfile "$CERTS/$ca.key" \
+			-revoke "$CERTS/$c.pem" 2>"$CERTS/out" || fail "$c is not revoked: $(cat "$CERTS/out")"
+	done
+	openssl ca -batch -config "$CERTS/openssl.cnf" -cert "$CERTS/$ca.pem" -keyfile "$CERTS/$ca.key" \
+		-gencrl -crldays 1 -out "$CERTS/$name.crl" 2>"$CERTS/out" || fail "no CRL $name: $(cat "$CERTS/out")"
+}
 bundle() {
 	local name=$1 c
 	shift

@@ -439,12 +439,18 @@ static void test_credentials(void **state)
 	check_file(WITH("HOST", "GUIDE_KEY"), E, "GUIDE_KEY.pem", 1, "example of the guide", 1);
 	check_file(WITH("HOST", "OPEN_KEY"), W, "test.yml", 4, "(mode 0644): chmod 600 ", 0);
 	check_file(WITH("HOST", "GROUP_KEY"), W, "test.yml", 4, "(mode 0640): chmod 600 ", 0);
-	check_file(WITH("EXPIRED", "KEY"), W, "EXPIRED.pem", 1,
-		   "expired on 2029-12-31 00:00:00 UTC; peers will refuse it", 0);
+	check_file(WITH("EXPIRED", "KEY"), PROBLEM_FAULT, "EXPIRED.pem", 1,
+		   "expired on 2029-12-31 00:00:00 UTC, and nothing new is negotiated with it: "
+		   "put a new one there, and run: ikectl reload",
+		   0);
 	check_file(WITH("FUTURE", "KEY"), W, "FUTURE.pem", 1,
 		   "is not valid before 2030-01-02 00:00:00 UTC", 0);
-	check_file(WITH("STRANGER", "KEY"), E, "STRANGER.pem", 1,
+	check_file(WITH("STRANGER", "KEY") "strict_ca: true\n", E, "STRANGER.pem", 1,
 		   "does not verify under ca_certificates", 1);
+	check_file(WITH("STRANGER", "KEY"), W, "STRANGER.pem", 1,
+		   "does not verify under ca_certificates; a peer that shows it is believed only "
+		   "since its certificate is our own: no trusted CA",
+		   0);
 	check_file(WITH("SHORT", "SHORT_KEY"), E, "SHORT.pem", 1,
 		   "RSA key of 1024 bits; 2048 to 8192 were expected", 1);
 	check_file(WITH("NAMELESS", "KEY"), E, "NAMELESS.pem", 1, "has no subject", 1);
@@ -554,8 +560,15 @@ static void test_check(void **state)
 		       ":8:1: error: unknown key b\n");
 	assert_printed("CHECK_COUNT", NETS CREDENTIALS "a: 1\nb: 2\n", CHECK_ERRORS,
 		       "/CHECK_COUNT.pem: 2 errors\n");
-	assert_printed("CHECK_CA", NETS HOST_AND_KEY "ca_certificates: [@OTHER_CA]\n", CHECK_ERRORS,
-		       "/CHECK_CA.pem: 1 error\n");
+	assert_printed("CHECK_EXPIRED",
+		       NETS "instance_certificate: @EXPIRED\ninstance_private_key: @KEY\n"
+			    "ca_certificates: [@CA]\n",
+		       CHECK_ERRORS, "/CHECK_EXPIRED.pem: 1 error; a daemon starts with it");
+	assert_printed("CHECK_CLAIM", NETS CREDENTIALS, CHECK_GOOD,
+		       "any holder of a certificate under the CAs can claim any address\n");
+	assert_printed("CHECK_CA",
+		       NETS HOST_AND_KEY "ca_certificates: [@OTHER_CA]\nstrict_ca: true\n",
+		       CHECK_ERRORS, "/CHECK_CA.pem: 1 error\n");
 	assert_printed("CHECK_WARNED", NETS CREDENTIALS "dpd_delay: 60s\ndpd_timeout: 30s\n",
 		       CHECK_WARNINGS, "\"), 1 remark above\n");
 	assert_int_equal(config_check("/nonexistent/a.yml", TESTPKI_NOW, out), CHECK_ERRORS);
@@ -576,7 +589,8 @@ static void test_cas(void **state)
 		   "CA certificate \"CN=Old\" expired on", 0);
 	check_file(NETS HOST_AND_KEY "ca_certificates: [@CA, @CA]\n", N, "CA.pem", 1,
 		   "stands in ca_certificates twice", 0);
-	check_file(NETS HOST_AND_KEY "ca_certificates: [@OTHER_CA]\n", E, "HOST.pem", 1,
+	check_file(NETS HOST_AND_KEY "ca_certificates: [@OTHER_CA]\nstrict_ca: true\n", E,
+		   "HOST.pem", 1,
 		   "does not verify under ca_certificates, and peers with the same CAs will refuse "
 		   "it",
 		   1);

@@ -119,7 +119,7 @@ static void test_a_reload_that_peers_would_refuse_changes_nothing(void **state)
 {
 	assert_refused(*state,
 		       NETS "instance_certificate: @HOST\ninstance_private_key: @KEY\n"
-			    "ca_certificates: [@OTHER_CA]\n" LOGGED,
+			    "ca_certificates: [@OTHER_CA]\nstrict_ca: true\n" LOGGED,
 		       "does not verify under ca_certificates");
 }
 

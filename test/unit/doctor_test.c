@@ -141,7 +141,7 @@ static void test_configuration(void **state)
 	assert_found(check_configuration, &f, HEALTH_ERROR, "/etc/x.yml: Permission denied",
 		     "as root");
 	f.config_error = -EINVAL;
-	f.problems = (struct problems){ &problem, 1, 1 };
+	f.problems = (struct problems){ .p = &problem, .n = 1, .errors = 1 };
 	problem.level = PROBLEM_ERROR;
 	assert_found(check_configuration, &f, HEALTH_ERROR, "/etc/x.yml:7: key is open",
 		     "write: chmod 600 k");
@@ -221,6 +221,27 @@ static void test_certificates(void **state)
 		"\"ike_sas\":[{\"peer_certificate\":{\"subject\":\"CN=b\",\"not_after\":"
 		"1800864000}}]}]}",
 		HEALTH_WARNING, "of 10.1.0.2 (CN=b) expires in 10 days", "issue another");
+}
+
+static void test_trust(void **state)
+{
+	(void)state;
+	assert_status(
+		check_trust,
+		"{\"pairs\":[{\"remote\":\"10.1.0.2\",\"ike_sas\":[{\"peer_warning\":\"believed "
+		"only since\"}]}]}",
+		HEALTH_WARNING, "10.1.0.2: believed only since", NULL);
+	assert_status(check_trust,
+		      "{\"trust\":{\"crls\":[{\"file\":\"/a.crl\",\"fault\":\"is gone\"}]}}",
+		      HEALTH_WARNING, "/a.crl is gone", "put a CRL there");
+	assert_status(check_trust,
+		      "{\"trust\":{\"crls\":[{\"file\":\"/a.crl\",\"lists\":[{\"issuer\":\"CN=CA\","
+		      "\"out_of_date\":true}]}]}}",
+		      HEALTH_WARNING, "the CRL of \"CN=CA\" in /a.crl is out of date",
+		      "put a new one there");
+	assert_status(check_trust, "{\"trust\":{\"any_holder_may_claim_any_address\":true}}",
+		      HEALTH_GOOD,
+		      "any holder of a certificate under the CAs can claim any address", NULL);
 }
 
 static struct policy_held policy(enum policy_dir dir, enum policy_kind kind, const char *src,
@@ -399,21 +420,14 @@ static void test_output(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_well),
-		cmocka_unit_test(test_no_daemon),
-		cmocka_unit_test(test_daemon_version),
-		cmocka_unit_test(test_configuration),
-		cmocka_unit_test(test_kernel),
-		cmocka_unit_test(test_sysctls),
-		cmocka_unit_test(test_clock),
-		cmocka_unit_test(test_certificates),
-		cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_peers),
-		cmocka_unit_test(test_mtu),
-		cmocka_unit_test(test_icmp_errors),
-		cmocka_unit_test(test_path),
-		cmocka_unit_test(test_counters),
-		cmocka_unit_test(test_output),
+		cmocka_unit_test(test_well),	       cmocka_unit_test(test_no_daemon),
+		cmocka_unit_test(test_daemon_version), cmocka_unit_test(test_configuration),
+		cmocka_unit_test(test_kernel),	       cmocka_unit_test(test_sysctls),
+		cmocka_unit_test(test_clock),	       cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_trust),	       cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_peers),	       cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_icmp_errors),    cmocka_unit_test(test_path),
+		cmocka_unit_test(test_counters),       cmocka_unit_test(test_output),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,6 +237,9 @@ static void test_every_key(void **state)
 		{ "ppk_required",
 		  BASE "ppk: 0x0123456789abcdef0123456789abcdef0123456789abcdef0123456789"
 		       "abcdef\nppk_id: mesh\nppk_required: true\n" },
+		{ "peer_identities", BASE "peer_identities: [\"O=Example, CN=*\"]\n" },
+		{ "crls", BASE "crls: [@CRL]\n" },
+		{ "crl_policy", BASE "crls: [@CRL]\ncrl_policy: hard\n" },
 		{ "expiry_warning_days", BASE "expiry_warning_days: [60, 5]\n" },
 	};
 	size_t n;
@@ -291,6 +294,7 @@ static void test_no_secret_leaves(void **state)
 static int make_pki(void **state)
 {
 	struct testpki_cert ca, host;
+	struct blob crl;
 
 	(void)state;
 	pki_usual(&pki);
@@ -299,6 +303,9 @@ static int make_pki(void **state)
 	pki_add(&pki, "NEW_CA", blob_view(&ca.pem), 0600);
 	pki_add(&pki, "NEW", blob_view(&host.pem), 0600);
 	pki_add(&pki, "NEW_KEY", blob_view(&host.key_pem), 0600);
+	crl = testpki_crl(&(struct testpki_crl_spec){ .issuer = &ca }, NULL);
+	pki_add(&pki, "CRL", blob_view(&crl), 0644);
+	blob_free(&crl);
 	testpki_free(&ca);
 	testpki_free(&host);
 	return 0;
