@@ -4,7 +4,8 @@
  * disable_policy of the loopback interface). IPv6 does not: a host whose own address lies in a
  * protected subnet would ask for an SA with itself, and reach its own services no more. So there
  * is a bypass for each own IPv6 address that lies in one, as the destination of what goes and the
- * source of what comes: packets to an own address do not leave. Pure.
+ * source of what comes: packets to an own address do not leave. Where the kernel's default policy
+ * blocks (strict_default) there is one for every own IPv6 address, and for ::1. Pure.
  *
  * A packet from the wire that claims an own address as its source is let in by this. The kernel
  * throws such away for IPv4, not for IPv6: a filter (rpfilter) does that where it matters.

@@ -72,11 +72,33 @@ static void all_own_addresses_count(void **state)
 	xfrm_spec_free(&spec);
 }
 
+static void what_the_default_policy_would_block(void **state)
+{
+	struct spec spec = xfrm_spec(ENTRIES("10.0.0.0/20"), ENTRIES());
+	struct ip locals[] = { xfrm_ip("fd01::1") };
+	struct policy_flow f = xfrm_flow("::1", "::1", 6, 40000, 443);
+	struct policy_set set = xfrm_build(&spec, locals, 1);
+
+	(void)state;
+	assert_null(policy_lookup(&set, POLICY_IN, &f));
+	policy_set_free(&set);
+	spec.strict_default = true;
+	set = xfrm_build(&spec, locals, 1);
+	assert_int_equal(decided(&set, POLICY_IN, "::1", "::1"), POLICY_BYPASS);
+	assert_int_equal(decided(&set, POLICY_OUT, "::1", "::1"), POLICY_BYPASS);
+	assert_int_equal(decided(&set, POLICY_IN, "fd01::1", "fd01::1"), POLICY_BYPASS);
+	f = xfrm_flow("fd01::2", "fd01::1", 6, 40000, 443);
+	assert_null(policy_lookup(&set, POLICY_IN, &f)); /* the default policy's business */
+	policy_set_free(&set);
+	xfrm_spec_free(&spec);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ipv6_addresses_of_ones_own),
 		cmocka_unit_test(all_own_addresses_count),
+		cmocka_unit_test(what_the_default_policy_would_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Addresses come, go and move under traffic; new ones are found by neighbour discovery from a cold cache.
-# cases: come-and-go move cold own local
+# cases: come-and-go move cold own strict local
 ca ca
 cert instance ca
 host a ikemesh 10.1.0.1/16 fd00:1::1/64
@@ -87,7 +87,8 @@ cold)
 	expect_no_clear a b
 	[ "$(count "icmp6 and ip6[40] == 135 and src $(address a)")" -ge 1 ] || fail "no neighbour solicitation was seen"
 	;;
-own)
+own | strict)
+	[ "$1" = own ] || configure a yaml='strict_default: true' ipsec_subnets=10.1.0.0/16
 	ip -n a addr add 10.1.0.11/16 dev eth0
 	ip -n a addr add fd00:1::11/64 dev eth0 nodad
 	start a b
@@ -98,6 +99,7 @@ own)
 			on a ping -n -q -c 2 -i 0.2 -W 1 -I "$from" "$to" >/dev/null || fail "a does not reach itself: $from to $to"
 		done
 	done
+	for to in 127.0.0.1 ::1; do on a ping -n -q -c 2 -i 0.2 -W 1 "$to" >/dev/null || fail "a does not reach $to"; done
 	say "a reaches each of its addresses from each"
 	! ip -n a xfrm state list | grep -q . || fail "it asked for SAs with itself: $(ip -n a xfrm state list)"
 	expect_no_log a 'negotiat'
