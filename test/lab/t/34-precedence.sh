@@ -48,6 +48,7 @@ wire() { # HOST: what went to each address since the last time, into SAW
 		pids+=($!)
 	done
 	wait "${pids[@]}" || true
+	until_ok 5 on "$1" ping -n -c 1 -W 1 "${TO[1]}" || true # who is slow to negotiate is no other verdict
 	captured "src $from" >"$SCRATCH/seen"
 	seen=$(tail -n "+$((PAST + 1))" "$SCRATCH/seen")
 	PAST=$(wc -l <"$SCRATCH/seen")
