@@ -4,6 +4,7 @@
 # same as we do with no_ipsec_subnets first.
 # What counts is what is seen on the wire. From one to the next by reload.
 # timeout: 240
+# takes: 30
 ca ca
 cert instance ca
 IPSEC=('10.1.0.0/20 10.2.5.0/24' '10.2.5.0/24 10.1.0.0/20')
