@@ -97,6 +97,9 @@ refused() { # HOST PART: the configuration that it would have is refused, naming
 	say "$1: $(cat "$SCRATCH/out")"
 	ikectl "$1" check "$SCRATCH/$1/ikemesh.yml" >"$SCRATCH/out" || rc=$?
 	[ $rc = 2 ] || fail "check says $rc, not 2: $(cat "$SCRATCH/out")"
+	rc=0
+	ikectl "$1" plan >"$SCRATCH/out" || rc=$?
+	[ $rc = 2 ] && grep -q "$2" "$SCRATCH/out" || fail "plan says $rc, not 2 and /$2/: $(cat "$SCRATCH/out")"
 	cp "$was" "$SCRATCH/$1/ikemesh.yml"
 }
 
