@@ -97,9 +97,8 @@ static const struct cause causes[] = {
 			      "give the peer the key that belongs to its certificate" },
 	[CAUSE_CERTIFICATE] = { "certificate", true, "the peer's certificate is not accepted here",
 				"give the peer another certificate" },
-	[CAUSE_OWN_EXPIRED] = { "own-expired", true,
-				"our own certificate is not valid now, and the peer refuses us",
-				"issue another one for this host, or set its clock; then `ikectl "
+	[CAUSE_OWN_EXPIRED] = { "own-expired", true, "our own certificate has expired",
+				"issue another one for this host (or set its clock), then `ikectl "
 				"reload`" },
 	[CAUSE_REFUSED_US] = { "refused-us", true,
 			       "the peer does not accept our certificate, "
@@ -199,12 +198,15 @@ static enum cause_id by_certificate(const struct why_facts *f, const json_t *att
 
 /* ---- notifies and silence ------------------------------------------------------------------ */
 
-/* Nobody installs a certificate of the future: then it is the clock. */
-static enum cause_id refused_us(const struct why_facts *f)
+/*
+ * What our own certificate explains, whoever refused it: the peer, or this host itself. Nobody
+ * installs one of the future: then it is the clock.
+ */
+static enum cause_id by_own(const struct why_facts *f, enum cause_id otherwise)
 {
 	if (own_is_early(f))
 		return CAUSE_CLOCK;
-	return own_has_expired(f) ? CAUSE_OWN_EXPIRED : CAUSE_REFUSED_US;
+	return own_has_expired(f) ? CAUSE_OWN_EXPIRED : otherwise;
 }
 
 static enum cause_id by_notify(const struct why_facts *f, const json_t *attempt)
@@ -217,9 +219,9 @@ static enum cause_id by_notify(const struct why_facts *f, const json_t *attempt)
 		return CAUSE_IKE_PROPOSAL;
 	if (is(attempt, "notify", "TS_UNACCEPTABLE"))
 		return CAUSE_SELECTORS;
-	if (is(attempt, "notify", "AUTHENTICATION_FAILED") &&
-	    !json_is_true(get(attempt, "notify_ours")))
-		return refused_us(f);
+	if (is(attempt, "notify", "AUTHENTICATION_FAILED"))
+		return by_own(f, json_is_true(get(attempt, "notify_ours")) ? CAUSE_OTHER
+									   : CAUSE_REFUSED_US);
 	return CAUSE_OTHER;
 }
 
@@ -244,7 +246,9 @@ static enum cause_id by_attempt(const struct why_facts *f, const json_t *attempt
 		return by_certificate(f, attempt);
 	if (json_is_string(get(attempt, "notify")))
 		return by_notify(f, attempt);
-	return json_is_true(get(attempt, "silent")) ? by_silence(f, attempt) : CAUSE_OTHER;
+	if (json_is_true(get(attempt, "silent")))
+		return by_silence(f, attempt);
+	return is(attempt, "stage", "IKE_AUTH") ? by_own(f, CAUSE_OTHER) : CAUSE_OTHER;
 }
 
 /* The newest that tells something: failed, or without an answer; not one that has just begun. */

@@ -133,6 +133,13 @@ static void test_refusals(void **state)
 		       "own-expired");
 	assert_attempt(OWN_EARLY, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "false"), "clock");
 	assert_attempt(OWN, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "true"), "other");
+	/* we do not even sign with such a one */
+	assert_attempt(OWN_OLD, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "true"),
+		       "own-expired");
+	assert_attempt(OWN_OLD, "\"failed\":true,\"stage\":\"IKE_AUTH\",\"reason\":\"no\"",
+		       "own-expired");
+	assert_attempt(OWN_OLD, "\"failed\":true,\"stage\":\"IKE_SA_INIT\",\"reason\":\"no\"",
+		       "other");
 	assert_attempt(OWN, REFUSED("IKE_AUTH", "INVALID_SYNTAX", "true"), "other");
 	assert_attempt(OWN, "\"failed\":true,\"stage\":\"IKE_AUTH\",\"reason\":\"no\"", "other");
 }

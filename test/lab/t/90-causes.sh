@@ -9,12 +9,14 @@ ca ca
 ca other-ca - p256
 cert instance ca
 cert alien other-ca
+cert stranger ca
 cert old ca rsa3072 '20 days ago' '2 days ago'
 cert early ca rsa3072 '2 years' '3 years'
 
 host a ikemesh 10.1.0.1/16
 host wrong-ca "$1" 10.1.0.11/16
 host expired "$1" 10.1.0.12/16
+host stranger "$1" 10.1.0.13/16
 host ike-suite "$1" 10.1.0.14/16
 host esp-suite "$1" 10.1.0.15/16
 host selectors "$1" 10.1.0.16/16
@@ -28,6 +30,8 @@ host right ikemesh 10.1.0.32/16
 
 configure wrong-ca certificate=alien ca='ca other-ca'
 configure expired certificate=old
+configure stranger certificate=stranger
+configure a yaml='peer_identities: ["CN=instance, O=lab"]'
 configure ike-suite ike_proposals='aes256-sha384-ecp384!'
 configure esp-suite esp_proposals='aes256gcm16!'
 configure selectors ipsec_subnets='10.9.0.0/16'
@@ -42,8 +46,9 @@ ip link set w-narrow mtu 1300
 rows=( # who is asked, about whom, and what is to be said
 	'a wrong-ca wrong-ca'
 	'wrong-ca a refused-us'
-	'a expired expired'
+	"a expired $([ "$1" = ikemesh ] && echo refused-us || echo expired)" # ours does not sign with it
 	'expired a own-expired'
+	'a stranger not-allowed'
 	'a ike-suite no-common-ike-proposal'
 	'ike-suite a no-common-ike-proposal'
 	'a esp-suite no-common-esp-proposal'
