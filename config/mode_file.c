@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/mode.h"
+#include "config/state_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +13,9 @@
 #define SIZE_MAX_OCTETS (1 << 20)
 #define PATH_LEN 4096
 
-static int path_of(const char *state_dir, const char *behind, char path[static PATH_LEN])
+static int path_of(const char *state_dir, char path[static PATH_LEN])
 {
-	return snprintf(path, PATH_LEN, "%s/mode%s", state_dir, behind) < PATH_LEN ? 0
-										   : -ENAMETOOLONG;
+	return snprintf(path, PATH_LEN, "%s/mode", state_dir) < PATH_LEN ? 0 : -ENAMETOOLONG;
 }
 
 /* Whoever else could write here could turn enforcement off. */
@@ -78,7 +78,7 @@ int mode_load(const char *state_dir, struct mode *out, char why[static MODE_TEXT
 	why[0] = '\0';
 	if (state_dir == NULL)
 		return 0;
-	err = path_of(state_dir, "", path);
+	err = path_of(state_dir, path);
 	if (err == 0) {
 		/* A FIFO would be waited for. */
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -100,84 +100,24 @@ int mode_load(const char *state_dir, struct mode *out, char why[static MODE_TEXT
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *text)
-{
-	size_t n = strlen(text);
-
-	while (n > 0) {
-		ssize_t now = write(fd, text, n);
-
-		if (now < 0 && errno != EINTR)
-			return -errno;
-		if (now > 0) {
-			text += now;
-			n -= (size_t)now;
-		}
-	}
-	return fsync(fd) == 0 ? 0 : -errno;
-}
-
-static int write_fresh(const char *fresh, const char *text)
-{
-	int fd, err;
-
-	unlink(fresh);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	err = write_all(fd, text);
-	close(fd);
-	if (err != 0)
-		unlink(fresh);
-	return err;
-}
-
-/* A name is on the disk when its directory is. */
-static int sync_directory(const char *state_dir)
-{
-	int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = fsync(fd) == 0 ? 0 : -errno;
-	close(fd);
-	return err;
-}
-
-static int replace(const char *path, const char *fresh, const char *text)
-{
-	int err = write_fresh(fresh, text);
-
-	if (err == 0 && rename(fresh, path) != 0) {
-		err = -errno;
-		unlink(fresh);
-	}
-	return err;
-}
-
 static int save(const char *state_dir, const struct mode *m)
 {
-	char path[PATH_LEN], fresh[PATH_LEN], *text;
-	int err = path_of(state_dir, "", path);
+	char path[PATH_LEN], *text;
+	int err = path_of(state_dir, path);
 
-	if (err == 0)
-		err = path_of(state_dir, ".new", fresh);
 	if (err != 0)
 		return err;
 	if (m->all == MODE_FILE && m->n == 0) {
 		if (unlink(path) != 0)
 			return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-		return sync_directory(state_dir);
+		return state_file_sync(state_dir);
 	}
-	if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
-		return -errno;
 	text = mode_write(m);
 	if (text == NULL)
 		return -ENOMEM;
-	err = replace(path, fresh, text);
+	err = state_file_write(state_dir, "mode", text);
 	free(text);
-	return err == 0 ? sync_directory(state_dir) : err;
+	return err;
 }
 
 int mode_save(const char *state_dir, const struct mode *m, char why[static MODE_TEXT_LEN])

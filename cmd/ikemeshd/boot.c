@@ -2,11 +2,16 @@
 #include "cmd/ikemeshd/daemon.h"
 #include "cmd/ikemeshd/run_dir.h"
 #include "config/mode.h"
+#include "config/remembered.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * A file that cannot be read is no reason to be open where yesterday nothing was: what a daemon had
+ * in force last is taken instead. The exit status tells of it all the same.
+ */
 static int load(const struct daemon_options *o, struct log *log, struct config *c)
 {
 	struct problems ps = { 0 };
@@ -14,12 +19,17 @@ static int load(const struct daemon_options *o, struct log *log, struct config *
 
 	daemon_tell(log, &ps);
 	problems_free(&ps);
-	if (err != 0)
-		log_text(
-			log, REPORT_ERROR,
-			"%s cannot be used: nobody knows what to protect. What policies the kernel "
-			"has stay; if it has none, TRAFFIC FLOWS IN THE CLEAR",
-			o->config_path);
+	if (err == 0)
+		return 0;
+	if (remembered_load(o->state_dir, c) == 0)
+		log_text(log, REPORT_ERROR,
+			 "%s cannot be used: what ikemeshd protected last is protected again",
+			 o->config_path);
+	else
+		log_text(log, REPORT_ERROR,
+			 "%s cannot be used, and nobody knows what to protect. What policies the "
+			 "kernel has stay; if it has none, TRAFFIC FLOWS IN THE CLEAR",
+			 o->config_path);
 	return err;
 }
 
@@ -75,15 +85,17 @@ int daemon_policies(const struct daemon_options *o)
 	struct config config = { 0 };
 	struct log *log = NULL;
 	int lock = -1, status = 1;
+	bool bad;
 
 	if (log_open(LOG_TO_STDERR, NULL, o->log_level, &log) != 0)
 		return status;
-	if (load(o, log, &config) != 0) {
-		status = DAEMON_BAD_CONFIG;
-	} else if (run_dir_take(o->run_dir, log, &lock) == 0) {
+	bad = load(o, log, &config) != 0;
+	if (config.spec.n_protect > 0 && run_dir_take(o->run_dir, log, &lock) == 0) {
 		apply_mode(o, log, &config.spec);
 		status = set_policies(o, log, &config.spec) == 0 ? 0 : 1;
 	}
+	if (bad)
+		status = DAEMON_BAD_CONFIG;
 	if (lock >= 0)
 		close(lock);
 	config_free(&config);

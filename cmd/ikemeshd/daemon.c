@@ -4,6 +4,7 @@
 #include "cmd/ikemeshd/crash_secret.h"
 #include "cmd/ikemeshd/run_dir.h"
 #include "cmd/ikemeshd/stop.h"
+#include "config/remembered.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -479,6 +480,7 @@ static int start_publish(struct daemon *d)
 static int start_ready(struct daemon *d)
 {
 	d->phase = DAEMON_RUNNING;
+	daemon_remember(d);
 	daemon_hear_missed(d, on_kernel_event);
 	log_text(d->log, REPORT_NOTICE, "ikemesh %s is ready: %zu protected, %zu bypassed subnets",
 		 IKEMESH_VERSION, d->config->spec.n_protect, d->config->spec.n_bypass);
@@ -536,6 +538,8 @@ static void clear_kernel(struct daemon *d)
 	size_t policies = 0, sas = 0;
 	int err = 0;
 
+	if (d->disable)
+		remembered_forget(d->options.state_dir);
 	if (d->removes) {
 		policies_restore_host(&d->policies);
 		err = kernel_remove_ours(d->kernel, &policies, &sas);

@@ -135,6 +135,9 @@ struct daemon_loading {
 };
 int daemon_load(struct daemon *d, struct daemon_loading *how);
 
+/* Keeps what is protected now for a boot with a broken file; that it cannot is told to the log. */
+void daemon_remember(struct daemon *d);
+
 /* Tells every problem of a configuration: to the log, or to stderr if it is NULL. */
 void daemon_tell(struct log *log, const struct problems *ps);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/daemon.h"
 
+#include "config/remembered.h"
 #include "crypto/provider.h"
 
 #include <errno.h>
@@ -44,6 +45,17 @@ void daemon_tell(struct log *log, const struct problems *ps)
 {
 	for (size_t i = 0; i < ps->n; i++)
 		tell(log, &ps->p[i]);
+}
+
+void daemon_remember(struct daemon *d)
+{
+	int err = remembered_save(d->options.state_dir, d->config);
+
+	if (err != 0)
+		log_text(d->log, REPORT_WARNING,
+			 "what is protected cannot be kept in %s: %s; a boot with a broken "
+			 "configuration would protect nothing",
+			 d->options.state_dir, strerror(-err));
 }
 
 static bool same_credential(const struct credential_spec *a, const struct credential_spec *b)
@@ -186,6 +198,7 @@ static int take_over(struct daemon *d, struct config *c, struct daemon_loading *
 	config_free(d->config);
 	free(d->config);
 	d->config = c;
+	daemon_remember(d);
 	past_add(d->past, &c->spec.credential);
 	daemon_trust_loaded(d);
 	daemon_watch_look(d);

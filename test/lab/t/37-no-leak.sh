@@ -40,6 +40,17 @@ on a "$BIN/ikemeshd" --config "$SCRATCH/a/broken.yml" --run-dir "$SCRATCH/a/run"
 [ $rc != 0 ] || fail "it started with a broken file"
 [ "$(on a ip xfrm policy list nosock)" = "$before" ] || fail "a start that failed has changed the policies"
 moment
+rc=0
+say "nor is a boot with a broken file open: what was protected last is protected again"
+ip -n a link set eth0 down # as a host boots: nothing in the kernel, and no network yet
+on a ip xfrm policy flush
+on a "$BIN/ikemeshd" --policies --config "$SCRATCH/a/broken.yml" --run-dir "$SCRATCH/a/run" \
+	--state-dir "$SCRATCH/a/state" >>"$SCRATCH/a/log" 2>&1 || rc=$?
+[ $rc = 2 ] || fail "--policies with a broken file ends with $rc"
+expect_log a 'what ikemeshd protected last is protected again'
+[ "$(on a ip xfrm policy list nosock | wc -l)" = "$(wc -l <<<"$before")" ] || fail "not the same policies as before"
+ip -n a link set eth0 up
+moment
 start a
 bring_up a b
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/state_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATH_LEN 4096
+
+static int write_all(int fd, const char *text)
+{
+	size_t n = strlen(text);
+
+	while (n > 0) {
+		ssize_t now = write(fd, text, n);
+
+		if (now < 0 && errno != EINTR)
+			return -errno;
+		if (now > 0) {
+			text += now;
+			n -= (size_t)now;
+		}
+	}
+	return fsync(fd) == 0 ? 0 : -errno;
+}
+
+static int write_fresh(const char *fresh, const char *text)
+{
+	int fd, err;
+
+	unlink(fresh);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, text);
+	close(fd);
+	if (err != 0)
+		unlink(fresh);
+	return err;
+}
+
+/* A name is on the disk when its directory is. */
+int state_file_sync(const char *state_dir)
+{
+	int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = fsync(fd) == 0 ? 0 : -errno;
+	close(fd);
+	return err;
+}
+
+static int replace(const char *path, const char *fresh, const char *text)
+{
+	int err = write_fresh(fresh, text);
+
+	if (err == 0 && rename(fresh, path) != 0) {
+		err = -errno;
+		unlink(fresh);
+	}
+	return err;
+}
+
+int state_file_write(const char *state_dir, const char *name, const char *text)
+{
+	char path[PATH_LEN], fresh[PATH_LEN];
+	int err;
+
+	if (snprintf(path, PATH_LEN, "%s/%s", state_dir, name) >= PATH_LEN ||
+	    snprintf(fresh, PATH_LEN, "%s/%s.new", state_dir, name) >= PATH_LEN)
+		return -ENAMETOOLONG;
+	if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
+		return -errno;
+	err = replace(path, fresh, text);
+	return err == 0 ? state_file_sync(state_dir) : err;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small files that outlive a reboot. */
+#ifndef IKEMESH_CONFIG_STATE_FILE_H
+#define IKEMESH_CONFIG_STATE_FILE_H
+
+/*
+ * Writes STATE_DIR/NAME, and the directory if it is not there, so that after a loss of power there
+ * is the old file or the new one, whole. 0 or negative errno, and the old one is there still.
+ */
+int state_file_write(const char *state_dir, const char *name, const char *text);
+
+/* A name is on the disk when its directory is. 0 or negative errno. */
+int state_file_sync(const char *state_dir);
+
+#endif
