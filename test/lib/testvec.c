@@ -201,9 +201,14 @@ void testvec_check(struct testvec_count *count, bool good, const char *which)
 
 void testvec_report(const struct testvec_count *count)
 {
-	print_message("%s: %zu run", count->file, count->run);
+	size_t skipped = 0;
+
 	for (size_t i = 0; count->skipped[i].why != NULL; i++)
-		print_message("; %zu skipped: %s", count->skipped[i].n, count->skipped[i].why);
+		skipped += count->skipped[i].n;
+	/* The first that fails ends the test: who comes here has none. */
+	print_message("%s: %zu passed, 0 failed, %zu skipped", count->file, count->run, skipped);
+	for (size_t i = 0; count->skipped[i].why != NULL; i++)
+		print_message("; %zu: %s", count->skipped[i].n, count->skipped[i].why);
 	print_message("\n");
 }
 

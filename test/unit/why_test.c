@@ -142,6 +142,11 @@ static void test_refusals(void **state)
 		       "other");
 	assert_attempt(OWN, REFUSED("IKE_AUTH", "INVALID_SYNTAX", "true"), "other");
 	assert_attempt(OWN, "\"failed\":true,\"stage\":\"IKE_AUTH\",\"reason\":\"no\"", "other");
+	/* nothing is signed with it: by us as responder, and as initiator */
+	assert_attempt(OWN_OLD, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "true"),
+		       "own-expired");
+	assert_attempt(OWN_OLD, "\"failed\":true,\"stage\":\"IKE_AUTH\",\"reason\":\"no\"",
+		       "own-expired");
 }
 
 #define SILENT(stage, unreachable) \
