@@ -35,7 +35,7 @@ static json_t *status_of(struct daemon *d, const struct ip *only)
 		.n_expiry_days = d->config->n_expiry_days,
 	};
 
-	(void)keyholder_check_own(d->keyholder, s.wall_now, own_fault);
+	daemon_own_fault(d, own_fault);
 	s.locals = addresses_list(d->addresses, &s.n_locals);
 	return status_json(&s);
 }

@@ -83,6 +83,7 @@ struct daemon {
 	struct mono trust_at; /* the next look at CRL files and our own certificate */
 	bool crls_due;	      /* read, and not yet in force */
 	bool own_expired, own_closed;
+	bool own_revoked; /* by the CRLs that are in force */
 
 	bool leave_asked;
 	bool succession_asked; /* SIGUSR2: the program is executed anew */
@@ -180,6 +181,8 @@ json_t *daemon_answer_confirm(struct daemon *d, const json_t *request);
 
 /* trusting.c: CRL files, and the age of our own certificate */
 void daemon_trust_tick(struct daemon *d, struct mono now);
+/* What is wrong with our own certificate, in words; empty: nothing. */
+void daemon_own_fault(const struct daemon *d, char text[static VERDICT_TEXT_LEN]);
 /* Another configuration is in force. */
 void daemon_trust_loaded(struct daemon *d);
 /* What could not be read of a file now stays as it was before. 0 or -ENOMEM. */

@@ -118,6 +118,19 @@ enum verdict keyholder_check_own(const struct keyholder *h, time_t at, char *tex
 	return trust_check_own(h->now->trust, at, text);
 }
 
+enum verdict keyholder_judge(const struct keyholder *h, const struct blob *certs, size_t n_certs,
+			     time_t at, struct peer_finding *out)
+{
+	struct bytes views[CERT_CHAIN_MAX];
+
+	*out = (struct peer_finding){ .verdict = VERDICT_FAILED };
+	if (h->now == NULL || h->now->trust == NULL || n_certs > CERT_CHAIN_MAX)
+		return out->verdict;
+	for (size_t i = 0; i < n_certs; i++)
+		views[i] = blob_view(&certs[i]);
+	return trust_check_certs(h->now->trust, views, n_certs, BYTES_NONE, at, out);
+}
+
 struct keyring *keyholder_ring(struct keyholder *h, const struct job *job)
 {
 	struct keyring *ring = h->now;

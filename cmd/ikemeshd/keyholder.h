@@ -32,6 +32,9 @@ int keyholder_renew_crls(struct keyholder *h, struct crls *crls);
 
 /* Is our own certificate still good for new SAs? As trust_check_own(), which see. */
 enum verdict keyholder_check_own(const struct keyholder *h, time_t at, char *text);
+/* trust_check_certs() of a chain (leaf first) as the last ring has it. */
+enum verdict keyholder_judge(const struct keyholder *h, const struct blob *certs, size_t n_certs,
+			     time_t at, struct peer_finding *out);
 
 /* The ring that this job needs, counted for the caller; NULL: nothing was loaded yet. */
 struct keyring *keyholder_ring(struct keyholder *h, const struct job *job);

@@ -4,6 +4,7 @@
 #include "cmd/ikemeshd/daemon.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -36,6 +37,19 @@ static int renew(struct daemon *d)
 	return err;
 }
 
+/* Peers with the same lists refuse us from now on: that must not be news from them. */
+static void look_for_ourselves(struct daemon *d)
+{
+	const struct credential_spec *own = &d->config->spec.credential;
+	struct peer_finding f;
+
+	d->own_revoked = keyholder_judge(d->keyholder, own->certs, own->n_certs, time(NULL), &f) ==
+			 VERDICT_REVOKED;
+	if (d->own_revoked)
+		log_text(d->log, REPORT_ERROR, "our own %s; peers with the same CRLs refuse us",
+			 f.text);
+}
+
 static void look_at_crls(struct daemon *d)
 {
 	struct config *c = d->config;
@@ -59,6 +73,7 @@ static void look_at_crls(struct daemon *d)
 		return; /* at the next look */
 	}
 	d->crls_due = false;
+	look_for_ourselves(d);
 	daemon_feed(d, &(struct event){ .kind = EVENT_REVIEW });
 }
 
@@ -122,6 +137,14 @@ static void look_at_own(struct daemon *d)
 	d->own_closed = close;
 }
 
+void daemon_own_fault(const struct daemon *d, char text[static VERDICT_TEXT_LEN])
+{
+	if (keyholder_check_own(d->keyholder, time(NULL), text) == VERDICT_GOOD && d->own_revoked)
+		snprintf(text, VERDICT_TEXT_LEN,
+			 "our own certificate is revoked, and peers with the same CRLs refuse us: "
+			 "put a new one into instance_certificate, and run: ikectl reload");
+}
+
 /* ---- time -------------------------------------------------------------------------------------
  */
 
@@ -129,6 +152,8 @@ void daemon_trust_tick(struct daemon *d, struct mono now)
 {
 	if (d->trust_at.us > now.us)
 		return;
+	if (d->trust_at.us == 0) /* at the start */
+		look_for_ourselves(d);
 	d->trust_at = clock_after(now, LOOK_US);
 	look_at_crls(d);
 	look_at_own(d);
@@ -136,6 +161,7 @@ void daemon_trust_tick(struct daemon *d, struct mono now)
 
 void daemon_trust_loaded(struct daemon *d)
 {
+	look_for_ourselves(d);
 	if (d->config->n_crl_files > 0)
 		daemon_feed(d, &(struct event){ .kind = EVENT_REVIEW });
 	d->crls_due = false;

@@ -209,6 +209,8 @@ static void test_keyholder_takes_new_lists(void **state)
 	crls_drop(lists);
 	now = keyholder_ring(h, j);
 	assert_ptr_not_equal(old, now);
+	assert_int_equal(keyholder_judge(h, &leaf.der, 1, TESTPKI_NOW, &(struct peer_finding){ 0 }),
+			 VERDICT_REVOKED);
 	keyring_run(j, old);
 	assert_int_not_equal(j->judged.verdict, VERDICT_REVOKED);
 	keyring_run(j, now);
