@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's status document, made from a core under test. */
+#include "cmd/ikemeshd/status_json.h"
+#include "sim/duet.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECOND INT64_C(1000000)
+
+static const struct duet_options standin;
+
+static json_t *status_of(const struct duet *d, const struct ip *only)
+{
+	const struct status_sources s = {
+		.engine = d->engine,
+		.spec = &d->spec,
+		.now = d->now,
+		.started = d->now,
+		.config_path = "/etc/x.yml",
+		.only = only,
+	};
+
+	return status_json(&s);
+}
+
+static const json_t *at(const json_t *o, const char *array, size_t i)
+{
+	return json_array_get(json_object_get(o, array), i);
+}
+
+static json_int_t number(const json_t *o, const char *name)
+{
+	return json_integer_value(json_object_get(o, name));
+}
+
+static void assert_text(const json_t *o, const char *name, const char *want)
+{
+	const char *is = json_string_value(json_object_get(o, name));
+
+	assert_non_null(is);
+	assert_string_equal(is, want);
+}
+
+static void assert_null_value(const json_t *o, const char *name)
+{
+	assert_true(json_is_null(json_object_get(o, name)));
+}
+
+static void test_pair_that_is_up(void **state)
+{
+	const json_t *pair, *child;
+	struct duet d;
+	json_t *all;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_core_up(&d);
+	duet_wait(&d, 7 * SECOND);
+	all = status_of(&d, NULL);
+	assert_text(json_object_get(all, "daemon"), "config", "/etc/x.yml");
+	assert_string_equal(json_string_value(at(all, "esp_proposals", 0)), "aes128gcm16-noesn");
+	pair = at(all, "pairs", 0);
+	assert_text(pair, "state", "up");
+	assert_text(pair, "ruling", "enforced");
+	assert_int_equal(number(pair, "since_s_ago"), 7);
+	child = at(at(pair, "ike_sas", 0), "child_sas", 0);
+	assert_int_equal(number(child, "overhead_min"), 34);
+	assert_int_equal(number(child, "overhead_max"), 37);
+	assert_null_value(child, "path_mtu"); /* nobody asked for this one peer */
+	json_decref(all);
+	duet_end(&d);
+}
+
+static void test_one_peer(void **state)
+{
+	const struct ip other = ip_v4(192, 0, 2, 1);
+	struct duet d;
+	json_t *all;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_core_up(&d);
+	all = status_of(&d, &d.them.ip);
+	assert_int_equal(json_array_size(json_object_get(all, "pairs")), 1);
+	assert_text(json_object_get(all, "peer"), "ruling", "enforced");
+	assert_int_equal(number(all, "ike_up"), 1);
+	json_decref(all);
+	all = status_of(&d, &other);
+	assert_int_equal(json_array_size(json_object_get(all, "pairs")), 0);
+	assert_text(json_object_get(all, "peer"), "address", "192.0.2.1");
+	assert_text(json_object_get(all, "peer"), "ruling", "none");
+	assert_null_value(json_object_get(all, "peer"), "subnet");
+	assert_int_equal(number(all, "ike_up"), 1); /* of all */
+	json_decref(all);
+	duet_end(&d);
+}
+
+/* Since when: it went down when its last CHILD_SA went, and that is remembered. */
+static void test_since(void **state)
+{
+	struct event down = { .kind = EVENT_COMMAND, .command = { .command = COMMAND_DOWN } };
+	struct draft heard, said;
+	struct duet d;
+	json_t *all;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_core_up(&d);
+	duet_wait(&d, 20 * SECOND);
+	while (duet_take(&d) != NULL)
+		;
+	down.command.remote = d.them.ip;
+	duet_event(&d, &down);
+	duet_hear(&d, EXCHANGE_INFORMATIONAL, false, &heard);
+	peer_answer(&d.peer, &heard, &said);
+	draft_free(&heard);
+	duet_say(&d, &said);
+	duet_wait(&d, 5 * SECOND);
+	all = status_of(&d, NULL);
+	assert_text(at(all, "pairs", 0), "state", "down");
+	assert_int_equal(number(at(all, "pairs", 0), "since_s_ago"), 5);
+	json_decref(all);
+	duet_end(&d);
+}
+
+static void test_attempts(void **state)
+{
+	struct event e = { .kind = EVENT_UNREACHABLE };
+	const json_t *attempt;
+	struct duet d;
+	json_t *all;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_acquire(&d);
+	e.unreachable.local = d.us;
+	e.unreachable.remote = d.them;
+	e.unreachable.error = -ECONNREFUSED;
+	duet_event(&d, &e);
+	duet_wait(&d, 2 * SECOND);
+	all = status_of(&d, NULL);
+	attempt = at(at(all, "pairs", 0), "attempts", 0);
+	assert_true(json_is_true(json_object_get(attempt, "silent")));
+	assert_text(attempt, "unreachable", "ECONNREFUSED");
+	assert_null_value(attempt, "certificate");
+	assert_null_value(attempt, "offered");
+	json_decref(all);
+	duet_end(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pair_that_is_up),
+		cmocka_unit_test(test_one_peer),
+		cmocka_unit_test(test_since),
+		cmocka_unit_test(test_attempts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
