@@ -3,369 +3,12 @@
 #include "cmd/ikemeshd/cert_json.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/ending.h"
+#include "cmd/ikemeshd/status_pairs.h"
 #include "cmd/ikemeshd/trust_json.h"
 #include "config/suites.h"
-#include "crypto/trust.h"
-#include "ike/message/iana.h"
-#include "xfrm/overhead.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-struct counted {
-	struct sa_ref ref;
-	struct sa_counters counters;
-};
-
-/* The walk: where the next pair, IKE SA and CHILD_SA belong. Borrowed nodes of the tree. */
-struct walk {
-	const struct status_sources *s;
-	struct counted *counted; /* sorted */
-	size_t n_counted, room;
-	json_t *pairs, *ikes, *children;
-	json_t *pair;
-	struct mono retry_at;	      /* of the pair */
-	bool up, connecting, waiting; /* the pair */
-	bool skipped;		      /* another peer than the one asked for */
-	size_t n_up, n_connecting;
-};
-
-/* ---- values ------------------------------------------------------------------------------- */
-
-static json_t *ip_json(const struct ip *ip)
-{
-	char text[IP_TEXT_LEN];
-
-	return json_string(ip_text(ip, text));
-}
-
-static json_t *spi_json(uint32_t spi)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%08" PRIx32, spi);
-	return json_string(text);
-}
-
-static json_t *ike_spi_json(uint64_t spi)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%016" PRIx64, spi);
-	return json_string(text);
-}
-
-/* Whole seconds since then; null: never. */
-static json_t *ago_json(const struct walk *w, struct mono then)
-{
-	if (then.us == MONO_NEVER.us)
-		return json_null();
-	return json_integer(clock_seconds_since(w->s->now, then));
-}
-
-/* Whole seconds until then, 0 if it is over; null: never. */
-static json_t *until_json(const struct walk *w, struct mono then)
-{
-	if (then.us == MONO_NEVER.us)
-		return json_null();
-	return json_integer(clock_seconds_since(then, w->s->now));
-}
-
-/* Seconds of the day's clock: the kernel keeps last use as such. 0: never. */
-static json_t *wall_ago_json(const struct walk *w, int64_t then)
-{
-	int64_t now = (int64_t)w->s->wall_now;
-
-	if (then == 0)
-		return json_null();
-	return json_integer(now > then ? now - then : 0);
-}
-
-static json_t *text_json(const char *text)
-{
-	return text != NULL ? json_string(text) : json_null();
-}
-
-static void connection_name(const struct subnet_spec *net, bool protect, char *out, size_t room)
-{
-	char text[SUBNET_TEXT_LEN];
-
-	snprintf(out, room, "%sipsec-%s", protect ? "" : "no-", subnet_text(&net->net, text));
-}
-
-/* The subnet that a peer comes under: policies are per subnet, and all SAs share one reqid. */
-static json_t *connection_of(const struct walk *w, const struct ip *remote)
-{
-	const struct subnet_spec *which = NULL;
-	char name[SUBNET_TEXT_LEN + 16], text[IP_TEXT_LEN];
-	enum ruling ruling = spec_ruling(w->s->spec, remote, &which);
-
-	if (which != NULL)
-		connection_name(which, ruling != RULING_BYPASS, name, sizeof(name));
-	else
-		snprintf(name, sizeof(name), "ipsec-%s", ip_text(remote, text));
-	return json_string(name);
-}
-
-static json_t *ruling_json(const struct status_sources *s, const struct ip *remote)
-{
-	static const char *const names[] = { "none", "bypass", "optional", "enforced" };
-
-	return json_string(names[spec_ruling(s->spec, remote, NULL)]);
-}
-
-static json_t *identity_json(uint8_t type, struct bytes id)
-{
-	char text[CERT_TEXT_LEN];
-	struct ip ip;
-
-	if (type == ID_DER_ASN1_DN) {
-		dn_to_text(id, text, sizeof(text));
-		return json_string(text);
-	}
-	if ((type == ID_IPV4_ADDR && id.n == 4) || (type == ID_IPV6_ADDR && id.n == 16)) {
-		ip = ip_from(type == ID_IPV4_ADDR ? 4 : 6, id.p);
-		return ip_json(&ip);
-	}
-	/* Whatever a peer may have sent: printable ASCII or nothing of it. */
-	for (size_t i = 0; i < id.n && i + 1 < sizeof(text); i++)
-		text[i] = id.p[i] >= 0x20 && id.p[i] < 0x7f ? (char)id.p[i] : '?';
-	text[id.n < sizeof(text) ? id.n : sizeof(text) - 1] = '\0';
-	return json_string(text);
-}
-
-/* ---- the kernel's counters, dumped once ----------------------------------------------------- */
-
-static int compare_refs(const struct sa_ref *a, const struct sa_ref *b)
-{
-	if (a->spi != b->spi)
-		return a->spi < b->spi ? -1 : 1;
-	return ip_compare(&a->dst, &b->dst);
-}
-
-static int compare_counted(const void *a, const void *b)
-{
-	return compare_refs(&((const struct counted *)a)->ref, &((const struct counted *)b)->ref);
-}
-
-static int count_sa(const struct sa_held *sa, void *arg)
-{
-	struct walk *w = arg;
-
-	if (sa->larval)
-		return 0;
-	if (w->n_counted == w->room) {
-		size_t room = w->room == 0 ? 64 : w->room * 2;
-		struct counted *more = realloc(w->counted, room * sizeof(*more));
-
-		if (more == NULL)
-			return -1;
-		w->counted = more;
-		w->room = room;
-	}
-	w->counted[w->n_counted++] = (struct counted){ .ref = sa->ref, .counters = sa->counters };
-	return 0;
-}
-
-static void count_all(struct walk *w)
-{
-	if (w->s->kernel == NULL)
-		return;
-	kernel_sa_dump(w->s->kernel, count_sa, w);
-	if (w->n_counted > 0)
-		qsort(w->counted, w->n_counted, sizeof(*w->counted), compare_counted);
-}
-
-static json_t *traffic_json(const struct walk *w, const struct ip *src, const struct ip *dst,
-			    uint32_t spi)
-{
-	const struct counted key = { .ref = { .src = *src, .dst = *dst, .spi = spi } };
-	const struct counted *found = NULL;
-
-	if (w->n_counted > 0)
-		found = bsearch(&key, w->counted, w->n_counted, sizeof(key), compare_counted);
-	if (found == NULL)
-		return json_null();
-	return json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)found->counters.bytes, "packets",
-			 (json_int_t)found->counters.packets, "used_s_ago",
-			 wall_ago_json(w, found->counters.last_used));
-}
-
-/* ---- the walk ------------------------------------------------------------------------------- */
-
-static const char *pair_state(const struct walk *w)
-{
-	if (w->up)
-		return "up";
-	if (w->connecting)
-		return "connecting";
-	if (w->waiting)
-		return "waiting";
-	return w->retry_at.us != MONO_NEVER.us ? "backing off" : "down";
-}
-
-static void end_pair(struct walk *w)
-{
-	if (w->pair != NULL)
-		json_object_set_new(w->pair, "state", json_string(pair_state(w)));
-	w->pair = NULL;
-}
-
-static json_t *attempt_json(const struct walk *w, const struct status_attempt *a)
-{
-	json_t *notify = a->notify != 0 ? json_string(notify_name(a->notify)) : json_null();
-	json_t *o = json_pack("{s:o, s:o, s:b, s:b, s:s, s:o, s:b, s:i, s:o}", "started_s_ago",
-			      ago_json(w, a->started_at), "ended_s_ago", ago_json(w, a->ended_at),
-			      "initiator", a->initiator, "failed", a->failed, "stage",
-			      stage_name(a->stage), "notify", notify, "notify_ours", a->notify_ours,
-			      "retransmits", (int)a->retransmits, "reason",
-			      a->reason[0] != '\0' ? json_string(a->reason) : json_null());
-	const char *unreachable = a->unreachable != 0 ? strerrorname_np(-a->unreachable) : NULL;
-
-	json_object_set_new(o, "silent", json_boolean(a->silent));
-	json_object_set_new(o, "unreachable", text_json(unreachable));
-	json_object_set_new(
-		o, "certificate",
-		text_json(a->verdict != VERDICT_GOOD ? verdict_name(a->verdict) : NULL));
-	json_object_set_new(o, "offered", text_json(a->offered[0] != '\0' ? a->offered : NULL));
-	return o;
-}
-
-static void visit_pair(void *arg, const struct status_pair *p)
-{
-	struct walk *w = arg;
-	json_t *attempts;
-
-	end_pair(w);
-	w->skipped = w->s->only != NULL && !ip_equal(w->s->only, &p->remote);
-	if (w->skipped)
-		return;
-	w->up = w->connecting = false;
-	w->retry_at = p->retry_at;
-	w->waiting = p->waiting;
-	w->children = NULL;
-	w->ikes = json_array();
-	attempts = json_array();
-	for (size_t i = 0; i < p->n_attempts; i++)
-		json_array_append_new(attempts, attempt_json(w, &p->attempts[i]));
-	/* The state is known when the pair's SAs have been seen: end_pair(). */
-	w->pair =
-		json_pack("{s:o, s:o, s:o, s:n, s:o, s:i, s:o, s:o}", "local", ip_json(&p->local),
-			  "remote", ip_json(&p->remote), "connection", connection_of(w, &p->remote),
-			  "state", "retry_in_s", until_json(w, p->retry_at), "failures",
-			  (int)p->failures, "attempts", attempts, "ike_sas", w->ikes);
-	json_object_set_new(w->pair, "ruling", ruling_json(w->s, &p->remote));
-	json_object_set_new(w->pair, "since_s_ago", ago_json(w, p->since));
-	json_array_append_new(w->pairs, w->pair);
-}
-
-static json_t *suite_json(const struct encr_alg *encr, const struct integ_alg *integ,
-			  const struct prf_alg *prf, const struct ke_alg *ke)
-{
-	return json_pack("{s:o, s:o, s:o, s:o}", "encryption",
-			 text_json(encr != NULL ? encr->name : NULL), "integrity",
-			 text_json(integ != NULL ? integ->name : NULL), "prf",
-			 text_json(prf != NULL ? prf->name : NULL), "key_exchange",
-			 text_json(ke != NULL ? ke->name : NULL));
-}
-
-/* RFC 9370: in the order in which they are made. */
-static json_t *add_ke_json(const struct status_ike *s)
-{
-	json_t *names = json_array();
-
-	for (size_t i = 0; i < s->n_add_ke; i++)
-		json_array_append_new(names, json_string(s->add_ke[i]->name));
-	return names;
-}
-
-static void visit_ike(void *arg, const struct status_ike *s)
-{
-	struct walk *w = arg;
-	json_t *peer, *cert, *ike;
-
-	w->n_up += s->state == IKE_ESTABLISHED;
-	w->n_connecting += s->state == IKE_CONNECTING || s->state == IKE_AUTHENTICATING;
-	if (w->skipped)
-		return;
-	peer = s->peer_id.n > 0 ? identity_json(s->peer_id_type, s->peer_id) : json_null();
-	cert = s->peer_cert != NULL ? cert_json(s->peer_cert, w->s->wall_now) : json_null();
-	w->connecting |= s->state == IKE_CONNECTING || s->state == IKE_AUTHENTICATING;
-	w->children = json_array();
-	ike = json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:i}", "number", (int)s->number,
-			"state", ike_state_name(s->state), "initiator", s->initiator, "spi_i",
-			ike_spi_json(s->spi_i), "spi_r", ike_spi_json(s->spi_r), "local",
-			ip_json(&s->local.ip), "local_port", (int)s->local.port, "remote",
-			ip_json(&s->remote.ip), "remote_port", (int)s->remote.port);
-	json_object_set_new(ike, "suite", suite_json(s->encr, s->integ, s->prf, s->ke));
-	json_object_set_new(json_object_get(ike, "suite"), "additional_key_exchanges",
-			    add_ke_json(s));
-	json_object_set_new(ike, "created_s_ago", ago_json(w, s->created_at));
-	json_object_set_new(ike, "established_s_ago",
-			    s->state >= IKE_ESTABLISHED ? ago_json(w, s->established_at)
-							: json_null());
-	json_object_set_new(ike, "rekey_in_s", until_json(w, s->rekey_at));
-	json_object_set_new(ike, "peer_id", peer);
-	json_object_set_new(ike, "peer_certificate", cert);
-	json_object_set_new(ike, "peer_pinned", json_boolean(s->peer_pinned));
-	json_object_set_new(ike, "peer_warning", text_json(s->peer_warning));
-	json_object_set_new(ike, "peer_is_ikemesh", json_boolean(s->peer_is_ikemesh));
-	json_object_set_new(ike, "ppk", json_boolean(s->ppk));
-	json_object_set_new(ike, "retransmits", json_integer(s->retransmits));
-	json_object_set_new(ike, "child_sas", w->children);
-	json_array_append_new(w->ikes, ike);
-}
-
-/*
- * The path's MTU as the routes have it: the interface's, or less where a router said so. A socket
- * for each would be much for a thousand pairs: only where one peer was asked for.
- */
-static void add_sizes(const struct walk *w, const struct status_child *c, json_t *child)
-{
-	const struct overhead o = overhead_of(c->encr, c->integ, c->encap);
-	int mtu = w->s->only != NULL ? kernel_path_mtu(&c->local, &c->remote) : 0;
-
-	json_object_set_new(child, "overhead_min", json_integer((json_int_t)o.min));
-	json_object_set_new(child, "overhead_max", json_integer((json_int_t)o.max));
-	json_object_set_new(child, "path_mtu", mtu > 0 ? json_integer(mtu) : json_null());
-	json_object_set_new(child, "largest_packet",
-			    mtu > 0 ? json_integer((json_int_t)overhead_largest(
-					      &o, c->remote.family, (size_t)mtu))
-				    : json_null());
-}
-
-static void visit_child(void *arg, const struct status_child *c)
-{
-	struct walk *w = arg;
-	json_t *child;
-
-	if (w->skipped)
-		return;
-	w->up |= c->state == CHILD_INSTALLED;
-	w->connecting |= c->state == CHILD_INSTALLING;
-	child = json_pack("{s:i, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:i, s:i}", "number",
-			  (int)c->number, "state", child_state_name(c->state), "reqid",
-			  (int)IKEMESH_REQID, "spi_in", spi_json(c->spi_in), "spi_out",
-			  spi_json(c->spi_out), "local", ip_json(&c->local), "remote",
-			  ip_json(&c->remote), "protocol", (int)c->protocol, "local_port",
-			  (int)c->local_port, "remote_port", (int)c->remote_port);
-	json_object_set_new(child, "suite", suite_json(c->encr, c->integ, NULL, c->ke));
-	json_object_set_new(child, "esn", json_boolean(c->esn));
-	json_object_set_new(child, "udp_encapsulation", json_boolean(c->encap));
-	json_object_set_new(child, "installed_s_ago", ago_json(w, c->installed_at));
-	json_object_set_new(child, "rekey_in_s", until_json(w, c->rekey_at));
-	json_object_set_new(child, "in", traffic_json(w, &c->remote, &c->local, c->spi_in));
-	json_object_set_new(child, "out", traffic_json(w, &c->local, &c->remote, c->spi_out));
-	add_sizes(w, c, child);
-	json_array_append_new(w->children, child);
-}
-
-/* ---- what does not come from the walk ---------------------------------------------------------
- */
 
 json_t *status_version(void)
 {
@@ -381,7 +24,7 @@ static json_t *daemon_json(const struct status_sources *s)
 	json_t *d = status_version();
 
 	json_object_set_new(d, "pid", json_integer(getpid()));
-	json_object_set_new(d, "config", text_json(s->config_path));
+	json_object_set_new(d, "config", status_text(s->config_path));
 	json_object_set_new(d, "started", json_integer((json_int_t)s->wall_started));
 	json_object_set_new(d, "uptime_s", json_integer(clock_seconds_since(s->now, s->started)));
 	return d;
@@ -403,16 +46,16 @@ static json_t *proposals_json(const struct proposal_spec *p, size_t n, uint8_t p
 static json_t *subnet_json(const struct status_sources *s, const struct subnet_spec *net,
 			   bool protect)
 {
-	char name[SUBNET_TEXT_LEN + 16], text[SUBNET_TEXT_LEN];
+	char name[CONNECTION_LEN], text[SUBNET_TEXT_LEN];
 	json_t *locals = json_array();
 
 	/* A policy stands for each local address of the subnet's family. */
 	for (size_t i = 0; i < s->n_locals; i++) {
 		if (s->locals[i].family == net->net.ip.family &&
 		    spec_covers(s->spec, &s->locals[i]))
-			json_array_append_new(locals, ip_json(&s->locals[i]));
+			json_array_append_new(locals, status_ip(&s->locals[i]));
 	}
-	connection_name(net, protect, name, sizeof(name));
+	status_connection(net, protect, name);
 	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:i, s:o}", "name", name, "subnet",
 			 subnet_text(&net->net, text), "kind", protect ? "protect" : "bypass",
 			 "optional", protect && (net->optional || s->spec->optional),
@@ -436,7 +79,7 @@ static json_t *listening_json(const struct status_sources *s)
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < s->n_locals; i++)
-		json_array_append_new(all, ip_json(&s->locals[i]));
+		json_array_append_new(all, status_ip(&s->locals[i]));
 	return all;
 }
 
@@ -520,23 +163,16 @@ static json_t *peer_json(const struct status_sources *s)
 	char text[SUBNET_TEXT_LEN];
 
 	spec_ruling(s->spec, s->only, &which);
-	return json_pack("{s:o, s:o, s:o}", "address", ip_json(s->only), "ruling",
-			 ruling_json(s, s->only), "subnet",
+	return json_pack("{s:o, s:o, s:o}", "address", status_ip(s->only), "ruling",
+			 status_ruling(s, s->only), "subnet",
 			 which != NULL ? json_string(subnet_text(&which->net, text)) : json_null());
 }
 
 json_t *status_json(const struct status_sources *s)
 {
-	struct walk w = { .s = s, .pairs = json_array() };
-	const struct status_visitor visitor = {
-		.pair = visit_pair, .ike = visit_ike, .child = visit_child, .arg = &w
-	};
+	const struct pairs_seen seen = status_pairs(s);
 	json_t *all = json_object();
 
-	count_all(&w);
-	engine_status(s->engine, &visitor);
-	end_pair(&w);
-	free(w.counted);
 	json_object_set_new(all, "format", json_string("ikemesh-status/1"));
 	json_object_set_new(all, "daemon", daemon_json(s));
 	json_object_set_new(all, "listening", listening_json(s));
@@ -549,9 +185,9 @@ json_t *status_json(const struct status_sources *s)
 			    proposals_json(s->spec->ike, s->spec->n_ike, PROTO_IKE));
 	json_object_set_new(all, "esp_proposals",
 			    proposals_json(s->spec->esp, s->spec->n_esp, PROTO_ESP));
-	json_object_set_new(all, "ike_up", json_integer((json_int_t)w.n_up));
-	json_object_set_new(all, "ike_connecting", json_integer((json_int_t)w.n_connecting));
-	json_object_set_new(all, "pairs", w.pairs);
+	json_object_set_new(all, "ike_up", json_integer((json_int_t)seen.n_up));
+	json_object_set_new(all, "ike_connecting", json_integer((json_int_t)seen.n_connecting));
+	json_object_set_new(all, "pairs", seen.pairs);
 	if (s->only != NULL)
 		json_object_set_new(all, "peer", peer_json(s));
 	json_object_set_new(all, "counters", counters_json(s));
