@@ -25,6 +25,9 @@ static void action_clear(struct action *a)
 	case ACTION_REPORT:
 		free(a->report.text);
 		break;
+	case ACTION_KEEP:
+		secret_free(&a->keep);
+		break;
 	case ACTION_SA_DELETE:
 	case ACTION_SA_UPDATE:
 	case ACTION_KEEPALIVE:

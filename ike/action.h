@@ -19,6 +19,7 @@ enum action_kind {
 	ACTION_SA_USAGE,  /* read both SAs' packet counters, feed EVENT_USAGE */
 	ACTION_JOB,	  /* run it, feed EVENT_JOB_DONE; the performer owns it meanwhile */
 	ACTION_REPORT,	  /* something to tell people */
+	ACTION_KEEP,	  /* engine_options.keeps: to be kept before anything else is done */
 };
 
 enum report_level {
@@ -61,7 +62,8 @@ struct action {
 		struct {
 			struct ip local, remote;
 		} nudge;
-		struct job *job; /* the performer sets it NULL when it takes it */
+		struct secret keep; /* to be appended to what engine_save() gave */
+		struct job *job;    /* the performer sets it NULL when it takes it */
 		struct report report;
 	};
 };

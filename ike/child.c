@@ -6,6 +6,7 @@
 #include "ike/idle.h"
 #include "ike/pair.h"
 #include "ike/sa.h"
+#include "ike/save.h"
 #include "ike/survivor.h"
 #include "ike/task.h"
 #include "ike/ts.h"
@@ -217,6 +218,7 @@ static void plan_life(struct engine *e, struct child *c)
 
 static void arm(struct engine *e, struct child *c, struct mono at)
 {
+	save_touch(e, c->sa->pair);
 	deadline_arm(&e->deadlines, &c->deadline, at);
 }
 

@@ -239,8 +239,8 @@ struct pair {
 	struct ike_sa *sas;
 	struct status_attempt *attempts[PAIR_ATTEMPTS]; /* over; newest first; NULL at the end */
 	unsigned failures;
-	struct mono failed_at;	  /* the last time */
-	struct mono since;	  /* it is as it is: with a CHILD_SA in the kernel, or without */
+	struct mono failed_at; /* the last time */
+	struct mono since;     /* it is as it is: with a CHILD_SA in the kernel, or without */
 	bool up;
 	struct mono retry_at;	  /* back-off ends; MONO_NEVER: none */
 	struct mono wanted_until; /* traffic asked for an SA lately */
@@ -253,7 +253,10 @@ struct pair {
 	struct mono used_at;		  /* traffic was seen, or wanted */
 	struct hold *hold;		  /* the kernel's queue that its first packets wait in */
 	struct pair *hold_prev, *hold_next;
-	bool ready;    /* while in it: its outbound SA is there */
+	bool ready;   /* while in it: its outbound SA is there */
+	bool touched; /* in this step; see save.h */
+	bool kept;    /* a record of it was given out */
+	struct pair *touched_prev, *touched_next;
 	bool bereft;   /* its peer sends on an SA that we lost, until there is one to answer on */
 	unsigned asks; /* of the kernel, since it is in it */
 	struct mono asked_at;
@@ -286,6 +289,7 @@ struct engine {
 	struct pair *pairs;
 	struct pair *by_use;   /* the same, the one longest unused first */
 	struct pair *suspects; /* see stray.h */
+	struct pair *touched;  /* in this step; see save.h */
 	struct strays *strays; /* NULL until there was one */
 	struct ike_sa *sas;
 	struct peer_certs *peer_certs;
@@ -325,6 +329,7 @@ void act_sa_update(struct engine *e, const struct sa_spec *sa);
 void act_keepalive(struct engine *e, const struct endpoint *local, const struct endpoint *remote);
 void act_sa_usage(struct engine *e, const struct sa_ref *in, const struct sa_ref *out);
 void act_nudge(struct engine *e, const struct pair *p);
+void act_keep(struct engine *e, struct secret *record); /* takes it */
 /* Takes the job; handler is called when it comes home and sa still lives. 0 or -ENOMEM. */
 int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *handler);
 void report(struct engine *e, enum report_level level, const struct pair *p,

@@ -206,6 +206,15 @@ void act_nudge(struct engine *e, const struct pair *p)
 	}
 }
 
+void act_keep(struct engine *e, struct secret *record)
+{
+	struct action *a = action_add(e, ACTION_KEEP);
+
+	if (a != NULL)
+		secret_move(&a->keep, record);
+	secret_free(record);
+}
+
 int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *handler)
 {
 	struct job_ref *ref = calloc(1, sizeof(*ref));
@@ -288,17 +297,30 @@ static void timers(struct engine *e)
 	while ((d = deadlines_first(&e->deadlines)) != NULL && mono_reached(e->now, d->at)) {
 		deadline_disarm(&e->deadlines, d);
 		switch (d->owner) {
-		case DEADLINE_PAIR:
-			pair_timer(e, (struct pair *)((char *)d - offsetof(struct pair, deadline)));
+		case DEADLINE_PAIR: {
+			struct pair *p =
+				(struct pair *)((char *)d - offsetof(struct pair, deadline));
+
+			save_touch(e, p);
+			pair_timer(e, p);
 			break;
-		case DEADLINE_SA:
-			sa_timer(e,
-				 (struct ike_sa *)((char *)d - offsetof(struct ike_sa, deadline)));
+		}
+		case DEADLINE_SA: {
+			struct ike_sa *sa =
+				(struct ike_sa *)((char *)d - offsetof(struct ike_sa, deadline));
+
+			save_touch(e, sa->pair);
+			sa_timer(e, sa);
 			break;
-		case DEADLINE_CHILD:
-			child_timer(e,
-				    (struct child *)((char *)d - offsetof(struct child, deadline)));
+		}
+		case DEADLINE_CHILD: {
+			struct child *c =
+				(struct child *)((char *)d - offsetof(struct child, deadline));
+
+			save_touch(e, c->sa->pair);
+			child_timer(e, c);
 			break;
+		}
 		case DEADLINE_ADMISSION:
 			admission_timer(e);
 			break;
@@ -338,6 +360,7 @@ static void job_done(struct engine *e, struct job *job)
 	if (ref != NULL) {
 		HASH_DELETE(hh, e->jobs, ref);
 		if (ref->sa != NULL) {
+			save_touch(e, ref->sa->pair);
 			forget_job(ref->sa, ref);
 			ref->handler(e, ref->sa, job);
 		}
@@ -388,6 +411,8 @@ static void expire_event(struct engine *e, const struct event *event)
 	struct child *c = child_by_ref(e, &event->expire.ref);
 
 	if (c != NULL)
+		save_touch(e, c->sa->pair);
+	if (c != NULL)
 		child_expired(e, c, event->expire.hard,
 			      ip_equal(&event->expire.ref.dst, &c->sa->local.ip));
 }
@@ -405,6 +430,8 @@ static void usage(struct engine *e, const struct event *event)
 {
 	struct child *c = child_by_ref(e, &event->usage.in);
 
+	if (c != NULL)
+		save_touch(e, c->sa->pair);
 	if (c != NULL)
 		child_usage(e, c, event->usage.packets_in, event->usage.packets_out,
 			    event->usage.out_gone);
@@ -424,6 +451,7 @@ static void take_spec(struct engine *e, const struct spec *spec)
 	struct pair *p, *next;
 
 	hold_forget_all(e);
+	save_touch_all(e);
 	e->spec = spec;
 	leave_unprotected(e);
 	HASH_ITER(hh, e->pairs, p, next)
@@ -447,6 +475,7 @@ static void steer(struct engine *e, struct pair *p, enum command_kind what)
 	struct child *c = pair_live_child(p);
 	struct ike_sa *sa = pair_heir(p, NULL);
 
+	save_touch(e, p);
 	if (what == COMMAND_DOWN) {
 		leave_pair(e, p);
 	} else if (what == COMMAND_REKEY && c != NULL) {
@@ -491,6 +520,7 @@ static void shut_down(struct engine *e)
 	struct pair *p, *next;
 
 	e->shutting_down = true;
+	save_touch_all(e);
 	stray_close_suspects(e);
 	HASH_ITER(hh, e->pairs, p, next)
 	{
@@ -506,6 +536,7 @@ static void settle(struct engine *e, const struct event *event)
 	if (sa == NULL || event->kind == EVENT_FAILED)
 		return;
 	e->settling = NULL;
+	save_touch(e, sa->pair);
 	handshake_free(sa->hs);
 	sa->hs = NULL;
 	create_child_settled(e, sa);
@@ -564,7 +595,7 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 		stray_esp(e, event);
 		break;
 	case EVENT_STATE_LOADED:
-		save_load(e, event->state_loaded.state);
+		save_load(e, event->state_loaded.state, event->state_loaded.died);
 		e->state_loaded = true;
 		break;
 	case EVENT_REVIEW:
@@ -589,6 +620,7 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 	}
 	free_idle_pairs(e);
 	sa_free_dead(e);
+	save_touched(e);
 	const struct deadline *first = deadlines_first(&e->deadlines);
 	out->deadline = first ? first->at : MONO_NEVER;
 	/* The peer's CREATE_CHILD_SA is answered: what follows from it must not wait for chance. */

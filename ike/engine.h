@@ -27,6 +27,11 @@ struct engine_options {
 	 * that an SA is unknown, and no stray is taken for the sign of one that is lost.
 	 */
 	bool awaits_state;
+	/*
+	 * After each step whatever changed of what is established comes as ACTION_KEEP, so that not
+	 * even the sudden death of this process costs an SA.
+	 */
+	bool keeps;
 	/* The kernel sends NAT keepalives for an SA that has keepalive_s. */
 	bool kernel_keepalives;
 };

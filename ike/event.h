@@ -90,6 +90,7 @@ struct event {
 		} spec;
 		struct {
 			struct bytes state; /* borrowed; empty: none */
+			bool died;	    /* the predecessor did not end by itself */
 		} state_loaded;
 		struct {
 			const struct ip *locals; /* all of them, sorted by ip_compare(); borrowed */

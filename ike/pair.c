@@ -7,6 +7,7 @@
 #include "ike/hold.h"
 #include "ike/idle.h"
 #include "ike/sa.h"
+#include "ike/save.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,7 @@ bool pair_enlist(struct engine *e, struct ike_sa *sa)
 void pair_used(struct engine *e, struct pair *p)
 {
 	p->used_at = e->now;
+	save_touch(e, p);
 	DL_DELETE2(e->by_use, p, use_prev, use_next);
 	DL_APPEND2(e->by_use, p, use_prev, use_next);
 }
@@ -152,6 +154,7 @@ struct pair *pair_get_unsolicited(struct engine *e, const struct ip *local, cons
 void pair_free(struct engine *e, struct pair *p)
 {
 	deadline_disarm(&e->deadlines, &p->deadline);
+	save_forget(e, p);
 	admission_forget(e, p);
 	hold_forget(e, p);
 	e->n_objects--;
@@ -172,6 +175,7 @@ void pair_free(struct engine *e, struct pair *p)
 
 void pair_arm(struct engine *e, struct pair *p)
 {
+	save_touch(e, p);
 	struct mono at = mono_first(p->retry_at, p->forget_at);
 
 	deadline_arm(&e->deadlines, &p->deadline, mono_first(at, p->decoy_until));
@@ -383,6 +387,7 @@ void pair_initiate(struct engine *e, struct pair *p)
 
 	if (e->spec == NULL || e->shutting_down)
 		return;
+	save_touch(e, p);
 	admission_forget(e, p);
 	p->retry_at = p->forget_at = MONO_NEVER;
 	p->solicited = true;

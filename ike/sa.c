@@ -9,6 +9,7 @@
 #include "ike/pair.h"
 #include "ike/peer_certs.h"
 #include "ike/review.h"
+#include "ike/save.h"
 #include "ike/stray.h"
 #include "ike/task.h"
 
@@ -156,6 +157,7 @@ void sa_close(struct engine *e, struct ike_sa *sa)
 {
 	if (sa->state == SA_DEAD)
 		return;
+	save_touch(e, sa->pair);
 	while (sa->children != NULL)
 		child_remove(e, sa->children);
 	forget_jobs(sa);
@@ -214,6 +216,7 @@ bool sa_is_connecting(const struct ike_sa *sa)
 
 void sa_arm(struct engine *e, struct ike_sa *sa)
 {
+	save_touch(e, sa->pair);
 	struct mono at = mono_first(sa->retransmit_at, sa->expires_at);
 
 	at = mono_first(at, sa->window.fragments_until);

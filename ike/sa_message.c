@@ -3,6 +3,7 @@
 #include "ike/attempt.h"
 #include "ike/intauth.h"
 #include "ike/sa.h"
+#include "ike/save.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -163,6 +164,7 @@ static void send_reply(struct engine *e, struct ike_sa *sa)
 int sa_request(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain *c)
 {
 	struct window *w = &sa->window;
+	save_touch(e, sa->pair);
 	int r = seal_chain(e, sa, exchange, false, w->send_id, c, &w->request);
 
 	if (r != 0)
@@ -179,6 +181,7 @@ int sa_request(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct cha
 int sa_reply(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain *c)
 {
 	struct window *w = &sa->window;
+	save_touch(e, sa->pair);
 	int r = seal_chain(e, sa, exchange, true, w->recv_id - 1, c, &w->reply);
 
 	w->answering = false;
@@ -208,6 +211,7 @@ void sa_request_done(struct engine *e, struct ike_sa *sa)
 {
 	struct window *w = &sa->window;
 
+	save_touch(e, sa->pair);
 	w->request_out = false;
 	w->send_id++;
 	w->tries = 0;

@@ -11,17 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WARNING_MAX 4096u
-#define MAGIC UINT32_C(0x494b4d53) /* "IKMS" */
-
-/* Its end is known by one that is never used. */
-enum record {
-	RECORD_END,
-	RECORD_PAIR,
-};
-
-/* ---- saving ------------------------------------------------------------------------------ */
-
 static bool is_saved(const struct ike_sa *sa)
 {
 	return sa->hs == NULL &&
@@ -82,7 +71,7 @@ static void save_certs(struct archive *a, const struct ike_sa *sa)
 	if (sa->peer_warning != NULL)
 		warning = (struct blob){ .p = (uint8_t *)sa->peer_warning,
 					 .n = strlen(sa->peer_warning) + 1 };
-	archive_blob(a, &warning, WARNING_MAX);
+	archive_blob(a, &warning, SAVE_WARNING_MAX);
 }
 
 /* The list begins with the newest, and each that is loaded goes to its beginning. */
@@ -192,263 +181,116 @@ static void save_pair(struct archive *a, struct engine *e, struct pair *p)
 	save_links(a, e, p);
 }
 
-static void header_fields(struct archive *a, struct engine *e)
+static void save_record(struct archive *a, struct engine *e, struct pair *p)
 {
-	uint32_t magic = MAGIC, version = SAVE_VERSION;
+	uint8_t type = RECORD_PAIR;
+	size_t at;
 
-	archive_u32(a, &magic);
-	archive_u32(a, &version);
-	if (magic != MAGIC || version != SAVE_VERSION)
-		a->failed = true;
-	if (a->failed)
-		return;
-	archive_uint(a, &e->next_sa);
-	archive_uint(a, &e->next_child);
+	archive_u8(a, &type);
+	at = archive_open(a);
+	save_pair(a, e, p);
+	archive_close(a, at);
 }
 
 int engine_save(struct engine *e, struct secret *out)
 {
 	struct archive a = archive_saver();
-	uint8_t type = RECORD_PAIR;
 	struct pair *p, *next;
 
-	header_fields(&a, e);
+	save_header_fields(&a, e);
 	HASH_ITER(hh, e->pairs, p, next)
 	{
-		archive_u8(&a, &type);
-		size_t at = archive_open(&a);
-		save_pair(&a, e, p);
-		archive_close(&a, at);
+		save_record(&a, e, p);
+		p->kept = true;
 	}
-	type = RECORD_END;
-	archive_u8(&a, &type);
 	return archive_take(&a, out);
 }
 
-/* ---- loading ----------------------------------------------------------------------------- */
+/* ---- record by record -------------------------------------------------------------------- */
 
-static void load_child(struct archive *a, struct engine *e, struct ike_sa *sa)
+void save_touch(struct engine *e, struct pair *p)
 {
-	uint32_t spi = 0;
-	bool initiator = false;
-	struct mono at = MONO_NEVER;
-	struct child *c;
-
-	archive_u32(a, &spi);
-	archive_bool(a, &initiator);
-	c = a->failed || spi == 0 ? NULL : child_new_with_spi(e, sa, initiator, spi);
-	if (c == NULL) {
-		a->failed = true;
+	if (!e->options.keeps || p->touched || p->suspect)
 		return;
+	p->touched = true;
+	DL_APPEND2(e->touched, p, touched_prev, touched_next);
+}
+
+void save_touch_all(struct engine *e)
+{
+	struct pair *p, *next;
+
+	HASH_ITER(hh, e->pairs, p, next)
+	{
+		save_touch(e, p);
 	}
-	save_child_fields(a, c);
-	archive_mono(a, &at);
-	if (a->failed)
-		c->in_added = c->out_added = false; /* not known: whoever compares finds them */
-	else if (!mono_is_never(at))
-		deadline_arm(&e->deadlines, &c->deadline, at);
 }
 
-static void load_certs(struct archive *a, struct engine *e, struct ike_sa *sa)
+static void untouch(struct engine *e, struct pair *p)
 {
-	struct blob certs[CERT_CHAIN_MAX] = { 0 }, cas = { 0 }, warning = { 0 };
-	bool pinned = false;
-	uint8_t n = 0;
-
-	archive_u8(a, &n);
-	if (n > CERT_CHAIN_MAX)
-		a->failed = true;
-	for (size_t i = 0; !a->failed && i < n; i++)
-		archive_blob(a, &certs[i], CERT_SIZE_MAX);
-	archive_blob(a, &cas, CERTREQ_HASH_LEN * CERTREQ_KEPT);
-	archive_bool(a, &pinned);
-	archive_blob(a, &warning, WARNING_MAX);
-	if (!a->failed && n > 0)
-		peer_certs_restore(e, sa, certs, n, blob_view(&cas));
-	sa->peer_pinned = pinned;
-	if (!a->failed && warning.n > 0 && warning.p[warning.n - 1] == '\0') {
-		sa->peer_warning = (char *)warning.p;
-		warning = (struct blob){ 0 };
-	}
-	blob_free(&warning);
-	for (size_t i = 0; i < CERT_CHAIN_MAX; i++)
-		blob_free(&certs[i]);
-	blob_free(&cas);
-}
-
-/* Without a handshake, and in the state that it had. */
-static void settle_sa(struct engine *e, struct ike_sa *sa, enum sa_state state)
-{
-	const struct mono expires_at = sa->expires_at;
-
-	sa_set_state(e, sa, state);
-	sa->expires_at = expires_at;
-	sa_arm(e, sa);
-}
-
-static struct ike_sa *load_sa_head(struct archive *a, struct engine *e, struct pair *p,
-				   enum sa_state *state)
-{
-	struct endpoint local = { 0 }, remote = { 0 };
-	uint64_t spi = 0;
-	bool initiator = false;
-	uint8_t code = 0;
-	struct ike_sa *sa = NULL;
-
-	archive_u64(a, &spi);
-	archive_bool(a, &initiator);
-	archive_endpoint(a, &local);
-	archive_endpoint(a, &remote);
-	archive_u8(a, &code);
-	*state = (enum sa_state)code;
-	if (!a->failed && (*state == SA_UP || *state == SA_REKEYED || *state == SA_DELETING) &&
-	    ip_equal(&local.ip, &p->key.local) && ip_equal(&remote.ip, &p->key.remote))
-		sa = sa_new_with_spi(e, p, initiator, &local, &remote, spi);
-	a->failed = a->failed || sa == NULL;
-	return sa;
-}
-
-static void load_sa(struct archive *a, struct engine *e, struct pair *p)
-{
-	enum sa_state state;
-	const unsigned next_sa = e->next_sa;
-	struct ike_sa *sa = load_sa_head(a, e, p, &state);
-	unsigned n = 0;
-
-	e->next_sa = next_sa; /* it has its number */
-	if (sa == NULL)
+	if (!p->touched)
 		return;
-	handshake_free(sa->hs);
-	sa->hs = NULL;
-	free(sa->attempt);
-	sa->attempt = NULL;
-	save_sa_fields(a, sa);
-	load_certs(a, e, sa);
-	archive_uint(a, &n);
-	for (unsigned i = 0; !a->failed && i < n; i++)
-		load_child(a, e, sa);
-	settle_sa(e, sa, state);
+	DL_DELETE2(e->touched, p, touched_prev, touched_next);
+	p->touched = false;
 }
 
-static struct task *load_task(struct archive *a, struct engine *e, struct pair *p, bool ours)
+static void give(struct engine *e, struct archive *a)
 {
-	bool there = false;
-	uint8_t kind = 0;
-	struct task *t;
+	struct secret record = { 0 };
 
-	archive_bool(a, &there);
-	if (!there)
-		return NULL;
-	archive_u8(a, &kind);
-	if (kind > TASK_REKEY_IKE)
-		a->failed = true;
-	t = a->failed ? NULL : task_new((enum task_kind)kind, ours);
-	if (t == NULL)
-		a->failed = true;
-	else
-		save_task_fields(a, e, p, t);
-	return t;
+	if (archive_take(a, &record) == 0)
+		act_keep(e, &record);
 }
 
-static void load_links(struct archive *a, struct engine *e, struct pair *p)
+void save_forget(struct engine *e, struct pair *p)
 {
-	for (;;) {
-		struct ike_sa *sa = NULL;
-		struct child *c = NULL, *by = NULL;
+	struct archive a = archive_saver();
+	uint8_t type = RECORD_GONE;
+	size_t at;
 
-		save_sa_ref(a, e, p, &sa);
-		if (a->failed || sa == NULL)
-			return;
-		task_free(sa->ours);
-		sa->ours = load_task(a, e, p, true);
-		task_free(sa->theirs);
-		sa->theirs = load_task(a, e, p, false);
-		for (save_child_ref(a, e, p, &c); !a->failed && c != NULL;
-		     save_child_ref(a, e, p, &c)) {
-			save_child_ref(a, e, p, &by);
-			c->replaced_by = by != c ? by : NULL;
-		}
-		sa_arm(e, sa);
-	}
-}
-
-static void drop_pair(struct engine *e, struct pair *p)
-{
-	report(e, REPORT_ERROR, p, NULL, 0,
-	       "its part of the predecessor's state is damaged: its SAs are given up");
-	while (p->sas != NULL)
-		sa_close(e, p->sas);
-	pair_release(e, p);
-}
-
-/* What waited for this process goes on. */
-static void go_on(struct engine *e, struct pair *p, bool begun)
-{
-	struct ike_sa *sa, *next;
-
-	sa_unretire(e, p);
-	for (sa = p->sas; sa; sa = next) {
-		next = sa->next;
-		sa_work(e, sa);
-	}
-	pair_arm(e, p);
-	if (begun)
-		pair_acquire(e, p);
-	else
-		pair_release(e, p);
-}
-
-static void load_pair(struct archive *a, struct engine *e)
-{
-	struct ip local = { 0 }, remote = { 0 };
-	bool begun = false;
-	struct pair *p;
-	unsigned n = 0;
-
-	archive_ip(a, &local);
-	archive_ip(a, &remote);
-	p = a->failed || pair_find(e, &local, &remote) != NULL ? NULL
-							       : pair_get(e, &local, &remote);
-	if (p == NULL)
+	untouch(e, p);
+	if (!p->kept || !e->options.keeps)
 		return;
-	save_pair_fields(a, p);
-	archive_bool(a, &begun);
-	archive_uint(a, &n);
-	for (unsigned i = 0; !a->failed && i < n; i++)
-		load_sa(a, e, p);
-	if (!a->failed)
-		load_links(a, e, p);
-	if (a->failed || !reader_done(&a->in))
-		drop_pair(e, p);
-	else
-		go_on(e, p, begun);
+	archive_u8(&a, &type);
+	at = archive_open(&a);
+	archive_ip(&a, &p->key.local);
+	archive_ip(&a, &p->key.remote);
+	archive_close(&a, at);
+	give(e, &a);
 }
 
-void save_load(struct engine *e, struct bytes state)
+/*
+ * An answer of the peer's was taken, and the job that it needs is out: who goes on must ask again,
+ * and the last record says so.
+ */
+static bool is_between(const struct pair *p)
 {
-	struct archive a = archive_loader(state);
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (sa->ours != NULL && is_stuck(sa, sa->ours) && sa->ours->nr.n > 0)
+			return true;
+	return false;
+}
 
-	if (state.n == 0)
-		return;
-	header_fields(&a, e);
-	if (a.failed) {
-		report(e, REPORT_WARNING, NULL, NULL, 0,
-		       "the predecessor's state is of another version: starting afresh");
-		return;
-	}
-	for (;;) {
-		uint8_t type = RECORD_END;
+/* Worth a record: the others are but memories. */
+static bool is_kept(const struct pair *p)
+{
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (is_saved(sa))
+			return true;
+	return p->kept;
+}
 
-		archive_u8(&a, &type);
-		if (a.failed || type != RECORD_PAIR)
-			break;
-		struct archive box = archive_box(&a);
-		load_pair(&box, e);
+void save_touched(struct engine *e)
+{
+	while (e->touched != NULL) {
+		struct pair *p = e->touched;
+		struct archive a = archive_saver();
+
+		untouch(e, p);
+		if (!is_kept(p) || is_between(p))
+			continue;
+		save_record(&a, e, p);
+		p->kept = true;
+		give(e, &a);
 	}
-	if (a.failed)
-		report(e, REPORT_ERROR, NULL, NULL, 0, "the predecessor's state is cut off");
-	leave_unprotected(e);
-	report(e, REPORT_NOTICE, NULL, NULL, 0,
-	       "taken over from the predecessor: %u IKE SAs and %u CHILD_SAs", HASH_COUNT(e->sas),
-	       HASH_COUNT(e->children));
 }

@@ -18,9 +18,19 @@
 #define SAVE_VERSION 1
 
 /*
- * A predecessor's state; empty: there is none. A record that is damaged loses its pair, and the
- * others are taken. The pairs that another configuration does not protect any more leave.
+ * A predecessor's state; empty: there is none. Of several records of a pair the last one counts. A
+ * record that is damaged loses its pair, and the others are taken. The pairs that another
+ * configuration does not protect any more leave. died: the last record may be older than the
+ * predecessor's last message, so no counter is gone on with where it stands.
  */
-void save_load(struct engine *e, struct bytes state);
+void save_load(struct engine *e, struct bytes state, bool died);
+
+/* engine_options.keeps: something of the pair changes in this step. */
+void save_touch(struct engine *e, struct pair *p);
+void save_touch_all(struct engine *e);
+/* The pair goes. */
+void save_forget(struct engine *e, struct pair *p);
+/* At the end of each step: the records of those that were touched. */
+void save_touched(struct engine *e);
 
 #endif

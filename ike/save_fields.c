@@ -2,15 +2,31 @@
 #include "ike/save_fields.h"
 
 #include "ike/child.h"
+#include "ike/save.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define MAGIC UINT32_C(0x494b4d53) /* "IKMS" */
 #define DATAGRAM_MAX 65535u
 #define DATAGRAMS_MAX 64u
 #define SECRET_MAX 1024u
 #define ID_MAX 4096u
 #define LINK_MAX 1024u
+
+void save_header_fields(struct archive *a, struct engine *e)
+{
+	uint32_t magic = MAGIC, version = SAVE_VERSION;
+
+	archive_u32(a, &magic);
+	archive_u32(a, &version);
+	if (magic != MAGIC || version != SAVE_VERSION)
+		a->failed = true;
+	if (a->failed)
+		return;
+	archive_uint(a, &e->next_sa);
+	archive_uint(a, &e->next_child);
+}
 
 /* ---- plain fields ------------------------------------------------------------------------ */
 

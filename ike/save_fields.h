@@ -9,6 +9,17 @@
 #include "ike/archive.h"
 #include "ike/task.h"
 
+enum record {
+	RECORD_END, /* never used */
+	RECORD_PAIR,
+	RECORD_GONE, /* a pair is no more */
+};
+
+#define SAVE_WARNING_MAX 4096u /* octets of a text */
+
+/* Before the first record. */
+void save_header_fields(struct archive *a, struct engine *e);
+
 void save_pair_fields(struct archive *a, struct pair *p);
 void save_sa_fields(struct archive *a, struct ike_sa *sa);
 void save_child_fields(struct archive *a, struct child *c);

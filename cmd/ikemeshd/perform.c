@@ -146,14 +146,28 @@ static int perform_action(struct performer *p, struct action *a)
 	case ACTION_REPORT:
 		h->report(h->arg, &a->report);
 		return 0;
+	case ACTION_KEEP: /* before all others */
+		return 0;
 	}
 	return 0;
+}
+
+/* What is sent must be known to a successor, whatever happens to this process meanwhile. */
+static void keep_all(struct performer *p)
+{
+	const struct hands *h = p->hands;
+
+	for (size_t i = 0; h->keep != NULL && i < p->out.n; i++)
+		if (p->out.a[i].kind == ACTION_KEEP)
+			h->keep(h->arg, secret_view(&p->out.a[i].keep));
 }
 
 static void perform_all(struct performer *p)
 {
 	bool skipping = false;
 	uint32_t group = 0;
+
+	keep_all(p);
 
 	for (size_t i = 0; i < p->out.n; i++) {
 		struct action *a = &p->out.a[i];

@@ -26,6 +26,7 @@ struct hands {
 	void (*nudge)(void *arg, const struct ip *local, const struct ip *remote);
 	int (*job)(void *arg, struct job *job); /* takes the job over unless it fails */
 	void (*report)(void *arg, const struct report *report);
+	void (*keep)(void *arg, struct bytes record); /* NULL: the core keeps nothing */
 	struct mono (*now)(void *arg);
 	int (*step)(void *arg, struct mono now, const struct event *event, struct actions *out);
 	void *arg;

@@ -66,6 +66,7 @@ struct sim_options {
 	void (*breach)(const struct sim *s, int a, int b, const char *text);
 	void *arg;	/* whatever a breach() needs */
 	bool deaf;	/* daemons do not see who sends on SAs that are not there (healing.h) */
+	bool keeps;	/* each step is kept: sim_die() goes on with it */
 	bool no_tokens; /* hosts have no secret for RFC 6290; else it outlives their reboots */
 };
 
@@ -98,6 +99,7 @@ struct sim_host {
 	int nat;		  /* the one that it is behind, or -1 */
 	bool up;		  /* the machine */
 	bool running;		  /* the daemon; engine is NULL without */
+	struct secret kept;	  /* options.keeps: what engine_save() gave, and each step's */
 	bool taking_over;	  /* its kernel and its predecessor's state are not yet compared */
 	struct mono asleep_until; /* suspended: it hears nothing and does nothing; 0: it is not */
 	uint64_t life; /* counts up when the daemon ends: what was under way for it is void */
@@ -188,6 +190,8 @@ void sim_stop_daemon(struct sim *s, unsigned host); /* kill -9: the kernel's sta
 /* Another daemon takes over the state, at once; jobs that are out are lost. Kernel SAs that it does
  * not know go. */
 void sim_handover(struct sim *s, unsigned host);
+/* kill -9, and another daemon goes on with what was kept (options.keeps). */
+void sim_die(struct sim *s, unsigned host);
 /* EVENT_SHUTDOWN, then a second for its messages, then as above. */
 void sim_shutdown(struct sim *s, unsigned host);
 void sim_crash(struct sim *s, unsigned host); /* the machine: kernel state is gone too */

@@ -209,6 +209,8 @@ void sim_feed(struct sim *s, unsigned host, const struct event *event)
 
 /* --- it begins and ends --- */
 
+static void hand_keep(void *arg, struct bytes record);
+
 static const struct sim_core this_core = {
 	.make = engine_new,
 	.free = engine_free,
@@ -256,6 +258,7 @@ void sim_host_init(struct sim *s, unsigned index)
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,
+		.keep = s->options.keeps ? hand_keep : NULL,
 		.now = hand_now,
 		.step = hand_step,
 		.arg = h,
@@ -285,6 +288,7 @@ static void daemon_end(struct sim_host *h)
 void sim_host_wipe(struct sim_host *h)
 {
 	daemon_end(h);
+	secret_free(&h->kept);
 	fake_kernel_wipe(&h->kernel);
 	spec_free(&h->spec);
 	free(h->plan);
@@ -328,12 +332,36 @@ static void engine_make(struct sim_host *h, bool awaits_state)
 		.port_natt = 4500,
 		.qcd_secret = h->sim->options.no_tokens ? NULL : secret,
 		.awaits_state = awaits_state,
+		.keeps = h->sim->options.keeps,
 	};
 
 	h->engine = h->core->make(&o);
 	if (h->engine == NULL)
 		abort();
 	performer_init(&h->performer, &h->hands);
+}
+
+static void hand_keep(void *arg, struct bytes record)
+{
+	struct sim_host *h = arg;
+	struct secret longer = { 0 };
+
+	if (secret_new(&longer, h->kept.n + record.n) != 0)
+		abort();
+	if (h->kept.n > 0)
+		memcpy(longer.p, h->kept.p, h->kept.n);
+	memcpy(longer.p + h->kept.n, record.p, record.n);
+	secret_move(&h->kept, &longer);
+}
+
+/* From now on each step is kept, behind what there is at this moment. */
+static void keep_from_here(struct sim_host *h)
+{
+	if (!h->sim->options.keeps || h->core != &this_core)
+		return;
+	secret_free(&h->kept);
+	if (engine_save(h->engine, &h->kept) != 0)
+		abort();
 }
 
 void sim_start(struct sim *s, unsigned host)
@@ -353,15 +381,32 @@ void sim_start(struct sim *s, unsigned host)
 	h->doer.leaf = blob_view(&h->spec.credential.certs[0]);
 	engine_make(h, false);
 	feed(h, &e);
+	keep_from_here(h);
 	sim_pairs_touch_host(s, host);
+}
+
+static void take_over(struct sim_host *h, struct bytes state, bool died)
+{
+	const struct event spec = { .kind = EVENT_SPEC, .spec = { .spec = &h->spec } };
+	const struct event loaded = { .kind = EVENT_STATE_LOADED,
+				      .state_loaded = { .state = state, .died = died } };
+
+	daemon_end(h);
+	h->running = h->kernel.listening = true;
+	engine_make(h, true);
+	h->taking_over = true;
+	feed(h, &spec);
+	feed(h, &loaded);
+	keep_from_here(h);
+	orphans_remove(h);
+	h->taking_over = false;
+	sim_pairs_touch_host(h->sim, h->index);
 }
 
 void sim_handover(struct sim *s, unsigned host)
 {
 	struct sim_host *h = &s->hosts[host];
 	const struct event timer = { .kind = EVENT_TIMER };
-	const struct event spec = { .kind = EVENT_SPEC, .spec = { .spec = &h->spec } };
-	struct event loaded = { .kind = EVENT_STATE_LOADED };
 	struct secret state = { 0 };
 
 	if (!h->running)
@@ -370,17 +415,21 @@ void sim_handover(struct sim *s, unsigned host)
 	feed(h, &timer);
 	if (engine_save(h->engine, &state) != 0)
 		abort();
-	daemon_end(h);
-	h->running = h->kernel.listening = true;
-	engine_make(h, true);
-	h->taking_over = true;
-	feed(h, &spec);
-	loaded.state_loaded.state = secret_view(&state);
-	feed(h, &loaded);
+	take_over(h, secret_view(&state), false);
 	secret_free(&state);
-	orphans_remove(h);
-	h->taking_over = false;
-	sim_pairs_touch_host(s, host);
+}
+
+void sim_die(struct sim *s, unsigned host)
+{
+	struct sim_host *h = &s->hosts[host];
+	struct secret kept = { 0 };
+
+	if (!h->running)
+		return;
+	sim_trace(s, host, -1, "dies, and another goes on");
+	secret_move(&kept, &h->kept);
+	take_over(h, secret_view(&kept), true);
+	secret_free(&kept);
 }
 
 void sim_start_all(struct sim *s)
