@@ -361,6 +361,7 @@ static int start_engine(struct daemon *d)
 		.port_natt = IKE_PORT_NATT,
 		.kernel_keepalives = kernel_knows_keepalive(d->kernel),
 		.awaits_state = true,
+		.keeps = handover_can_keep(),
 	};
 	const char *missing = NULL;
 
@@ -511,6 +512,7 @@ static void leave(struct daemon *d)
 		d->phase = DAEMON_GONE;
 		return;
 	}
+	keepsake_drop(&d->keepsake);
 	d->phase = DAEMON_LEAVING;
 	d->removes = d->disable || (kind == STOP_FOR_GOOD && d->config->on_stop == ON_STOP_CLEAR);
 	d->leave_by = clock_after(clock_now(), LEAVE_S * CLOCK_SECOND);
@@ -568,6 +570,7 @@ static void daemon_close(struct daemon *d)
 	keyholder_free(d->keyholder);
 	udp_close(d->udp);
 	handover_wipe(&d->handover);
+	keepsake_close(&d->keepsake);
 	policies_free(&d->policies);
 	if (d->addresses != NULL)
 		addresses_close(d->addresses);
@@ -604,6 +607,7 @@ static void turn(struct daemon *d)
 	int err;
 
 	daemon_clear_follow(d);
+	daemon_succeed_tidy(d);
 	arm(d);
 	err = loop_turn(d->loop);
 	if (err != 0) {
@@ -627,6 +631,7 @@ int daemon_run(const struct daemon_options *options)
 			    .lock = -1,
 			    .signals = -1,
 			    .addresses_at = MONO_NEVER,
+			    .keepsake = { .fd = -1 },
 			    .rotation_timer = -1,
 			    .mode.back_at = MONO_NEVER,
 			    .prune_at = MONO_NEVER };

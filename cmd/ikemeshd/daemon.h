@@ -52,6 +52,7 @@ struct daemon {
 	time_t started_wall;
 
 	struct handover handover; /* what a predecessor left; empty once it is taken */
+	struct keepsake keepsake; /* what the next one gets, whatever becomes of this one */
 	char handover_why[HANDOVER_TEXT_LEN];
 
 	int lock;
@@ -114,6 +115,8 @@ void daemon_take_jobs(struct daemon *d);
 int daemon_succeed_take(struct daemon *d);    /* first of all: what is there */
 int daemon_succeed_sockets(struct daemon *d); /* the IKE ports are open */
 void daemon_succeed_load(struct daemon *d);   /* the core has its configuration */
+void daemon_succeed_keep(struct daemon *d, struct bytes record); /* of a step */
+void daemon_succeed_tidy(struct daemon *d);			 /* between two steps */
 /* Of our own certificate, so that peers that were shown the same are known to have been. */
 uint32_t daemon_first_generation(const struct daemon *d, const struct config *c);
 enum succession {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,13 @@
 #define VERSION 1
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_LEN 36
-#define STATE_NAME "ikemesh-state"
 #define STATE_MAX (1u << 30) /* octets: 100,000 pairs have some 300 MB */
 #define BARRIER_US 5000000
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 #define PARKED_FD 64
 
+/* By turns, so that one can be stored before the other is removed. */
+static const char *const state_names[HANDOVER_STATES] = { "ikemesh-state-0", "ikemesh-state-1" };
 static const char *const socket_names[UDP_SOCKETS] = { "ike-4", "natt-4", "ike-6", "natt-6" };
 
 /* Of this machine alone, so in its own octet order. */
@@ -30,7 +32,9 @@ struct envelope {
 	char boot_id[BOOT_ID_LEN]; /* times in the state are this boot's */
 	uint32_t generation;
 	uint8_t leaf[HANDOVER_LEAF_LEN];
-	uint64_t octets;
+	uint8_t died; /* until who writes it says that it ended by itself */
+	uint64_t sequence;
+	uint64_t octets; /* what is behind them is not written to its end */
 };
 
 static int read_boot_id(char out[static BOOT_ID_LEN])
@@ -85,6 +89,8 @@ int handover_write(const struct handover *h, int *fd)
 	struct envelope e = { .magic = MAGIC,
 			      .version = VERSION,
 			      .generation = h->generation,
+			      .died = h->died,
+			      .sequence = h->sequence,
 			      .octets = h->state.n };
 	int err = read_boot_id(e.boot_id);
 
@@ -92,7 +98,7 @@ int handover_write(const struct handover *h, int *fd)
 	*fd = -1;
 	if (err != 0)
 		return err;
-	*fd = memfd_create(STATE_NAME, MFD_CLOEXEC);
+	*fd = memfd_create("ikemesh-state", MFD_CLOEXEC);
 	if (*fd < 0)
 		return -errno;
 	err = write_all(*fd, &e, sizeof(e));
@@ -115,7 +121,7 @@ static const char *objection(const struct envelope *e, const struct stat *st)
 		return "it is of another version";
 	if (read_boot_id(boot_id) != 0 || memcmp(e->boot_id, boot_id, sizeof(boot_id)) != 0)
 		return "it is of another boot";
-	if (e->octets > STATE_MAX || (uint64_t)st->st_size != sizeof(*e) + e->octets)
+	if (e->octets > STATE_MAX || (uint64_t)st->st_size < sizeof(*e) + e->octets)
 		return "it is cut off";
 	return NULL;
 }
@@ -131,6 +137,8 @@ static int take_state(int fd, const struct envelope *e, struct handover *h)
 		return err;
 	}
 	h->generation = e->generation;
+	h->sequence = e->sequence;
+	h->died = e->died != 0;
 	memcpy(h->leaf, e->leaf, sizeof(h->leaf));
 	return 0;
 }
@@ -151,15 +159,29 @@ int handover_read(int fd, struct handover *h, char why[static HANDOVER_TEXT_LEN]
 		no = objection(&e, &st);
 	if (err == 0 && no == NULL)
 		err = take_state(fd, &e, h);
-	/* Once: a state that was gone on from is never gone on from again. */
-	if (ftruncate(fd, 0) != 0 && err == 0)
-		err = -errno;
 	if (err == 0 && no == NULL)
 		return 0;
-	secret_free(&h->state);
 	snprintf(why, HANDOVER_TEXT_LEN, "the state that a former ikemeshd left is not used: %s",
 		 no != NULL ? no : strerror(-err));
 	return err != 0 ? err : -EINVAL;
+}
+
+/* The later of two is the one to go on from. */
+static void take_state_of(struct handover *h, int fd, char *why)
+{
+	struct handover other = { 0 };
+
+	if (handover_read(fd, &other, why) != 0)
+		return;
+	if (h->state.n > 0 && other.sequence <= h->sequence) {
+		secret_free(&other.state);
+		return;
+	}
+	secret_move(&h->state, &other.state);
+	h->sequence = other.sequence;
+	h->died = other.died;
+	h->generation = other.generation;
+	memcpy(h->leaf, other.leaf, sizeof(h->leaf));
 }
 
 static void take_descriptor(struct handover *h, int fd, const char *name, char *why)
@@ -171,9 +193,12 @@ static void take_descriptor(struct handover *h, int fd, const char *name, char *
 			return;
 		}
 	}
-	if (strcmp(name, STATE_NAME) == 0) {
-		handover_read(fd, h, why);
-		sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" STATE_NAME);
+	for (size_t i = 0; i < HANDOVER_STATES; i++) {
+		if (strcmp(name, state_names[i]) == 0 && h->used[i] < 0) {
+			take_state_of(h, fd, why);
+			h->used[i] = fd;
+			return;
+		}
 	}
 	close(fd);
 }
@@ -186,6 +211,8 @@ void handover_take(struct handover *h, char why[static HANDOVER_TEXT_LEN])
 	*h = (struct handover){ 0 };
 	for (size_t i = 0; i < UDP_SOCKETS; i++)
 		h->sockets[i] = -1;
+	for (size_t i = 0; i < HANDOVER_STATES; i++)
+		h->used[i] = -1;
 	why[0] = '\0';
 	n = sd_listen_fds_with_names(1, &names);
 	for (int i = 0; i < n; i++) {
@@ -195,9 +222,36 @@ void handover_take(struct handover *h, char why[static HANDOVER_TEXT_LEN])
 	free(names);
 }
 
+static void remove_state(size_t which)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", state_names[which]);
+	sd_notify(0, text);
+}
+
+void handover_used(struct handover *h)
+{
+	for (size_t i = 0; i < HANDOVER_STATES; i++) {
+		if (h->used[i] < 0)
+			continue;
+		(void)!ftruncate(h->used[i], 0);
+		close(h->used[i]);
+		h->used[i] = -1;
+	}
+	for (size_t i = 0; i < HANDOVER_STATES; i++)
+		remove_state(i);
+	secret_free(&h->state);
+}
+
 void handover_wipe(struct handover *h)
 {
 	secret_free(&h->state);
+	for (size_t i = 0; i < HANDOVER_STATES; i++) {
+		if (h->used[i] >= 0)
+			close(h->used[i]);
+		h->used[i] = -1;
+	}
 	for (size_t i = 0; i < UDP_SOCKETS; i++) {
 		if (h->sockets[i] >= 0)
 			close(h->sockets[i]);
@@ -226,20 +280,81 @@ int handover_store_sockets(const int *sockets)
 	return err;
 }
 
-int handover_keep(const struct handover *h)
+/* ---- step by step ------------------------------------------------------------------------- */
+
+#define LONG_OCTETS (1u << 20)
+
+bool handover_can_keep(void)
 {
-	int fd, err = handover_write(h, &fd);
+	return getenv("NOTIFY_SOCKET") != NULL;
+}
 
-	if (err != 0)
+int handover_settle(void)
+{
+	int r = sd_notify_barrier(0, BARRIER_US);
+
+	return r < 0 ? r : 0;
+}
+
+int keepsake_begin(struct keepsake *k, const struct handover *h)
+{
+	struct handover next = *h; /* borrowed */
+	struct keepsake old = *k;
+	size_t which;
+	int fd, err;
+
+	next.sequence = (k->fd >= 0 ? k->sequence : h->sequence) + 1;
+	which = next.sequence % HANDOVER_STATES;
+	err = handover_write(&next, &fd);
+	if (err == 0)
+		err = store(fd, state_names[which]);
+	if (err != 0) {
+		if (fd >= 0)
+			close(fd);
 		return err;
-	err = store(fd, STATE_NAME);
-	if (err == 0) {
-		int r = sd_notify_barrier(0, BARRIER_US);
-
-		err = r < 0 ? r : 0;
 	}
-	close(fd);
-	return err;
+	*k = (struct keepsake){
+		.fd = fd, .octets = h->state.n, .first = h->state.n, .sequence = next.sequence
+	};
+	if (old.fd >= 0) {
+		remove_state(1 - which);
+		close(old.fd);
+	}
+	return 0;
+}
+
+int keepsake_append(struct keepsake *k, struct bytes record)
+{
+	const uint64_t octets = k->octets + record.n;
+
+	if (pwrite(k->fd, record.p, record.n, (off_t)(sizeof(struct envelope) + k->octets)) !=
+		    (ssize_t)record.n ||
+	    pwrite(k->fd, &octets, sizeof(octets), offsetof(struct envelope, octets)) !=
+		    sizeof(octets))
+		return errno != 0 ? -errno : -EIO;
+	k->octets = octets;
+	return 0;
+}
+
+bool keepsake_is_long(const struct keepsake *k)
+{
+	return k->fd >= 0 && k->octets > LONG_OCTETS + 3 * k->first;
+}
+
+void keepsake_close(struct keepsake *k)
+{
+	if (k->fd >= 0)
+		close(k->fd);
+	*k = KEEPSAKE_NONE;
+}
+
+void keepsake_drop(struct keepsake *k)
+{
+	if (k->fd >= 0) {
+		(void)!ftruncate(k->fd, 0);
+		remove_state(k->sequence % HANDOVER_STATES);
+	}
+	keepsake_close(k);
 }
 
 /* ---- in the same process ------------------------------------------------------------------ */
@@ -266,7 +381,7 @@ static int parcel_add(struct parcel *p, int fd, const char *name)
 
 static int parcel_pack(struct parcel *p, const struct handover *h, int state)
 {
-	int err = parcel_add(p, state, STATE_NAME);
+	int err = parcel_add(p, state, state_names[h->sequence % HANDOVER_STATES]);
 
 	for (size_t i = 0; i < UDP_SOCKETS && err == 0; i++)
 		if (h->sockets[i] >= 0)

@@ -14,11 +14,16 @@
 
 #define HANDOVER_LEAF_LEN 20 /* octets: SHA-1 of our certificate, to tell whether it is another */
 
+#define HANDOVER_STATES 2 /* descriptors of a state: the last, and perhaps the one before */
+
 struct handover {
-	int sockets[UDP_SOCKETS]; /* -1: not there; udp_open() takes them */
-	bool stored;		  /* systemd has them already */
-	struct secret state;	  /* what engine_save() gave; empty: there is none */
-	uint32_t generation;	  /* of the certificate that the peers were shown */
+	int sockets[UDP_SOCKETS];  /* -1: not there; udp_open() takes them */
+	bool stored;		   /* systemd has them already */
+	uint64_t sequence;	   /* of the state: each that is begun has the next */
+	bool died;		   /* who left it did not end by itself */
+	int used[HANDOVER_STATES]; /* where the state comes from; -1: nowhere */
+	struct secret state;	   /* what engine_save() gave; empty: there is none */
+	uint32_t generation;	   /* of the certificate that the peers were shown */
 	uint8_t leaf[HANDOVER_LEAF_LEN];
 };
 
@@ -29,6 +34,8 @@ struct handover {
  * empty. Takes the variables out of the environment.
  */
 void handover_take(struct handover *h, char why[static HANDOVER_TEXT_LEN]);
+/* The state is in use: whoever starts next must not go on from it again. */
+void handover_used(struct handover *h);
 /* Wipes the state and closes the sockets that nobody took. */
 void handover_wipe(struct handover *h);
 
@@ -36,10 +43,26 @@ void handover_wipe(struct handover *h);
 int handover_store_sockets(const int *sockets);
 
 /*
- * systemd keeps the state for the next start; it has it when this returns. 0; -ENOTCONN without it;
- * or what went wrong.
+ * A state that grows step by step, which systemd keeps for the next start whatever becomes of this
+ * process.
  */
-int handover_keep(const struct handover *h);
+struct keepsake {
+	int fd;			/* -1: none */
+	uint64_t octets, first; /* of the state: now, and when it was begun */
+	uint64_t sequence;
+};
+#define KEEPSAKE_NONE ((struct keepsake){ .fd = -1 })
+
+bool handover_can_keep(void); /* there is a systemd */
+/* In place of the one that k held, which goes. 0; -ENOTCONN without systemd; or what went wrong. */
+int keepsake_begin(struct keepsake *k, const struct handover *h);
+int keepsake_append(struct keepsake *k, struct bytes record); /* 0 or negative errno */
+/* Longer by far than when it was begun: better to begin another. */
+bool keepsake_is_long(const struct keepsake *k);
+void keepsake_close(struct keepsake *k); /* systemd still has it */
+void keepsake_drop(struct keepsake *k);	 /* and nobody goes on from it */
+/* systemd has got all that it was told. 0 or negative errno. */
+int handover_settle(void);
 
 /*
  * Executes program with argv anew in this process, and hands state and sockets to it. Returns only

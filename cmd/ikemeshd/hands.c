@@ -74,6 +74,11 @@ static void hand_report(void *arg, const struct report *report)
 	log_report(d->log, report);
 }
 
+static void hand_keep(void *arg, struct bytes record)
+{
+	daemon_succeed_keep(arg, record);
+}
+
 static struct mono hand_now(void *arg)
 {
 	(void)arg;
@@ -99,6 +104,7 @@ struct hands daemon_hands(struct daemon *d)
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,
+		.keep = hand_keep,
 		.now = hand_now,
 		.step = hand_step,
 		.arg = d,

@@ -53,6 +53,35 @@ int daemon_succeed_sockets(struct daemon *d)
 	return 0;
 }
 
+static int pack(struct daemon *d, struct handover *h, bool died)
+{
+	*h = (struct handover){ .generation = d->config->spec.credential.generation,
+				.sequence = d->handover.sequence,
+				.died = died };
+	leaf_of(d->config, h->leaf);
+	udp_sockets(d->udp, h->sockets);
+	return engine_save(d->engine, &h->state);
+}
+
+/* From here on each step adds to it. Without it a kill costs the SAs, and nothing else. */
+static void begin_keepsake(struct daemon *d)
+{
+	struct handover h;
+	int err;
+
+	if (!handover_can_keep())
+		return;
+	err = pack(d, &h, true);
+	if (err == 0)
+		err = keepsake_begin(&d->keepsake, &h);
+	secret_free(&h.state);
+	if (err == 0)
+		return;
+	keepsake_drop(&d->keepsake);
+	log_recurrent(d->log, REPORT_WARNING, "the SAs would not outlive this process: %s",
+		      strerror(-err));
+}
+
 void daemon_succeed_load(struct daemon *d)
 {
 	struct event loaded = { .kind = EVENT_STATE_LOADED };
@@ -61,10 +90,29 @@ void daemon_succeed_load(struct daemon *d)
 	if (d->handover_why[0] != '\0')
 		log_text(d->log, REPORT_WARNING, "%s", d->handover_why);
 	loaded.state_loaded.state = secret_view(&d->handover.state);
+	loaded.state_loaded.died = d->handover.died;
 	daemon_feed(d, &loaded);
 	addresses.addresses.locals = addresses_list(d->addresses, &addresses.addresses.n);
 	daemon_feed(d, &addresses);
-	secret_free(&d->handover.state);
+	handover_used(&d->handover);
+	begin_keepsake(d);
+}
+
+void daemon_succeed_keep(struct daemon *d, struct bytes record)
+{
+	int err = d->keepsake.fd >= 0 ? keepsake_append(&d->keepsake, record) : 0;
+
+	if (err == 0)
+		return;
+	keepsake_drop(&d->keepsake);
+	log_recurrent(d->log, REPORT_WARNING, "the SAs would not outlive this process: %s",
+		      strerror(-err));
+}
+
+void daemon_succeed_tidy(struct daemon *d)
+{
+	if (keepsake_is_long(&d->keepsake))
+		begin_keepsake(d);
 }
 
 /* What waits for a job cannot be handed over: the pool comes to rest first. */
@@ -81,27 +129,23 @@ static void drain(struct daemon *d)
 	daemon_feed(d, &(struct event){ .kind = EVENT_TIMER });
 }
 
-static int pack(struct daemon *d, struct handover *h)
-{
-	*h = (struct handover){ .generation = d->config->spec.credential.generation };
-	leaf_of(d->config, h->leaf);
-	udp_sockets(d->udp, h->sockets);
-	return engine_save(d->engine, &h->state);
-}
-
 int daemon_succeed(struct daemon *d, enum succession how)
 {
 	struct handover h;
 	int err;
 
 	drain(d);
-	err = pack(d, &h);
-	if (err == 0 && how == SUCCESSION_STORE)
-		err = handover_keep(&h);
+	err = pack(d, &h, false);
+	if (err == 0 && how == SUCCESSION_STORE) {
+		err = keepsake_begin(&d->keepsake, &h);
+		if (err == 0)
+			err = handover_settle();
+	}
 	if (err == 0 && how == SUCCESSION_EXEC) {
 		log_text(d->log, REPORT_NOTICE, "executing %s anew: the SAs are handed over",
 			 d->options.program);
 		sd_notify(0, "RELOADING=1");
+		h.sequence = d->keepsake.sequence + 1;
 		err = handover_exec(&h, d->options.program, d->options.argv);
 		sd_notify(0, "READY=1");
 	}

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,7 +24,9 @@
 
 static void fill(struct handover *h, size_t octets)
 {
-	*h = (struct handover){ .generation = 7, .leaf = { 1, 2, 3 } };
+	*h = (struct handover){ .generation = 7, .leaf = { 1, 2, 3 }, .sequence = 4 };
+	for (size_t i = 0; i < HANDOVER_STATES; i++)
+		h->used[i] = -1;
 	for (size_t i = 0; i < UDP_SOCKETS; i++)
 		h->sockets[i] = -1;
 	assert_int_equal(secret_new(&h->state, octets), 0);
@@ -50,19 +53,23 @@ static void test_state_comes_through_once(void **state)
 			assert_memory_equal(got.state.p, sent.state.p, sizes[i]);
 		assert_int_equal(got.generation, 7);
 		assert_memory_equal(got.leaf, sent.leaf, sizeof(got.leaf));
+		assert_int_equal(got.sequence, 4);
+		assert_false(got.died);
+		got.used[0] = dup(fd);
+		got.used[1] = -1;
+		handover_used(&got);
 		assert_int_equal(handover_read(fd, &again, why), 0);
 		assert_int_equal(again.state.n, 0);
 		close(fd);
 		secret_free(&sent.state);
-		secret_free(&got.state);
 	}
 }
 
-/* Each octet of the envelope counts, and each that is missing or too much. */
+/* Each octet of the envelope counts, and each that is missing. */
 static void test_damage_is_seen(void **state)
 {
 	(void)state;
-	for (int what = 0; what < 5; what++) {
+	for (int what = 0; what < 4; what++) {
 		struct handover sent, got = { 0 };
 		char why[HANDOVER_TEXT_LEN];
 		const off_t at[] = { 3, 20, 30 }; /* magic, version, boot */
@@ -78,12 +85,11 @@ static void test_damage_is_seen(void **state)
 			octet ^= 1;
 			assert_int_equal(pwrite(fd, &octet, 1, at[what]), 1);
 		} else {
-			assert_int_equal(ftruncate(fd, what == 3 ? end - 1 : end + 1), 0);
+			assert_int_equal(ftruncate(fd, end - 1), 0);
 		}
 		assert_true(handover_read(fd, &got, why) < 0);
 		assert_true(strlen(why) > 0);
 		assert_int_equal(got.state.n, 0);
-		assert_int_equal(lseek(fd, 0, SEEK_END), 0);
 		close(fd);
 		secret_free(&sent.state);
 	}
@@ -202,6 +208,7 @@ static void test_foreign_socket(void **state)
 
 static void test_nothing_there(void **state)
 {
+	struct keepsake k = KEEPSAKE_NONE;
 	struct handover h;
 	char why[HANDOVER_TEXT_LEN];
 
@@ -214,7 +221,110 @@ static void test_nothing_there(void **state)
 	assert_int_equal(handover_store_sockets(h.sockets), 0);
 	handover_wipe(&h);
 	fill(&h, 3);
-	assert_int_equal(handover_keep(&h), -ENOTCONN); /* no systemd started us */
+	assert_false(handover_can_keep()); /* no systemd started us */
+	assert_int_equal(keepsake_begin(&k, &h), -ENOTCONN);
+	assert_int_equal(k.fd, -1);
+	handover_wipe(&h);
+}
+
+/* ---- a service manager that keeps descriptors ---------------------------------------------- */
+
+#define STORE "/tmp/ikemesh-test-notify"
+
+struct manager {
+	int fd;
+	char path[64];
+};
+
+static void manager_open(struct manager *m)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(m->path, sizeof(m->path), STORE "-%d", (int)getpid());
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", m->path);
+	unlink(m->path);
+	m->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_true(m->fd >= 0);
+	assert_int_equal(bind(m->fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	setenv("NOTIFY_SOCKET", m->path, 1);
+}
+
+static void manager_close(struct manager *m)
+{
+	close(m->fd);
+	unlink(m->path);
+	unsetenv("NOTIFY_SOCKET");
+}
+
+/* The next message, and the descriptor that came with it, or -1. */
+static int heard(const struct manager *m, char *text, size_t room)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+		struct cmsghdr align;
+	} control;
+	struct iovec data = { .iov_base = text, .iov_len = room - 1 };
+	struct msghdr h = { .msg_iov = &data,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(m->fd, &h, MSG_CMSG_CLOEXEC);
+	int fd = -1;
+
+	text[n > 0 ? n : 0] = '\0';
+	for (struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL; c; c = CMSG_NXTHDR(&h, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/*
+ * What systemd was given grows with each step, and is whole at any moment: a step that is not
+ * written to its end is not there.
+ */
+static void test_keepsake_grows(void **state)
+{
+	struct keepsake k = KEEPSAKE_NONE;
+	struct handover h, got = { 0 };
+	struct manager m;
+	char text[256], why[HANDOVER_TEXT_LEN];
+	int first, second;
+
+	(void)state;
+	manager_open(&m);
+	fill(&h, 10);
+	h.died = true;
+	assert_true(handover_can_keep());
+	assert_int_equal(keepsake_begin(&k, &h), 0);
+	first = heard(&m, text, sizeof(text));
+	assert_true(first >= 0);
+	assert_non_null(strstr(text, "FDSTORE=1\nFDNAME=ikemesh-state-1\nFDPOLL=0"));
+	for (uint8_t i = 0; i < 5; i++)
+		assert_int_equal(keepsake_append(&k, BYTES(&i, 1)), 0);
+	assert_int_equal(pwrite(k.fd, "half a step", 11, lseek(k.fd, 0, SEEK_END)), 11);
+	assert_int_equal(handover_read(first, &got, why), 0);
+	assert_int_equal(got.state.n, 15);
+	assert_true(got.died);
+	assert_int_equal(got.state.p[14], 4);
+	assert_int_equal(got.sequence, 5);
+	secret_free(&got.state);
+
+	/* Another in its place: it is stored before the first is removed. */
+	assert_int_equal(keepsake_begin(&k, &h), 0);
+	second = heard(&m, text, sizeof(text));
+	assert_true(second >= 0);
+	assert_non_null(strstr(text, "FDNAME=ikemesh-state-0"));
+	assert_int_equal(heard(&m, text, sizeof(text)), -1);
+	assert_string_equal(text, "FDSTOREREMOVE=1\nFDNAME=ikemesh-state-1");
+	assert_false(keepsake_is_long(&k));
+	keepsake_drop(&k);
+	assert_int_equal(heard(&m, text, sizeof(text)), -1);
+	assert_string_equal(text, "FDSTOREREMOVE=1\nFDNAME=ikemesh-state-0");
+	assert_int_equal(handover_read(second, &got, why), 0);
+	assert_int_equal(got.state.n, 0);
+	close(first);
+	close(second);
+	manager_close(&m);
 	handover_wipe(&h);
 }
 
@@ -227,6 +337,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_not_executed),
 		cmocka_unit_test(test_foreign_socket),
 		cmocka_unit_test(test_nothing_there),
+		cmocka_unit_test(test_keepsake_grows),
 	};
 
 	if (argc == 3 && strcmp(argv[1], SUCCESSOR) == 0)
