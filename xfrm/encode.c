@@ -281,7 +281,7 @@ struct nlmsghdr *encode_sa_dump(void *buf)
 	struct nlmsghdr *nlh = start(buf, XFRM_MSG_GETSA);
 
 	nlh->nlmsg_flags |= NLM_F_DUMP;
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct xfrm_usersa_id));
+	/* A request for a dump has no fixed part: the kernel reads attributes from its beginning. */
 	mnl_attr_put_u8(nlh, XFRMA_PROTO, IPPROTO_ESP);
 	return nlh;
 }
