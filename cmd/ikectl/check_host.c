@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <fnmatch.h>
 
-#define DAY 86400
-#define EXPIRES_SOON_DAYS 30
 /* No clock that is right says less. */
 #define EPOCH_OF_THIS 1767225600 /* 2026-01-01 */
 
@@ -159,51 +157,44 @@ void check_clock(const struct facts *facts, struct findings *out)
 	}
 }
 
-static void judge_dates(const json_t *cert, const char *whose, time_t now, struct findings *out)
+/* What ends soon by expiry_warning_days, or has ended: as the daemon's log has it. */
+static void judge_end(const json_t *item, struct findings *out)
 {
-	const json_int_t left = number(cert, "not_after") - (json_int_t)now;
-	char delta[SHOW_DELTA_LEN];
+	static const struct {
+		const char *kind, *mend;
+	} mends[] = {
+		{ "own", "issue another one for this host, then `ikectl reload`" },
+		{ "peer", "issue another one for that host, then `ikectl reload` there" },
+		{ "ca",
+		  "add its successor to ca_certificates on every host, before anything that it "
+		  "issues is in use" },
+		{ "crl", "bring a new one here, then `ikectl reload`" },
+	};
 
-	if (!json_is_integer(get(cert, "not_after")))
-		return;
-	if (left <= 0) {
-		found(out, HEALTH_ERROR, "the certificate of %s (%s) expired %s ago", whose,
-		      text(cert, "subject"), show_delta(-left, delta));
-		mend(out, "issue another one, and `ikectl reload` there");
-	} else if (left < (json_int_t)EXPIRES_SOON_DAYS * DAY) {
-		found(out, HEALTH_WARNING, "the certificate of %s (%s) expires in %s", whose,
-		      text(cert, "subject"), show_delta(left, delta));
-		mend(out, "issue another one, and `ikectl reload` there");
-	}
-}
-
-static void judge_peer_dates(const json_t *pair, time_t now, struct findings *out)
-{
-	const json_t *ike;
-
-	EACH(get(pair, "ike_sas"), ike)
-	{
-		judge_dates(get(ike, "peer_certificate"), text(pair, "remote"), now, out);
+	found(out, number(item, "days_left") < 0 ? HEALTH_ERROR : HEALTH_WARNING, "%s",
+	      text(item, "text"));
+	for (size_t i = 0; i < sizeof(mends) / sizeof(mends[0]); i++) {
+		if (is(item, "kind", mends[i].kind))
+			mend(out, "%s", mends[i].mend);
 	}
 }
 
 void check_certificates(const struct facts *facts, struct findings *out)
 {
-	const json_t *own = get(facts->status, "certificate"), *pair;
-	const size_t before = out->n;
+	const json_t *expiry = get(facts->status, "expiry"), *item;
 	char delta[SHOW_DELTA_LEN];
 
 	if (facts->status == NULL)
 		return;
-	judge_dates(own, "this host", facts->now, out);
-	EACH(get(facts->status, "pairs"), pair)
+	EACH(expiry, item)
 	{
-		judge_peer_dates(pair, facts->now, out);
+		judge_end(item, out);
 	}
-	if (out->n == before)
-		found(out, HEALTH_GOOD, "ours is valid for another %s, those of peers for %d days",
-		      show_delta(number(own, "not_after") - (json_int_t)facts->now, delta),
-		      EXPIRES_SOON_DAYS);
+	if (json_array_size(expiry) == 0)
+		found(out, HEALTH_GOOD, "nothing ends soon; ours is valid for another %s",
+		      show_delta(number(get(facts->status, "certificate"), "not_after") -
+					 (json_int_t)facts->now,
+				 delta));
 }
 
 /* ---- trust ----------------------------------------------------------------------------------- */

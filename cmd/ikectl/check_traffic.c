@@ -87,7 +87,7 @@ void check_peers(const struct facts *facts, struct findings *out)
 			continue;
 		found(out, HEALTH_WARNING, "%s is not up: %s: %s", text(pair, "remote"),
 		      text(failure, "stage"), text(failure, "reason"));
-		mend(out, "ikectl status %s", text(pair, "remote"));
+		mend(out, "ikectl why %s", text(pair, "remote"));
 	}
 	if (failing > SHOWN_MAX)
 		found(out, HEALTH_WARNING, "%zu more peers are not up", failing - SHOWN_MAX);
@@ -112,7 +112,7 @@ void check_clear(const struct facts *facts, struct findings *out)
 		      "%zu peer%s talked in the clear within the last hour, such as %s: IPsec is "
 		      "optional there, and there was no SA",
 		      clear, clear == 1 ? "" : "s", example);
-		mend(out, "`ikectl status %s` says why; once none is left: `ikectl mode enforced`",
+		mend(out, "`ikectl why %s` says why; once none is left: `ikectl mode enforced`",
 		     example);
 	} else if (facts->status != NULL) {
 		found(out, HEALTH_GOOD, "%s",
@@ -328,7 +328,7 @@ void check_path(const struct facts *facts, struct findings *out)
 		found(out, HEALTH_ERROR, "%s does not answer pings%s%s", peer,
 		      p->error != 0 ? ": " : "", p->error != 0 ? strerror(-p->error) : "");
 		mend(out,
-		     "`ikectl status %s` says whether there is an SA; a peer that answers no "
+		     "`ikectl why %s` says whether there is an SA; a peer that answers no "
 		     "pings cannot be probed",
 		     peer);
 	} else if (p->largest + p->overhead.block < p->believed) {

@@ -210,17 +210,20 @@ static void test_certificates(void **state)
 {
 	(void)state;
 	assert_status(check_certificates,
-		      "{\"certificate\":{\"subject\":\"CN=a\",\"not_after\":1799913600}}",
-		      HEALTH_ERROR, "of this host (CN=a) expired 24 hours ago", "issue another");
+		      "{\"expiry\":[{\"kind\":\"own\",\"days_left\":-1,\"text\":\"it is over\"}]}",
+		      HEALTH_ERROR, "it is over", "for this host, then `ikectl reload`");
 	assert_status(check_certificates,
-		      "{\"certificate\":{\"subject\":\"CN=a\",\"not_after\":1800864000}}",
-		      HEALTH_WARNING, "expires in 10 days", "issue another");
-	assert_status(
-		check_certificates,
-		"{\"certificate\":{\"not_after\":1900000000},\"pairs\":[{\"remote\":\"10.1.0.2\","
-		"\"ike_sas\":[{\"peer_certificate\":{\"subject\":\"CN=b\",\"not_after\":"
-		"1800864000}}]}]}",
-		HEALTH_WARNING, "of 10.1.0.2 (CN=b) expires in 10 days", "issue another");
+		      "{\"expiry\":[{\"kind\":\"peer\",\"days_left\":0,\"text\":\"today\"}]}",
+		      HEALTH_WARNING, "today", "there");
+	assert_status(check_certificates,
+		      "{\"expiry\":[{\"kind\":\"ca\",\"days_left\":9,\"text\":\"in 9 days\"}]}",
+		      HEALTH_WARNING, "in 9 days", "successor");
+	assert_status(check_certificates,
+		      "{\"expiry\":[{\"kind\":\"crl\",\"days_left\":9,\"text\":\"in 9 days\"}]}",
+		      HEALTH_WARNING, "in 9 days", "a new one");
+	assert_status(check_certificates,
+		      "{\"expiry\":[],\"certificate\":{\"not_after\":1800864000}}", HEALTH_GOOD,
+		      "nothing ends soon; ours is valid for another 10 days", NULL);
 }
 
 static void test_trust(void **state)
@@ -368,7 +371,7 @@ static void test_path(void **state)
 	f.path.router = xfrm_ip("10.7.0.254"); /* outside: it is heard anyway */
 	assert_found(check_path, &f, HEALTH_ERROR, "it sends up to 1466", "ip route change");
 	f.path.answered = false;
-	assert_found(check_path, &f, HEALTH_ERROR, "10.1.1.2 does not answer pings", "status 10.1");
+	assert_found(check_path, &f, HEALTH_ERROR, "10.1.1.2 does not answer pings", "why 10.1");
 	json_decref(f.status);
 }
 
