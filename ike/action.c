@@ -33,6 +33,7 @@ static void action_clear(struct action *a)
 	case ACTION_KEEPALIVE:
 	case ACTION_SA_USAGE:
 	case ACTION_NUDGE:
+	case ACTION_EXPECT:
 		break;
 	}
 }

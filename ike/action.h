@@ -14,7 +14,8 @@ enum action_kind {
 	ACTION_SA_ADD,	  /* kernel SA */
 	ACTION_SA_UPDATE, /* the encapsulation ports of an SA that is there; its keys stay */
 	ACTION_SA_DELETE, /* an SA that is not there is no failure */
-	ACTION_NUDGE, /* release the packets that the kernel holds for remote (kernel policies) */
+	ACTION_NUDGE,  /* release the packets that the kernel holds for remote (kernel policies) */
+	ACTION_EXPECT, /* ESP under this SPI may come before the SA: see below */
 	ACTION_KEEPALIVE, /* NAT keepalive, RFC 3948 2.3: one octet 0xff, no marker */
 	ACTION_SA_USAGE,  /* read both SAs' packet counters, feed EVENT_USAGE */
 	ACTION_JOB,	  /* run it, feed EVENT_JOB_DONE; the performer owns it meanwhile */
@@ -53,6 +54,14 @@ struct action {
 			struct sa_ref ref;
 			bool inbound;
 		} sa_delete;
+		/*
+		 * The peer may send on the SA that we asked for as soon as it has answered. What
+		 * comes before SA_ADD may be kept for it, or be lost.
+		 */
+		struct {
+			struct ip local, remote;
+			uint32_t spi; /* host order */
+		} expect;
 		struct {
 			struct endpoint local, remote;
 		} keepalive;

@@ -328,6 +328,7 @@ void act_sa_delete(struct engine *e, const struct sa_ref *ref, bool inbound);
 void act_sa_update(struct engine *e, const struct sa_spec *sa);
 void act_keepalive(struct engine *e, const struct endpoint *local, const struct endpoint *remote);
 void act_sa_usage(struct engine *e, const struct sa_ref *in, const struct sa_ref *out);
+void act_expect(struct engine *e, const struct ip *local, const struct ip *remote, uint32_t spi);
 void act_nudge(struct engine *e, const struct pair *p);
 void act_keep(struct engine *e, struct secret *record); /* takes it */
 /* Takes the job; handler is called when it comes home and sa still lives. 0 or -ENOMEM. */

@@ -196,6 +196,17 @@ void act_sa_usage(struct engine *e, const struct sa_ref *in, const struct sa_ref
 	}
 }
 
+void act_expect(struct engine *e, const struct ip *local, const struct ip *remote, uint32_t spi)
+{
+	struct action *a = action_add(e, ACTION_EXPECT);
+
+	if (a != NULL) {
+		a->expect.local = *local;
+		a->expect.remote = *remote;
+		a->expect.spi = spi;
+	}
+}
+
 void act_nudge(struct engine *e, const struct pair *p)
 {
 	struct action *a = action_add(e, ACTION_NUDGE);

@@ -31,6 +31,7 @@ static int refuse(struct daemon *d, int err, const char *what)
 
 void daemon_feed(struct daemon *d, const struct event *event)
 {
+	early_prune(d->early, clock_now());
 	if (perform_event(&d->performer, event) != 0)
 		log_recurrent(d->log, REPORT_ERROR,
 			      "out of memory: an event was not handled in full");
@@ -378,6 +379,9 @@ static int start_engine(struct daemon *d)
 	wipe(secret, sizeof(secret));
 	if (d->engine == NULL)
 		return refuse(d, -ENOMEM, "cannot start");
+	d->early = early_new(kernel_socket_bypass);
+	if (d->early == NULL)
+		return refuse(d, -ENOMEM, "cannot start");
 	d->hands = daemon_hands(d);
 	performer_init(&d->performer, &d->hands);
 	daemon_feed(d, &(struct event){ .kind = EVENT_SPEC, .spec = { &d->config->spec } });
@@ -559,6 +563,7 @@ static void daemon_close(struct daemon *d)
 {
 	control_close(d->control);
 	healing_close(d->healing);
+	early_free(d->early);
 	clear_close(d->clear);
 	mode_switch_wipe(&d->mode);
 	daemon_renew_close(d);

@@ -8,6 +8,7 @@
 
 #include "cmd/ikemeshd/clear.h"
 #include "cmd/ikemeshd/control.h"
+#include "cmd/ikemeshd/early.h"
 #include "cmd/ikemeshd/handover.h"
 #include "cmd/ikemeshd/healing.h"
 #include "cmd/ikemeshd/keyholder.h"
@@ -72,6 +73,7 @@ struct daemon {
 	struct loop *loop;
 	struct control *control;
 	struct healing *healing;
+	struct early *early;
 	struct mode_switch mode; /* what the optional flags of the spec are by now */
 	struct clear *clear;
 	uint32_t clear_follows; /* generation of the policies that clear watches */

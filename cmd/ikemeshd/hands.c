@@ -13,8 +13,11 @@ static int hand_send(void *arg, const struct endpoint *local, const struct endpo
 static int hand_sa_add(void *arg, const struct sa_spec *sa)
 {
 	struct daemon *d = arg;
+	int err = kernel_sa_add(d->kernel, sa);
 
-	return kernel_sa_add(d->kernel, sa);
+	if (err == 0 && sa->inbound)
+		early_deliver(d->early, &sa->dst, &sa->src, sa->spi);
+	return err;
 }
 
 static int hand_sa_update(void *arg, const struct sa_spec *sa)
@@ -47,6 +50,13 @@ static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packet
 
 	*packets = err == 0 ? counters.packets : 0;
 	return err;
+}
+
+static void hand_expect(void *arg, const struct ip *local, const struct ip *remote, uint32_t spi)
+{
+	struct daemon *d = arg;
+
+	early_expect(d->early, local, remote, spi, clock_now());
 }
 
 static void hand_nudge(void *arg, const struct ip *local, const struct ip *remote)
@@ -101,6 +111,7 @@ struct hands daemon_hands(struct daemon *d)
 		.keepalive = hand_keepalive,
 		.sa_delete = hand_sa_delete,
 		.sa_packets = hand_sa_packets,
+		.expect = hand_expect,
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,

@@ -141,6 +141,10 @@ static int perform_action(struct performer *p, struct action *a)
 	case ACTION_NUDGE:
 		h->nudge(h->arg, &a->nudge.local, &a->nudge.remote);
 		return 0;
+	case ACTION_EXPECT:
+		if (h->expect != NULL)
+			h->expect(h->arg, &a->expect.local, &a->expect.remote, a->expect.spi);
+		return 0;
 	case ACTION_JOB:
 		return perform_job(p, a);
 	case ACTION_REPORT:

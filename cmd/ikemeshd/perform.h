@@ -23,6 +23,8 @@ struct hands {
 	int (*sa_delete)(void *arg, const struct sa_ref *ref, bool inbound);
 	/* Packets that went through an SA; -ESRCH: it is not there. */
 	int (*sa_packets)(void *arg, const struct sa_ref *ref, uint64_t *packets);
+	/* NULL: what comes before its SA is lost. */
+	void (*expect)(void *arg, const struct ip *local, const struct ip *remote, uint32_t spi);
 	void (*nudge)(void *arg, const struct ip *local, const struct ip *remote);
 	int (*job)(void *arg, struct job *job); /* takes the job over unless it fails */
 	void (*report)(void *arg, const struct report *report);

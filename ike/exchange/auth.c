@@ -87,6 +87,9 @@ static void auth_send(struct engine *e, struct ike_sa *sa)
 	ppk_encode(sa, &c.b);
 	qcd_encode(e, sa, &c.b);
 	child_offer(e, sa->hs->child, false, &c.b);
+	/* RFC 7296 2.8: it may send at once, and others than ikemesh do. */
+	if (!sa->peer_ikemesh && !sa->encap)
+		act_expect(e, &sa->local.ip, &sa->remote.ip, sa->hs->child->spi_in);
 	sa_set_state(e, sa, SA_I_AUTH);
 	if (sa_request(e, sa, EXCHANGE_IKE_AUTH, &c) != 0)
 		sa_fail(e, sa, 0, false, "cannot build IKE_AUTH");

@@ -126,6 +126,16 @@ static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packet
 	return fake_kernel_sa_packets(&d->kernel, ref, packets);
 }
 
+static void hand_expect(void *arg, const struct ip *local, const struct ip *remote, uint32_t spi)
+{
+	struct duet *d = arg;
+
+	assert_true(ip_equal(local, &d->us.ip));
+	assert_true(ip_equal(remote, &d->them.ip));
+	d->expected = spi;
+	d->expected_at = d->n_sent;
+}
+
 static void hand_nudge(void *arg, const struct ip *local, const struct ip *remote)
 {
 	struct duet *d = arg;
@@ -305,6 +315,7 @@ static void engine_start(struct duet *d)
 		.sa_update = hand_sa_update,
 		.keepalive = hand_keepalive,
 		.sa_packets = hand_sa_packets,
+		.expect = hand_expect,
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,

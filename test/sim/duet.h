@@ -73,6 +73,8 @@ struct duet {
 	char reports[DUET_REPORTS]; /* texts, one a line */
 	uint64_t failed_events, timer_rounds;
 	uint64_t acquires, delivered;
+	uint32_t expected;  /* SPI that may be sent on before its SA is there; 0: none was said */
+	size_t expected_at; /* datagrams sent by then */
 	struct event expires[DUET_EXPIRES]; /* raised by the kernel, not yet fed */
 	size_t n_expires;
 };

@@ -136,6 +136,14 @@ static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packet
 	return fake_kernel_sa_packets(&h->kernel, ref, packets);
 }
 
+static void hand_expect(void *arg, const struct ip *local, const struct ip *remote, uint32_t spi)
+{
+	(void)local;
+	(void)remote;
+	(void)spi;
+	sim_check_performed(arg, ACTION_EXPECT, false);
+}
+
 static void hand_nudge(void *arg, const struct ip *local, const struct ip *remote)
 {
 	struct sim_host *h = arg;
@@ -255,6 +263,7 @@ void sim_host_init(struct sim *s, unsigned index)
 		.sa_update = hand_sa_update,
 		.keepalive = hand_keepalive,
 		.sa_packets = hand_sa_packets,
+		.expect = hand_expect,
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,

@@ -120,6 +120,33 @@ static void test_what_a_request_holds(void **state)
 	duet_end(&d);
 }
 
+/* RFC 7296 2.8: who answers may send at once, and others than ikemesh do. */
+static void test_esp_may_come_before_the_answer(void **state)
+{
+	struct duet_options ikemesh = standin;
+	struct draft heard, said;
+	struct duet d;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_core_init(&d);
+	assert_int_not_equal(d.expected, 0);
+	/* said before the request leaves */
+	assert_int_equal(d.expected_at, d.n_sent - 1);
+	duet_hear(&d, EXCHANGE_IKE_AUTH, false, &heard);
+	peer_answer_auth(&d.peer, &heard, &said);
+	draft_free(&heard);
+	duet_say(&d, &said);
+	assert_int_equal(d.expected, d.peer.esp_out);
+	duet_assert_child(&d);
+	duet_end(&d);
+	ikemesh.peer_is_ikemesh = true;
+	duet_start(&d, &ikemesh);
+	duet_core_init(&d);
+	assert_int_equal(d.expected, 0);
+	duet_end(&d);
+}
+
 static void test_what_an_answer_holds(void **state)
 {
 	struct duet d;
@@ -1000,6 +1027,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_a_request_holds),
 		cmocka_unit_test(test_what_an_answer_holds),
+		cmocka_unit_test(test_esp_may_come_before_the_answer),
 		cmocka_unit_test(test_fragments_heard),
 		cmocka_unit_test(test_fragments_out_of_order),
 		cmocka_unit_test(test_fragments_said),
