@@ -182,6 +182,24 @@ static void examine(struct engine *e, struct ike_sa *sa, const struct payloads *
 	}
 }
 
+/*
+ * The peer ends the IKE SA, since it has authenticated anew: it receives on the new CHILD_SA (RFC
+ * 7296 2.8). We send on that before the old one goes, and nothing has to wait in between.
+ */
+static void let_another_in(struct engine *e, const struct ike_sa *sa)
+{
+	for (const struct ike_sa *other = sa->pair->sas; other; other = other->next) {
+		if (other == sa || !sa_is_up(other))
+			continue;
+		for (struct child *c = other->children; c; c = c->next) {
+			if (c->out_waits) {
+				child_install_outbound(e, c);
+				return; /* what else there is may have changed */
+			}
+		}
+	}
+}
+
 static void gone(struct engine *e, struct ike_sa *sa)
 {
 	rekey_ike_yield(e, sa); /* its children, if any is left, belong to the successor */
@@ -247,6 +265,7 @@ static void informational_answer(struct engine *e, struct ike_sa *sa, const stru
 	if (f.delete_sa) {
 		report(e, REPORT_NOTICE, sa->pair, sa, EXCHANGE_INFORMATIONAL,
 		       "peer deleted IKE SA [%u]", sa->number);
+		let_another_in(e, sa);
 		gone(e, sa);
 	} else if (peer_rejects_us(f.error)) {
 		remember_rejection(e, sa, f.error);
