@@ -148,12 +148,20 @@ void daemon_own_fault(const struct daemon *d, char text[static VERDICT_TEXT_LEN]
 /* ---- time -------------------------------------------------------------------------------------
  */
 
+/* Other lists count from here on. SAs taken over from a predecessor were judged by its own. */
+static void judge_anew(struct daemon *d)
+{
+	look_for_ourselves(d);
+	if (d->config->n_crl_files > 0)
+		daemon_feed(d, &(struct event){ .kind = EVENT_REVIEW });
+}
+
 void daemon_trust_tick(struct daemon *d, struct mono now)
 {
 	if (d->trust_at.us > now.us)
 		return;
-	if (d->trust_at.us == 0) /* at the start */
-		look_for_ourselves(d);
+	if (d->trust_at.us == 0)
+		judge_anew(d);
 	d->trust_at = clock_after(now, LOOK_US);
 	look_at_crls(d);
 	look_at_own(d);
@@ -161,9 +169,7 @@ void daemon_trust_tick(struct daemon *d, struct mono now)
 
 void daemon_trust_loaded(struct daemon *d)
 {
-	look_for_ourselves(d);
-	if (d->config->n_crl_files > 0)
-		daemon_feed(d, &(struct event){ .kind = EVENT_REVIEW });
+	judge_anew(d);
 	d->crls_due = false;
 	look_at_own(d);
 }
