@@ -67,6 +67,26 @@ static void list_settle(struct list *l)
 	l->n = kept;
 }
 
+static bool is_in(const struct list *l, const struct ip *ip)
+{
+	return l->n && bsearch(ip, l->p, l->n, sizeof(*l->p), by_value);
+}
+
+/* Whatever was set: an address of this host is none, and the limited one is everybody's. */
+static void drop_no_broadcasts(struct view *v)
+{
+	static const struct ip limited = { 4, { 255, 255, 255, 255 } };
+	size_t kept = 0;
+
+	for (size_t i = 0; i < v->broadcasts.n; i++) {
+		const struct ip *ip = &v->broadcasts.p[i];
+
+		if (!is_in(&v->locals, ip) && !ip_equal(ip, &limited))
+			v->broadcasts.p[kept++] = *ip;
+	}
+	v->broadcasts.n = kept;
+}
+
 static bool list_equal(const struct list *a, const struct list *b)
 {
 	if (a->n != b->n)
@@ -121,20 +141,24 @@ static void read_words(const struct nlmsghdr *nlh, struct address_words *w)
 	}
 }
 
-/* Set with the address or not, the kernel takes the last one of a network for its broadcast. */
+/*
+ * Set with the address or not, the kernel takes the last one of a network for its broadcast. Where
+ * there is no network, what was set is none: clouds set a /32 to its own address, and what passes
+ * as broadcast to that is all that comes in.
+ */
 static int take_broadcast(struct view *v, const uint8_t *address, unsigned prefix,
 			  const struct bytes *said)
 {
 	struct ip ip = ip_from(4, address);
 	int r = 0;
 
+	if (prefix >= 31) /* RFC 3021: two hosts and no room for it */
+		return 0;
 	if (said->n >= 4) {
 		struct ip set = ip_from(4, said->p);
 
 		r = list_add(&v->broadcasts, &set);
 	}
-	if (prefix >= 31) /* RFC 3021: two hosts and no room for it */
-		return r;
 	for (unsigned bit = prefix; bit < 32; bit++)
 		ip.b[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
 	return r ? r : list_add(&v->broadcasts, &ip);
@@ -263,6 +287,7 @@ static int refresh(struct addresses *a, bool *changed)
 	}
 	list_settle(&fresh.locals);
 	list_settle(&fresh.broadcasts);
+	drop_no_broadcasts(&fresh);
 	*changed = !view_equal(&fresh, &a->view);
 	view_free(&a->view);
 	a->view = fresh;

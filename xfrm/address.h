@@ -31,8 +31,8 @@ int addresses_read(struct addresses *a, bool *changed);
 const struct ip *addresses_list(const struct addresses *a, size_t *n);
 
 /*
- * All that policies depend on: that list, the broadcast addresses of the IPv4 networks, and whether
- * this host forwards. Borrowed likewise.
+ * All that policies depend on: that list, the broadcast addresses of the IPv4 networks (none of which
+ * is in the list, nor 255.255.255.255), and whether this host forwards. Borrowed likewise.
  */
 struct locality addresses_locality(const struct addresses *a);
 

@@ -152,6 +152,22 @@ static void broadcast_addresses(void **state)
 	assert_string_equal(broadcasts(), "10.1.1.255 10.1.15.255 10.3.2.255 10.255.255.255");
 }
 
+/* What passes as broadcast is believed from anybody: it must never be an address of this host. */
+static void what_is_no_broadcast_address(void **state)
+{
+	(void)state;
+	need_world();
+	assert_true(changes("addr add 10.1.1.1/32 broadcast 10.1.1.1 dev v0\n"));
+	assert_true(changes("addr add 10.2.1.0/31 broadcast 10.2.1.1 dev v0\n"));
+	assert_true(changes("addr add 10.3.1.1/24 broadcast 255.255.255.255 dev v0\n"));
+	assert_string_equal(broadcasts(), "10.3.1.255 10.255.255.255");
+	assert_true(changes("addr add 10.4.1.1/24 broadcast 10.4.1.1 dev v0\n"));
+	assert_string_equal(broadcasts(), "10.3.1.255 10.4.1.255 10.255.255.255");
+	/* the last of one network is a host of a wider one */
+	assert_true(changes("addr add 10.4.1.255/16 dev v0\n"));
+	assert_string_equal(broadcasts(), "10.3.1.255 10.4.255.255 10.255.255.255");
+}
+
 static bool sysctl(const char *name, char value)
 {
 	char path[128];
@@ -242,6 +258,7 @@ int main(void)
 		TEST(what_does_not_count),
 		TEST(the_near_end_of_a_point_to_point_link),
 		TEST(broadcast_addresses),
+		TEST(what_is_no_broadcast_address),
 		TEST(a_host_becomes_a_router_and_ceases_to_be),
 		TEST(tentative_and_deprecated_ones),
 		TEST(events_lost_are_made_up_for),
