@@ -523,6 +523,17 @@ static void batch_step(struct batch *b, const struct resync_step *step)
 	}
 }
 
+/* What is to go stays where something that is to come was refused: rather too much than a gap. */
+static void batch_plan(struct batch *b, const struct resync *plan)
+{
+	for (size_t i = 0; i < plan->n_building; i++)
+		batch_step(b, &plan->step[i]);
+	batch_flush(b);
+	for (size_t i = plan->n_building, n = b->error ? i : plan->n; i < n; i++)
+		batch_step(b, &plan->step[i]);
+	batch_flush(b);
+}
+
 /* One pass over what is held. *blocked: how many of the wanted have a foreign one in their place.
  */
 static int sync_once(struct kernel *k, const struct policy_set *wanted, size_t *changed,
@@ -536,9 +547,8 @@ static int sync_once(struct kernel *k, const struct policy_set *wanted, size_t *
 	batch_init(&b, k);
 	if (!r)
 		r = resync_plan(held.p, held.n, wanted, &plan);
-	for (size_t i = 0; !r && i < plan.n; i++)
-		batch_step(&b, &plan.step[i]);
-	batch_flush(&b);
+	if (!r)
+		batch_plan(&b, &plan);
 	*changed = b.done;
 	*blocked = plan.blocked;
 	resync_free(&plan);

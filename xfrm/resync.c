@@ -224,6 +224,7 @@ static int plan_all(struct plan *p)
 	if ((r = plan_wanted(p, PHASE_FIRMER)) || (r = plan_wanted(p, PHASE_MISSING)) ||
 	    (r = plan_wanted(p, PHASE_CHANGED)))
 		return r;
+	p->out->n_building = p->out->n;
 	for (size_t i = 0; i < p->wanted->n; i++)
 		if (p->match[i])
 			p->used[n_used++] = p->match[i];

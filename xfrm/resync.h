@@ -7,7 +7,8 @@
  * wins over others is the first to come and the last to go, so that no address is uncovered in
  * between, and no bypassed one is caught. Where priorities change (precedence), what makes
  * protection firmer comes before all that, and what makes it softer after it: rather a bypassed
- * address is caught for a moment than a protected one spoken to in the clear.
+ * address is caught for a moment than a protected one spoken to in the clear. Where something that
+ * is to come was refused, nothing may go (n_building).
  */
 #ifndef IKEMESH_XFRM_RESYNC_H
 #define IKEMESH_XFRM_RESYNC_H
@@ -28,7 +29,9 @@ struct resync_step {
 struct resync {
 	struct resync_step *step;
 	size_t n, room;
-	size_t blocked; /* wanted, but a policy of others has that selector */
+	size_t n_building; /* of the steps, the first ones: the others take away what these replace
+			    */
+	size_t blocked;	   /* wanted, but a policy of others has that selector */
 };
 
 /* 0, -ENOMEM or -ENOSPC (no index left); *out is to be freed whatever the outcome. */

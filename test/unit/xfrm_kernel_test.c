@@ -150,6 +150,33 @@ static void a_sync_and_the_next(void **state)
 	policy_set_free(&set);
 }
 
+/* The kernel refuses one of the new policies: the old ones stay until it takes it. */
+static void what_is_refused_costs_no_protection(void **state)
+{
+	struct policy_set set;
+	struct policy *wider = NULL;
+	size_t before, changed;
+
+	(void)state;
+	need_world();
+	want(ENTRIES("10.0.0.0/20", "2001:db8::/48"), ENTRIES("10.0.0.9/32"));
+	before = ours();
+	set = wanted_of(ENTRIES("10.0.0.0/16"), ENTRIES());
+	for (size_t i = 0; i < set.n; i++)
+		if (set.p[i].kind == POLICY_PROTECT && set.p[i].dir == POLICY_OUT)
+			wider = &set.p[i];
+	assert_non_null(wider);
+	wider->dst.prefix = 77;
+	assert_int_equal(kernel_policy_sync(t.k, &set, &changed), -EINVAL);
+	assert_true(ours() > before);
+	world_send("10.0.0.1", "10.0.1.7", 9);
+	assert_false(world_sent(t.world.wire, "10.0.1.7", IPPROTO_UDP, SOON));
+	wider->dst.prefix = 16;
+	assert_int_equal(kernel_policy_sync(t.k, &set, &changed), 0);
+	assert_int_equal(ours(), set.n);
+	policy_set_free(&set);
+}
+
 static void a_protected_address_raises_an_acquire(void **state)
 {
 	struct heard h;
@@ -1068,6 +1095,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_sync_and_the_next),
+		TEST(what_is_refused_costs_no_protection),
 		TEST(a_protected_address_raises_an_acquire),
 		TEST(a_bypassed_address_within_does_not),
 		TEST(optional_goes_in_the_clear_and_asks),
