@@ -74,6 +74,25 @@ static void show_addresses(const json_t *addresses, json_int_t n, FILE *out)
 			(long long)n - (long long)json_array_size(addresses));
 }
 
+static void show_crls(const json_t *list, FILE *out)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(list, i, c)
+	{
+		fprintf(out, "CRL\n  issuer:      %s\n", text(c, "issuer"));
+		fprintf(out, "  next update: ");
+		if (json_is_integer(json_object_get(c, "next_update"))) {
+			show_date(number(c, "next_update"), out);
+			fprintf(out, ", ");
+			show_left(number(c, "days_left"), out);
+		} else {
+			fprintf(out, "not said\n");
+		}
+	}
+}
+
 void show_certs(const json_t *answer, FILE *out)
 {
 	const json_t *peer;
@@ -82,6 +101,7 @@ void show_certs(const json_t *answer, FILE *out)
 	show_list("Instance certificate", json_object_get(json_object_get(answer, "own"), "chain"),
 		  out);
 	show_list("CA", json_object_get(answer, "cas"), out);
+	show_crls(json_object_get(answer, "crls"), out);
 	json_array_foreach(json_object_get(answer, "peers"), i, peer)
 	{
 		fprintf(out, "Peer ");

@@ -10,7 +10,7 @@
 json_t *answer_certs(struct daemon *d, const json_t *request)
 {
 	(void)request;
-	return certs_json(&d->config->spec, d->engine, time(NULL));
+	return certs_json(d->config, d->engine, time(NULL));
 }
 
 int daemon_preflight(const struct daemon *d, const struct config *c, struct preflight *out)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/cert_json.h"
+#include "crypto/crl.h"
 
 #include <string.h>
 
@@ -91,9 +92,41 @@ static json_t *peers_json(const struct engine *engine, time_t now)
 	return all;
 }
 
-json_t *certs_json(const struct spec *spec, const struct engine *engine, time_t now)
+static json_t *crl_json(const struct crls *list, size_t i, time_t now)
 {
-	return json_pack("{s:s, s:I, s:o, s:o, s:o}", "format", "ikemesh-certs/1", "now",
+	struct crl_info crl;
+	json_t *o;
+
+	crls_describe(list, i, &crl);
+	o = json_pack("{s:s, s:s, s:I, s:i}", "issuer", crl.issuer, "number", crl.number,
+		      "this_update", (json_int_t)crl.this_update, "revoked", (int)crl.revoked);
+	if (crl.next_update != 0) {
+		json_object_set_new(o, "next_update", json_integer((json_int_t)crl.next_update));
+		json_object_set_new(o, "days_left",
+				    json_integer(cert_days_left(crl.next_update, now)));
+	}
+	return o;
+}
+
+static json_t *crls_json(const struct config *c, time_t now)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < c->n_crl_files; i++) {
+		const struct crls *list = c->crl_files[i].crls;
+
+		for (size_t j = 0; j < crls_count(list); j++)
+			json_array_append_new(all, crl_json(list, j, now));
+	}
+	return all;
+}
+
+json_t *certs_json(const struct config *config, const struct engine *engine, time_t now)
+{
+	const struct spec *spec = &config->spec;
+
+	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "format", "ikemesh-certs/1", "now",
 			 (json_int_t)now, "own", own_json(&spec->credential, now), "cas",
-			 cas_json(spec, now), "peers", peers_json(engine, now));
+			 cas_json(spec, now), "crls", crls_json(config, now), "peers",
+			 peers_json(engine, now));
 }

@@ -4,6 +4,7 @@
 #define IKEMESH_CMD_CERT_JSON_H
 
 #include "cmd/ikemeshd/peers.h"
+#include "config/config.h"
 #include <jansson.h>
 
 json_t *cert_json(const struct cert_info *c, time_t now);
@@ -11,7 +12,7 @@ json_t *cert_json(const struct cert_info *c, time_t now);
 /* Whole days, rounded down; negative once it is over. */
 int64_t cert_days_left(time_t not_after, time_t now);
 
-/* Ours, the CAs, and those that the peers showed, each once: the answer to "certs". */
-json_t *certs_json(const struct spec *spec, const struct engine *engine, time_t now);
+/* Ours, the CAs, the CRLs, and those that the peers showed, each once: the answer to "certs". */
+json_t *certs_json(const struct config *config, const struct engine *engine, time_t now);
 
 #endif

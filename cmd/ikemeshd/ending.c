@@ -62,22 +62,60 @@ static void add_peers(struct ending *e, const struct spec *spec)
 	}
 }
 
-int ending_collect(const struct spec *spec, const struct engine *engine, struct ending *out)
+static size_t count_crls(const struct config *c)
 {
-	size_t room;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_crl_files; i++)
+		n += crls_count(c->crl_files[i].crls);
+	return n;
+}
+
+/* Those that say until when; nothing tells that the others are old. */
+static void add_crl(struct ending *e, const struct crls *list, size_t i, struct ending_crl *crl)
+{
+	crls_describe(list, i, &crl->info);
+	snprintf(crl->id, sizeof(crl->id), "%lld %s", (long long)crl->info.next_update,
+		 crl->info.issuer);
+	if (crl->info.next_update != 0)
+		e->items[e->n++] = (struct expiry_item){ .what = EXPIRY_CRL,
+							 .subject = crl->info.issuer,
+							 .fingerprint = crl->id,
+							 .not_before = crl->info.this_update,
+							 .not_after = crl->info.next_update };
+}
+
+static void add_crls(struct ending *e, const struct config *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_crl_files; i++) {
+		const struct crls *list = c->crl_files[i].crls;
+
+		for (size_t j = 0; j < crls_count(list); j++)
+			add_crl(e, list, j, &e->crls[n++]);
+	}
+}
+
+int ending_collect(const struct config *config, const struct engine *engine, struct ending *out)
+{
+	const struct spec *spec = &config->spec;
+	size_t room, n_crls = count_crls(config);
 
 	*out = (struct ending){ 0 };
 	if (peers_collect(engine, &out->peers) != 0)
 		return -ENOMEM;
 	peers_group(&out->peers);
-	room = spec->credential.n_certs + spec->n_cas + out->peers.n + 1;
+	room = spec->credential.n_certs + spec->n_cas + n_crls + out->peers.n + 1;
 	out->items = calloc(room, sizeof(*out->items));
 	out->whoms = calloc(room, sizeof(*out->whoms));
-	if (out->items == NULL || out->whoms == NULL) {
+	out->crls = calloc(n_crls + 1, sizeof(*out->crls));
+	if (out->items == NULL || out->whoms == NULL || out->crls == NULL) {
 		ending_free(out);
 		return -ENOMEM;
 	}
 	add_own(out, spec);
+	add_crls(out, config);
 	add_peers(out, spec);
 	return 0;
 }
@@ -87,6 +125,7 @@ void ending_free(struct ending *e)
 	peers_free(&e->peers);
 	free(e->items);
 	free(e->whoms);
+	free(e->crls);
 	*e = (struct ending){ 0 };
 }
 
@@ -112,7 +151,7 @@ json_t *ending_json(const struct ending *e, const uint32_t *days, size_t n_days,
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < e->n; i++) {
-		if (expiry_due(e->items[i].not_after, days, n_days, now) != EXPIRY_NONE)
+		if (expiry_due(&e->items[i], days, n_days, now) != EXPIRY_NONE)
 			json_array_append_new(all, item_json(&e->items[i], now));
 	}
 	return all;

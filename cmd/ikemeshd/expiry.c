@@ -43,14 +43,21 @@ void expiry_free(struct expiry *x)
 	free(x);
 }
 
-uint32_t expiry_due(time_t not_after, const uint32_t *days, size_t n_days, time_t now)
+static bool counts(const struct expiry_item *item, uint32_t days)
+{
+	return item->what != EXPIRY_CRL ||
+	       2 * (time_t)days * DAY <= item->not_after - item->not_before;
+}
+
+uint32_t expiry_due(const struct expiry_item *item, const uint32_t *days, size_t n_days, time_t now)
 {
 	uint32_t due = EXPIRY_NONE;
 
-	if (now > not_after)
+	if (now > item->not_after)
 		return 0;
 	for (size_t i = 0; i < n_days; i++) {
-		if (days[i] < due && not_after - now <= (time_t)days[i] * DAY)
+		if (days[i] < due && counts(item, days[i]) &&
+		    item->not_after - now <= (time_t)days[i] * DAY)
 			due = days[i];
 	}
 	return due;
@@ -149,7 +156,7 @@ void expiry_check(struct expiry *x, const struct expiry_item *items, size_t n, c
 		  size_t n_days, time_t now, expiry_say *say, void *arg)
 {
 	for (size_t i = 0; i < n; i++) {
-		uint32_t due = expiry_due(items[i].not_after, days, n_days, now);
+		uint32_t due = expiry_due(&items[i], days, n_days, now);
 		char text[EXPIRY_TEXT_LEN];
 
 		if (due == EXPIRY_NONE || was_told(x, &items[i], due))

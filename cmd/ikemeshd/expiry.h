@@ -24,6 +24,7 @@ struct expiry_item {
 	const char *subject;
 	const char *fingerprint; /* tells it from all others of its kind */
 	const char *whom;	 /* EXPIRY_PEER: "10.1.0.2 and 3 others" */
+	time_t not_before;	 /* EXPIRY_CRL: this update */
 	time_t not_after;
 };
 
@@ -41,9 +42,13 @@ void expiry_free(struct expiry *x);
 void expiry_check(struct expiry *x, const struct expiry_item *items, size_t n, const uint32_t *days,
 		  size_t n_days, time_t now, expiry_say *say, void *arg);
 
-/* The smallest threshold that is reached, 0: it is over, EXPIRY_NONE: none is. */
+/*
+ * The smallest threshold that is reached, 0: it is over, EXPIRY_NONE: none is. A CRL is replaced
+ * often: what is longer than half of its life is no threshold for it.
+ */
 #define EXPIRY_NONE UINT32_MAX
-uint32_t expiry_due(time_t not_after, const uint32_t *days, size_t n_days, time_t now);
+uint32_t expiry_due(const struct expiry_item *item, const uint32_t *days, size_t n_days,
+		    time_t now);
 
 /* What is said of it now, in out. */
 void expiry_text(const struct expiry_item *item, time_t now, char out[static EXPIRY_TEXT_LEN]);

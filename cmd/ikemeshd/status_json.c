@@ -135,7 +135,7 @@ static json_t *expiry_json(const struct status_sources *s)
 	struct ending e;
 	json_t *all;
 
-	if (ending_collect(s->spec, s->engine, &e) != 0)
+	if (s->config == NULL || ending_collect(s->config, s->engine, &e) != 0)
 		return json_array();
 	all = ending_json(&e, s->expiry_days, s->n_expiry_days, s->wall_now);
 	ending_free(&e);

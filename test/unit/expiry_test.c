@@ -165,6 +165,28 @@ static void test_other_thresholds(void **state)
 	expiry_free(x);
 }
 
+/* One for a week is said at 3 days and 1, and not all its life long. */
+static void test_a_crl_is_replaced_often(void **state)
+{
+	struct expiry_item item = item_of(EXPIRY_CRL);
+	struct expiry *x = expiry_new();
+	struct said s = { 0 };
+
+	(void)state;
+	item.not_before = END - 7 * DAY;
+	for (time_t now = item.not_before; now < END - 3 * DAY; now += HOUR)
+		expiry_check(x, &item, 1, usual, 5, now, hear, &s);
+	assert_int_equal(s.n, 0);
+	expiry_check(x, &item, 1, usual, 5, END - 3 * DAY, hear, &s);
+	assert_int_equal(s.n, 1);
+	assert_non_null(strstr(s.last, "CRL of \"CN=x\" expires in 3 days"));
+	expiry_check(x, &item, 1, usual, 5, END - DAY, hear, &s);
+	expiry_check(x, &item, 1, usual, 5, END + 1, hear, &s);
+	assert_int_equal(s.n, 3);
+	assert_non_null(strstr(s.last, "put a new one in its place"));
+	expiry_free(x);
+}
+
 /* More items than are remembered: memory is bounded, and the latest are not said again. */
 static void test_memory_is_bounded(void **state)
 {
@@ -196,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_jumps_to_the_ends_of_time),
 		cmocka_unit_test(test_each_item_for_itself),
 		cmocka_unit_test(test_other_thresholds),
+		cmocka_unit_test(test_a_crl_is_replaced_often),
 		cmocka_unit_test(test_memory_is_bounded),
 	};
 
