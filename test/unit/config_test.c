@@ -528,6 +528,51 @@ static void test_schema(void **state)
 	}
 }
 
+/* The thresholds, the longest first; without the key the usual ones. */
+static void assert_days(const char *line, size_t n, uint32_t first, uint32_t last)
+{
+	struct problems ps;
+	struct config c;
+	char text[512];
+
+	snprintf(text, sizeof(text), NETS CREDENTIALS "%s", line);
+	assert_int_equal(pki_parse(&pki, text, &c, &ps), 0);
+	assert_int_equal(c.n_expiry_days, n);
+	if (n > 0) {
+		assert_int_equal(c.expiry_days[0], first);
+		assert_int_equal(c.expiry_days[n - 1], last);
+	}
+	config_free(&c);
+	problems_free(&ps);
+}
+
+static void assert_no_days(const char *line)
+{
+	struct problems ps;
+	struct config c;
+	char text[512];
+
+	snprintf(text, sizeof(text), NETS CREDENTIALS "%s", line);
+	assert_int_equal(pki_parse(&pki, text, &c, &ps), -EINVAL);
+	assert_int_equal(ps.n, 1);
+	assert_non_null(strstr(ps.p[0].message, "expiry_warning_days: "));
+	problems_free(&ps);
+}
+
+static void test_expiry_warning_days(void **state)
+{
+	(void)state;
+	assert_days("", 5, 30, 1);
+	assert_days("expiry_warning_days: [7, 60, 2]\n", 3, 60, 2);
+	assert_days("expiry_warning_days: []\n", 0, 0, 0);
+	assert_no_days("expiry_warning_days: 7\n");
+	assert_no_days("expiry_warning_days: [7, 0]\n");
+	assert_no_days("expiry_warning_days: [-7]\n");
+	assert_no_days("expiry_warning_days: [7d]\n");
+	assert_no_days("expiry_warning_days: [99999999999999999999]\n");
+	assert_no_days("expiry_warning_days: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]\n");
+}
+
 static void test_numbers(void **state)
 {
 	static const struct {
@@ -763,6 +808,7 @@ int main(void)
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_schema),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_expiry_warning_days),
 		cmocka_unit_test(test_flip),
 	};
 
