@@ -158,7 +158,8 @@ static const char *ruling_text(const json_t *a)
 		return "ESP where there is an SA, else in the clear";
 	if (strcmp(ruling, "bypass") == 0)
 		return "in the clear";
-	return "in the clear, no concern of ours";
+	return is_true(a, "strict_default") ? "nothing, as strict_default says"
+					    : "in the clear, no concern of ours";
 }
 
 /* The first one decides, if any does. */
@@ -206,11 +207,17 @@ static void show_selector(const json_t *p, const char *subnet, const char *port,
 		fprintf(out, "[%lld]", (long long)number_of(p, port));
 }
 
-static void show_policy(const char *dir, const json_t *p, FILE *out)
+static void show_policy(const json_t *kernel, const char *dir, FILE *out)
 {
-	fprintf(out, "  %-4s ", dir);
+	const json_t *p = json_object_get(kernel, dir);
+
+	fprintf(out, "  %s:%s ", dir, strlen(dir) == 2 ? " " : "");
 	if (!json_is_object(p)) {
-		fprintf(out, "no policy: packets pass in the clear\n");
+		bool block = strcmp(text_of(json_object_get(kernel, "default"), dir), "block") == 0;
+
+		fprintf(out, "no policy: packets %s\n",
+			block ? "are dropped, by the kernel's default policy"
+			      : "pass in the clear");
 		return;
 	}
 	fprintf(out, "%s%s ", text_of(p, "action"), is_true(p, "optional") ? " (optional)" : "");
@@ -246,8 +253,8 @@ void explain_show(const json_t *a, FILE *out)
 		return;
 	fprintf(out, "kernel\n");
 	if (json_is_object(kernel)) {
-		show_policy("out:", json_object_get(kernel, "out"), out);
-		show_policy("in:", json_object_get(kernel, "in"), out);
+		show_policy(kernel, "out", out);
+		show_policy(kernel, "in", out);
 	} else {
 		fprintf(out, "  cannot be asked\n");
 	}

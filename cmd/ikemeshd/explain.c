@@ -132,6 +132,17 @@ static json_t *policy_json(const struct daemon *d, const struct held_list *l,
 			 (json_int_t)p->index);
 }
 
+/* What becomes of packets that no policy matches: strict_default, or whoever has set it. */
+static json_t *default_json(struct kernel *k)
+{
+	struct policy_default d = { DEFAULT_UNSPECIFIED };
+
+	/* A kernel that has none lets them pass. */
+	(void)kernel_default_get(k, &d);
+	return json_pack("{s:s, s:s}", "out", d.out == DEFAULT_BLOCK ? "block" : "accept", "in",
+			 d.in == DEFAULT_BLOCK ? "block" : "accept");
+}
+
 /* null: the kernel could not be asked. */
 static json_t *kernel_json(struct daemon *d, const struct question *q)
 {
@@ -139,8 +150,9 @@ static json_t *kernel_json(struct daemon *d, const struct question *q)
 	json_t *both = json_null();
 
 	if (d->kernel != NULL && kernel_policy_dump(d->kernel, collect, &l) == 0)
-		both = json_pack("{s:o, s:o}", "out", policy_json(d, &l, q, POLICY_OUT), "in",
-				 policy_json(d, &l, q, POLICY_IN));
+		both = json_pack("{s:o, s:o, s:o}", "out", policy_json(d, &l, q, POLICY_OUT), "in",
+				 policy_json(d, &l, q, POLICY_IN), "default",
+				 default_json(d->kernel));
 	free(l.p);
 	return both;
 }
@@ -226,6 +238,7 @@ static json_t *explained(struct daemon *d, const struct question *q, const struc
 			    e->builtin != NULL ? json_string(e->builtin) : json_null());
 	json_object_set_new(a, "precedence", json_string(precedences[spec->precedence]));
 	json_object_set_new(a, "file", json_string(d->options.config_path));
+	json_object_set_new(a, "strict_default", json_boolean(spec->strict_default));
 	json_object_set_new(a, "mode", json_boolean(is_by_mode(e)));
 	json_object_set_new(a, "considered", considered_json(e, spec->precedence));
 	json_object_set_new(a, "kernel", kernel_json(d, q));

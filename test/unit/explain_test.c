@@ -176,6 +176,20 @@ static void test_what_is_asked(void **state)
 	}
 }
 
+static char *shown(const char *answer)
+{
+	json_t *document = json_loads(answer, 0, NULL);
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	assert_non_null(document);
+	explain_show(document, out);
+	fclose(out);
+	json_decref(document);
+	return text;
+}
+
 static void test_shown(void **state)
 {
 	static const char answer[] =
@@ -191,15 +205,9 @@ static void test_shown(void **state)
 		"\"action\":\"protect\",\"ours\":true,\"as_wanted\":true,\"priority\":69700,"
 		"\"index\":9},\"in\":null},"
 		"\"pair\":{\"state\":\"up\",\"spi_in\":\"c0000001\",\"spi_out\":\"c0000002\"}}";
-	json_t *document = json_loads(answer, 0, NULL);
-	char *text = NULL;
-	size_t n = 0;
-	FILE *out = open_memstream(&text, &n);
+	char *text = shown(answer);
 
 	(void)state;
-	assert_non_null(document);
-	explain_show(document, out);
-	fclose(out);
 	assert_string_equal(
 		text,
 		"10.1.5.5 port 443 (tcp): ESP, or nothing\n"
@@ -213,7 +221,28 @@ static void test_shown(void **state)
 		"  in:  no policy: packets pass in the clear\n"
 		"SAs: up, in c0000001, out c0000002\n");
 	free(text);
-	json_decref(document);
+}
+
+/* Under strict_default what no policy matches does not pass. */
+static void test_shown_under_a_strict_default(void **state)
+{
+	static const char answer[] =
+		"{\"address\":\"192.0.2.1\",\"local\":\"10.0.0.1\",\"route\":true,\"covered\":true,"
+		"\"ruling\":\"none\",\"strict_default\":true,\"precedence\":\"bypass\",\"kernel\":{"
+		"\"default\":{\"out\":\"block\",\"in\":\"accept\"},\"out\":null,\"in\":null}}";
+	char *text = shown(answer);
+
+	(void)state;
+	assert_string_equal(
+		text, "192.0.2.1: nothing, as strict_default says\n"
+		      "  in neither of ipsec_subnets and no_ipsec_subnets\n"
+		      "  precedence: bypass\n"
+		      "  from 10.0.0.1\n"
+		      "kernel\n"
+		      "  out: no policy: packets are dropped, by the kernel's default policy\n"
+		      "  in:  no policy: packets pass in the clear\n"
+		      "SAs: none\n");
+	free(text);
 }
 
 int main(void)
@@ -225,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_the_kernels_word),
 		cmocka_unit_test(test_what_is_asked),
 		cmocka_unit_test(test_shown),
+		cmocka_unit_test(test_shown_under_a_strict_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
