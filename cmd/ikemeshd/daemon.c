@@ -428,15 +428,18 @@ static size_t delete_orphans(struct daemon *d)
 	return gone;
 }
 
+/* A policy of others in the place of one of ours keeps nobody from serving the rest. */
 static int start_policies(struct daemon *d)
 {
 	size_t orphans = delete_orphans(d);
+	int err;
 
 	if (orphans > 0)
 		log_text(d->log, REPORT_NOTICE, "%zu SA%s of a former ikemeshd removed", orphans,
 			 orphans == 1 ? "" : "s");
 	policies_set_sysctls(&d->policies);
-	return policies_sync(&d->policies, &d->config->spec);
+	err = policies_sync(&d->policies, &d->config->spec);
+	return err == -EEXIST ? 0 : err;
 }
 
 /* In the order in which they are served: what is done before what is asked. */

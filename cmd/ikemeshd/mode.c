@@ -6,6 +6,7 @@
 #include "cmd/ikemeshd/status_mode.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,7 +250,7 @@ static void tell(struct daemon *d, const struct wish *w, size_t n_clear)
 json_t *daemon_answer_mode(struct daemon *d, const json_t *request)
 {
 	const struct mono now = clock_now();
-	char why[MODE_TEXT_LEN];
+	char why[MODE_TEXT_LEN], text[160];
 	struct wish w;
 	json_t *clear, *no;
 
@@ -268,8 +269,10 @@ json_t *daemon_answer_mode(struct daemon *d, const json_t *request)
 	}
 	tell(d, &w, json_array_size(clear));
 	apply(d);
-	return answer(d, true, w.within_us > 0 ? "in force until it goes back by itself" : "done",
-		      clear);
+	snprintf(text, sizeof(text), "%s%s",
+		 w.within_us > 0 ? "in force until it goes back by itself" : "done",
+		 d->policies.error != 0 ? POLICIES_INCOMPLETE : "");
+	return answer(d, true, text, clear);
 }
 
 json_t *daemon_answer_confirm(struct daemon *d, const json_t *request)

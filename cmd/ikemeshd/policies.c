@@ -4,6 +4,7 @@
 #include "xfrm/backstop.h"
 #include "xfrm/found.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define RETRY_S 1
@@ -177,30 +178,43 @@ static void warn_if_none_is_covered(const struct policies *p, const struct spec 
 			 "protected");
 }
 
+static void tell_incomplete(struct policies *p, int err)
+{
+	const char *more = kernel_error(p->kernel);
+
+	log_recurrent(p->log, REPORT_ERROR,
+		      "kernel policies are not complete: %s%s%s; trying again every %d s", more,
+		      *more != '\0' ? ": " : "", strerror(-err), RETRY_S);
+}
+
+/* What is free again once nothing is strict any more has its policies by then, if they can be had.
+ */
+static int settle_default(struct policies *p, const struct spec *spec, int err)
+{
+	if (spec->strict_default)
+		return tighten(p);
+	if (err == 0 || err == -EEXIST)
+		loosen(p);
+	return 0;
+}
+
 int policies_sync(struct policies *p, const struct spec *spec)
 {
 	size_t changed = 0;
-	int err, err2 = 0;
+	int err = sync_now(p, spec, &changed), err2;
 
-	if (!spec->strict_default)
-		loosen(p);
-	err = sync_now(p, spec, &changed);
-	if (spec->strict_default)
-		err2 = tighten(p);
-	p->retry_at = MONO_NEVER;
-	if (err != 0 || err2 != 0)
-		p->retry_at = clock_after(clock_now(), RETRY_S * CLOCK_SECOND);
 	if (err != 0)
-		log_recurrent(p->log, REPORT_ERROR,
-			      "kernel policies are not complete: %s; trying again every %d s",
-			      strerror(-err), RETRY_S);
+		tell_incomplete(p, err);
+	err2 = settle_default(p, spec, err);
+	p->error = err != 0 ? err : err2;
+	p->retry_at = p->error != 0 ? clock_after(clock_now(), RETRY_S * CLOCK_SECOND) : MONO_NEVER;
 	if (changed > 0) {
 		log_text(p->log, REPORT_NOTICE, "kernel policies: %zu changed, %zu in all", changed,
 			 p->wanted.n);
 		warn_if_none_is_covered(p, spec);
 	}
 	policies_look_for_shadows(p);
-	return err != 0 ? err : err2;
+	return p->error;
 }
 
 static bool holds_packets_for(const struct policy *p, const struct ip *local,

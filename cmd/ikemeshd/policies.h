@@ -21,8 +21,13 @@ struct policies {
 	uint32_t generation;	/* of wanted: another number, another set */
 	struct shadows shadows; /* policies of others that come before ours */
 	bool strict;		/* the default policy was set by this process */
+	int error;		/* of the last sync; 0: the kernel has all that is wanted */
 	struct mono retry_at;	/* a sync that failed is tried again; MONO_NEVER: all is well */
 };
+
+/* What to add to "done" as long as there is an error. */
+#define POLICIES_INCOMPLETE \
+	", but the kernel does not have all of the policies yet: see statusall and the log"
 
 void policies_init(struct policies *p, struct kernel *k, struct addresses *a, struct log *log,
 		   const char *run_dir);
@@ -37,7 +42,8 @@ int policies_set_sysctls(struct policies *p);
 
 /*
  * Makes the wanted set from spec and addresses, and brings the kernel to it, its default policy
- * (strict_default) too.
+ * (strict_default) too. 0, or the error that is in p->error: what is missing is tried again, and
+ * -EEXIST says that all of it is what others have policies of their own for.
  */
 int policies_sync(struct policies *p, const struct spec *spec);
 

@@ -274,7 +274,8 @@ int daemon_reload(struct daemon *d, bool force, char text[static DAEMON_TEXT_LEN
 	err = daemon_load(d, &how);
 	sd_notify(0, "READY=1");
 	if (err == 0)
-		snprintf(text, DAEMON_TEXT_LEN, "%s was loaded anew", path);
+		snprintf(text, DAEMON_TEXT_LEN, "%s was loaded anew%s", path,
+			 d->policies.error != 0 ? POLICIES_INCOMPLETE : "");
 	else
 		say_refused(path, err, &how, text);
 	log_text(d->log, err == 0 ? REPORT_NOTICE : REPORT_ERROR, "%s", text);

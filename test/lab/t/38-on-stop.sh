@@ -23,6 +23,8 @@ expect_established a b
 on a ping -n -c 1 -W 2 10.9.0.3 || fail "no_ipsec_subnets are cut off"
 ! on a ping -n -c 1 -W 1 10.9.0.4 || fail "strict_default lets out whom no policy allows"
 ! on d ping -n -c 1 -W 1 10.9.0.1 || fail "strict_default lets in whom no policy allows"
+explained=$(ikectl a explain 10.9.0.4)
+[[ $explained == *': nothing, as strict_default says'*'out: no policy: packets are dropped'* ]] || fail "explain: $explained"
 [[ $(on a ip xfrm policy getdefault) == *block*block*block* ]] || fail "the default policy: $(on a ip xfrm policy getdefault)"
 
 say "a crash changes nothing, a start neither"
