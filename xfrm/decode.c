@@ -98,25 +98,34 @@ static void get_policy_attributes(const struct nlmsghdr *nlh, size_t fixed, stru
 	}
 }
 
+/* Its attributes stand behind the message's fixed part. */
+static bool get_policy(const struct xfrm_userpolicy_info *info, const struct nlmsghdr *nlh,
+		       size_t fixed, struct policy_held *out)
+{
+	struct policy *p = &out->policy;
+
+	if (info->dir > POLICY_FWD)
+		return false; /* other directions: policies of sockets */
+	p->dir = (enum policy_dir)info->dir;
+	p->kind = info->action == XFRM_POLICY_ALLOW ? POLICY_BYPASS : POLICY_BLOCK;
+	p->priority = info->priority;
+	p->index = info->index;
+	if (!get_selector(&info->sel, p))
+		return false;
+	out->odd = info->flags || info->share;
+	out->apart = info->sel.ifindex;
+	get_policy_attributes(nlh, fixed, out);
+	out->ours = !out->apart && policy_is_ours(p, out->tmpl_reqid);
+	return true;
+}
+
 bool decode_policy(const struct nlmsghdr *nlh, struct policy_held *out)
 {
 	struct xfrm_userpolicy_info info;
-	struct policy *p = &out->policy;
 
 	*out = (struct policy_held){ 0 };
-	if (!fixed_part(nlh, XFRM_MSG_NEWPOLICY, &info, sizeof(info)) || info.dir > POLICY_FWD)
-		return false; /* other directions: policies of sockets */
-	p->dir = (enum policy_dir)info.dir;
-	p->kind = info.action == XFRM_POLICY_ALLOW ? POLICY_BYPASS : POLICY_BLOCK;
-	p->priority = info.priority;
-	p->index = info.index;
-	if (!get_selector(&info.sel, p))
-		return false;
-	out->odd = info.flags || info.share;
-	out->apart = info.sel.ifindex;
-	get_policy_attributes(nlh, sizeof(info), out);
-	out->ours = !out->apart && policy_is_ours(p, out->tmpl_reqid);
-	return true;
+	return fixed_part(nlh, XFRM_MSG_NEWPOLICY, &info, sizeof(info)) &&
+	       get_policy(&info, nlh, sizeof(info), out);
 }
 
 bool decode_default(const struct nlmsghdr *nlh, struct policy_default *out)
@@ -210,10 +219,38 @@ static bool decode_mapping(const struct nlmsghdr *nlh, struct kernel_event *out)
 	       get_ip(m.id.family, &m.new_saddr, &out->new_src);
 }
 
+/* Whose it was stands in it: as it would be listed. */
+static bool decode_policy_removed(const struct nlmsghdr *nlh, struct kernel_event *out)
+{
+	struct xfrm_userpolicy_info info;
+	struct xfrm_userpolicy_id id;
+	struct policy_held held = { 0 };
+
+	if (!fixed_part(nlh, XFRM_MSG_DELPOLICY, &id, sizeof(id)) ||
+	    !attribute_get(nlh, sizeof(id), XFRMA_POLICY, &info, sizeof(info)) ||
+	    !get_policy(&info, nlh, sizeof(id), &held) || !held.ours)
+		return false;
+	out->kind = KERNEL_POLICY_REMOVED;
+	out->policy_index = info.index;
+	out->reqid = IKEMESH_REQID;
+	return true;
+}
+
+static bool decode_flush(const struct nlmsghdr *nlh, struct kernel_event *out)
+{
+	if (nlh->nlmsg_type != XFRM_MSG_FLUSHPOLICY && nlh->nlmsg_type != XFRM_MSG_FLUSHSA)
+		return false;
+	out->kind = nlh->nlmsg_type == XFRM_MSG_FLUSHPOLICY ? KERNEL_POLICY_REMOVED
+							    : KERNEL_SAS_REMOVED;
+	out->reqid = IKEMESH_REQID; /* ours among them */
+	return true;
+}
+
 bool decode_event(const struct nlmsghdr *nlh, struct kernel_event *out)
 {
 	*out = (struct kernel_event){ 0 };
-	return decode_acquire(nlh, out) || decode_expire(nlh, out) || decode_mapping(nlh, out);
+	return decode_acquire(nlh, out) || decode_expire(nlh, out) || decode_mapping(nlh, out) ||
+	       decode_policy_removed(nlh, out) || decode_flush(nlh, out);
 }
 
 /* What was asked is repeated in front of the extended text, unless the kernel capped it. */

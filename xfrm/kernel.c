@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xfrm/kernel.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/filter.h>
 #include <linux/xfrm.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +80,7 @@ static int take_answer(struct kernel *k, ssize_t n, uint32_t seq, take_fn take, 
 static int send_request(struct kernel *k, struct nlmsghdr *nlh)
 {
 	nlh->nlmsg_seq = ++k->seq;
+	nlh->nlmsg_pid = mnl_socket_get_portid(k->requests); /* what comes of it names it */
 	if (!(nlh->nlmsg_flags & NLM_F_DUMP))
 		nlh->nlmsg_flags |= NLM_F_ACK;
 	k->error[0] = '\0';
@@ -147,6 +151,40 @@ bool kernel_knows_keepalive(const struct kernel *k)
 	return k->knows_keepalive;
 }
 
+/*
+ * Of what comes and goes only the going is heard, and not what this object itself asked for: in the
+ * kernel, as a fleet's SAs would fill the queue. The fields are in host order, which a filter is
+ * not.
+ */
+static int leave_out_what_we_did(const struct kernel *k)
+{
+	const uint32_t type = offsetof(struct nlmsghdr, nlmsg_type),
+		       port = offsetof(struct nlmsghdr, nlmsg_pid);
+	const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, type),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(XFRM_MSG_FLUSHPOLICY), 7, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(XFRM_MSG_FLUSHSA), 6, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(XFRM_MSG_DELPOLICY), 5, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(XFRM_MSG_ACQUIRE), 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(XFRM_MSG_EXPIRE), 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(XFRM_MSG_MAPPING), 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, port),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(mnl_socket_get_portid(k->requests)), 0,
+			 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(code[0]),
+		.filter = (struct sock_filter *)code,
+	};
+
+	return setsockopt(mnl_socket_get_fd(k->events), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+			  sizeof(program));
+}
+
 int kernel_open(struct kernel **out)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
@@ -158,9 +196,10 @@ int kernel_open(struct kernel **out)
 	k->requests = open_socket(0, REQUEST_QUEUE);
 	if (k->requests)
 		k->events = open_socket(group(XFRMNLGRP_ACQUIRE) | group(XFRMNLGRP_EXPIRE) |
-						group(XFRMNLGRP_MAPPING),
+						group(XFRMNLGRP_MAPPING) | group(XFRMNLGRP_POLICY) |
+						group(XFRMNLGRP_SA),
 					EVENT_QUEUE);
-	if (!k->requests || !k->events) {
+	if (!k->requests || !k->events || leave_out_what_we_did(k)) {
 		r = -errno;
 		kernel_close(k);
 		return r;
@@ -492,6 +531,7 @@ static void batch_add(struct batch *b, struct nlmsghdr *nlh)
 	if (b->len + NLMSG_ALIGN(nlh->nlmsg_len) > sizeof(b->octets))
 		batch_flush(b);
 	nlh->nlmsg_seq = ++b->k->seq;
+	nlh->nlmsg_pid = mnl_socket_get_portid(b->k->requests);
 	if (!b->count++)
 		b->first = nlh->nlmsg_seq;
 	b->last = (struct nlmsghdr *)(b->octets + b->len);

@@ -91,13 +91,16 @@ int kernel_policy_shadows(struct kernel *k, const struct policy_set *wanted, str
 int kernel_default_get(struct kernel *k, struct policy_default *out);
 int kernel_default_set(struct kernel *k, const struct policy_default *d);
 
-/* Events: acquire, expire, mapping. */
+/* Events: acquire, expire, mapping, and what of ours somebody else took away. */
 int kernel_event_fd(const struct kernel *k);
 enum kernel_event_kind {
 	KERNEL_ACQUIRE,
 	KERNEL_EXPIRE,
 	KERNEL_MAPPING,
-	KERNEL_LOST, /* ENOBUFS: events were dropped, resync */
+	KERNEL_POLICY_REMOVED, /* one of ours, or all that there were, and not by this kernel_
+				  object */
+	KERNEL_SAS_REMOVED,    /* all that there were, likewise */
+	KERNEL_LOST,	       /* ENOBUFS: events were dropped, resync */
 };
 struct kernel_event {
 	enum kernel_event_kind kind;

@@ -141,10 +141,23 @@ static void on_kernel_event(const struct kernel_event *k, void *arg)
 	case KERNEL_MAPPING:
 		on_mapping(d, k);
 		break;
+	case KERNEL_POLICY_REMOVED:
+		log_recurrent(
+			d->log, REPORT_WARNING,
+			"somebody removed policies of ours from the kernel: they come back at "
+			"once");
+		d->policies.retry_at = clock_now();
+		break;
+	case KERNEL_SAS_REMOVED:
+		log_recurrent(d->log, REPORT_WARNING,
+			      "somebody flushed the kernel's SAs: they are negotiated anew");
+		daemon_hear_missed(d, on_kernel_event);
+		break;
 	case KERNEL_LOST:
 		log_text(d->log, REPORT_WARNING,
 			 "the kernel had more to tell than we could hear: "
 			 "asking what it was");
+		d->policies.retry_at = clock_now();
 		daemon_hear_missed(d, on_kernel_event);
 		break;
 	}

@@ -177,6 +177,27 @@ static void what_is_refused_costs_no_protection(void **state)
 	policy_set_free(&set);
 }
 
+/* Somebody else's hand on what is ours, and nothing that we did ourselves. */
+static void what_others_take_away_is_told(void **state)
+{
+	(void)state;
+	need_world();
+	want(ENTRIES("10.0.0.0/20"), ENTRIES("10.0.0.9/32"));
+	want(ENTRIES("10.0.0.0/20"), ENTRIES());
+	assert_true(
+		world_ip("xfrm policy add dir out src 10.0.0.1/32 dst 10.9.0.0/16 action block\n"
+			 "xfrm policy delete dir out src 10.0.0.1/32 dst 10.9.0.0/16\n"));
+	assert_int_equal(listen_for(KERNEL_POLICY_REMOVED, SOON).n[KERNEL_POLICY_REMOVED], 0);
+	assert_true(world_ip("xfrm policy delete dir out src 10.0.0.1/32 dst 10.0.0.0/20\n"));
+	assert_int_equal(listen_for(KERNEL_POLICY_REMOVED, LATEST).n[KERNEL_POLICY_REMOVED], 1);
+	assert_true(world_ip("xfrm policy delete dir in src 0.0.0.0/0 dst 224.0.0.0/4\n"));
+	assert_int_equal(listen_for(KERNEL_POLICY_REMOVED, LATEST).n[KERNEL_POLICY_REMOVED], 1);
+	assert_true(world_ip("xfrm policy flush\n"));
+	assert_int_equal(listen_for(KERNEL_POLICY_REMOVED, LATEST).n[KERNEL_POLICY_REMOVED], 1);
+	assert_int_equal(listen_for(KERNEL_SAS_REMOVED, SOON).n[KERNEL_SAS_REMOVED], 0);
+	assert_int_not_equal(want(ENTRIES("10.0.0.0/20"), ENTRIES()), 0);
+}
+
 static void a_protected_address_raises_an_acquire(void **state)
 {
 	struct heard h;
@@ -1096,6 +1117,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_sync_and_the_next),
 		TEST(what_is_refused_costs_no_protection),
+		TEST(what_others_take_away_is_told),
 		TEST(a_protected_address_raises_an_acquire),
 		TEST(a_bypassed_address_within_does_not),
 		TEST(optional_goes_in_the_clear_and_asks),

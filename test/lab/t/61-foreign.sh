@@ -21,7 +21,7 @@ xfrm state add src 10.1.0.1 dst 10.1.0.2 proto esp spi 0x7702 reqid 78 mode tran
 IP
 foreign() { # what there is of it, in a fixed order
 	on a ip xfrm policy list nosock | awk '/^src/ { printf "%s", n++ ? "\n" : "" } { $1 = $1; printf "%s ", $0 } END { print "" }' |
-		grep -E '192\.0\.2\.|10\.1\.[78]\.|10\.8\.0\.2|fwd action block' | sort
+		grep -E '192\.0\.2\.|10\.1\.[78]\.|10\.8\.0\.2|fwd action block priority 100 ' | sort
 	on a ip xfrm state list reqid 77
 	on a ip xfrm state list reqid 78
 }
@@ -100,3 +100,19 @@ start a
 crash a
 ikectl a disable
 same "crash and disable"
+
+say "and whoever flushes all that there is, as other key daemons do, does not open this host for long"
+start a
+bring_up a b
+capture
+stream a b 4 0.01
+sleep 1
+on a ip xfrm policy flush
+on a ip xfrm state flush
+streamed a b
+expect_log a 'somebody removed policies of ours'
+expect_log a "somebody flushed the kernel's SAs"
+seen=$(count "src $(address a) and dst $(address b) and icmp")
+report "after a flush of policies and SAs $seen of 10 ms pings left in the clear, and $LOST of $SENT were lost"
+[ "$seen" -le 20 ] || fail "$seen pings left in the clear"
+ping_all a b
