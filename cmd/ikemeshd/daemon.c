@@ -17,6 +17,8 @@
 
 /* How long peers may take to answer our DELETEs before we go all the same. */
 #define LEAVE_S 1
+/* How long what they sent until then may take to arrive. */
+#define LINGER_US (100 * 1000)
 #define JOBS_A_TURN 64
 
 /* Says why it could not start, and what to do. */
@@ -518,6 +520,14 @@ static int (*const start_steps[])(struct daemon *d) = {
 
 /* ---- end --------------------------------------------------------------------------------- */
 
+static bool has_peers(const struct daemon *d)
+{
+	struct status_counters c;
+
+	engine_counters(d->engine, &c);
+	return c.ike_sas > 0;
+}
+
 static void leave(struct daemon *d)
 {
 	/* Asked at once: the manager's job ends when we have ended. */
@@ -543,15 +553,23 @@ static void leave(struct daemon *d)
 			 : "leaving (%s): telling the peers, removing our SAs; the policies stay, "
 			   "until `ikectl disable`",
 		 d->disable ? "disabled" : stop_kind_name(kind));
+	d->awaits_answers = has_peers(d);
+	if (!d->awaits_answers)
+		d->leave_by = clock_now();
 	daemon_feed(d, &(struct event){ .kind = EVENT_SHUTDOWN });
 }
 
-static bool peers_have_answered(const struct daemon *d)
+/* All have answered, or it took too long. */
+static void leave_in_time(struct daemon *d)
 {
-	struct status_counters c;
+	const struct mono now = clock_now();
 
-	engine_counters(d->engine, &c);
-	return c.ike_sas == 0;
+	if (d->awaits_answers && !has_peers(d)) {
+		d->awaits_answers = false;
+		d->leave_by = clock_earlier(d->leave_by, clock_after(now, LINGER_US));
+	}
+	if (d->leave_by.us <= now.us)
+		d->phase = DAEMON_GONE;
 }
 
 /* What is left of ours in the kernel once the core is gone. */
@@ -641,9 +659,8 @@ static void turn(struct daemon *d)
 	}
 	if (d->leave_asked && d->phase == DAEMON_RUNNING)
 		leave(d);
-	if (d->phase == DAEMON_LEAVING &&
-	    (peers_have_answered(d) || d->leave_by.us <= clock_now().us))
-		d->phase = DAEMON_GONE;
+	if (d->phase == DAEMON_LEAVING)
+		leave_in_time(d);
 }
 
 int daemon_run(const struct daemon_options *options)

@@ -93,6 +93,7 @@ struct daemon {
 	bool handed_over;      /* SAs stay in the kernel */
 	bool disable;	       /* `ikectl disable` was said */
 	bool removes;	       /* our policies go as well */
+	bool awaits_answers;   /* of peers that were told that we leave */
 	struct mono leave_by;
 };
 

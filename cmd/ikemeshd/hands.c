@@ -38,7 +38,9 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 {
 	struct daemon *d = arg;
 
-	(void)inbound;
+	/* What peers sent before they heard of it is still on its way: all goes at the end. */
+	if (inbound && d->phase == DAEMON_LEAVING)
+		return 0;
 	return kernel_sa_delete(d->kernel, ref);
 }
 
