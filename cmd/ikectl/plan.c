@@ -100,6 +100,15 @@ static json_t *pairs_json(const json_t *status, const struct spec *fresh)
 	return all;
 }
 
+/* Did `ikectl mode` choose anything? A reload leaves that as it is. */
+static bool is_overruled(const json_t *status)
+{
+	const json_t *mode = json_object_get(status, "mode");
+
+	return mode != NULL && (strcmp(text_of(mode, "all"), "file") != 0 ||
+				json_array_size(json_object_get(mode, "subnets")) > 0);
+}
+
 json_t *plan_json(const json_t *running, const json_t *status, const char *file,
 		  const struct config *fresh)
 {
@@ -124,10 +133,10 @@ json_t *plan_json(const json_t *running, const json_t *status, const char *file,
 		json_decref(changes);
 		return NULL;
 	}
-	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:o}", "format", "ikemesh-plan/1", "file",
-			 file, "refused", refused, "ppk", fresh->ppk.key.n > 0, "reauth",
-			 fresh->reauth_on_reload, "changes", changes, "pairs",
-			 pairs_json(status, &fresh->spec));
+	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:o}", "format", "ikemesh-plan/1",
+			 "file", file, "refused", refused, "ppk", fresh->ppk.key.n > 0, "reauth",
+			 fresh->reauth_on_reload, "mode", is_overruled(status), "changes", changes,
+			 "pairs", pairs_json(status, &fresh->spec));
 }
 
 static bool key_changes(const json_t *document, const char *key, const char *kind)
@@ -228,6 +237,12 @@ static void show_findings(const json_t *document, FILE *out)
 
 static void show_remarks(const json_t *document, FILE *out)
 {
+	if (json_is_true(json_object_get(document, "mode")) &&
+	    (key_changes(document, "optional", NULL) ||
+	     key_changes(document, "ipsec_subnets", NULL)))
+		fprintf(out,
+			"`ikectl mode` was used, and wins over what the file says of optional, "
+			"until `ikectl mode file`.\n");
 	if (key_changes(document, "ipsec_subnets", "added"))
 		fprintf(out, "Hosts in added ipsec_subnets: a handshake at the first packet.\n");
 	if (json_is_true(json_object_get(document, "ppk")))

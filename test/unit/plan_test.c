@@ -131,6 +131,30 @@ static void test_precedence_decides_who_leaves(void **state)
 	json_decref(q);
 }
 
+/* A reload leaves the mode that was chosen: "optional" of the file decides on nothing then. */
+static void test_a_mode_wins_over_the_file(void **state)
+{
+	static const char *const status[] = {
+		"{\"mode\":{\"all\":\"enforced\",\"subnets\":[]}}",
+		"{\"mode\":{\"all\":\"file\",\"subnets\":[{\"subnet\":\"10.0.0.0/20\"}]}}",
+		"{\"mode\":{\"all\":\"file\",\"subnets\":[]}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		json_t *p = planned(BASE, BASE "optional: true\n", status[i]);
+		char *text = NULL;
+		size_t n = 0;
+		FILE *out = open_memstream(&text, &n);
+
+		plan_show(p, out);
+		fclose(out);
+		assert_int_equal(strstr(text, "`ikectl mode` was used, and wins") != NULL, i < 2);
+		free(text);
+		json_decref(p);
+	}
+}
+
 static void test_what_a_reload_refuses(void **state)
 {
 	json_t *p = planned(BASE, BASE "crypto_properties: provider=default\n", "{}");
@@ -324,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_changes),
 		cmocka_unit_test(test_subnets_and_pairs),
 		cmocka_unit_test(test_precedence_decides_who_leaves),
+		cmocka_unit_test(test_a_mode_wins_over_the_file),
 		cmocka_unit_test(test_what_a_reload_refuses),
 		cmocka_unit_test(test_whom_another_ca_cuts_off),
 		cmocka_unit_test(test_every_key),
