@@ -42,15 +42,23 @@ static int ours_of(const struct facts *facts, struct policy_set *out)
 static void judge_policies(const struct facts *facts, const struct policy_set *ours,
 			   struct findings *out)
 {
+	/* The daemon knows of these: they come before what it wants, and nothing that is held. */
+	const size_t in_our_place = json_array_size(get(facts->status, "foreign_policies"));
 	struct shadows shadows = { 0 };
 
 	if (shadow_find(facts->policies, facts->n_policies, ours, &shadows) != 0)
 		out->no_memory = true;
 	for (size_t i = 0; i < shadows.n && i < SHOWN_MAX; i++)
 		tell_foreign(&shadows.p[i], out);
-	if (shadows.n == 0)
+	if (shadows.n == 0 && in_our_place > 0) {
+		found(out, HEALTH_ERROR,
+		      "%zu policies of others have the selectors of ours, which are missing",
+		      in_our_place);
+		mend(out, "`ikectl statusall` names them: find out who put them there");
+	} else if (shadows.n == 0) {
 		found(out, HEALTH_GOOD, "%zu of ours; %zu of others, none before them", ours->n,
 		      facts->n_policies - ours->n);
+	}
 	shadows_free(&shadows);
 }
 

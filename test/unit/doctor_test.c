@@ -275,6 +275,11 @@ static void test_policies(void **state)
 	assert_found(check_policies, &f, HEALTH_WARNING, "asks for SAs of others", "delete");
 	held[1].policy.priority = 80000; /* ours wins */
 	assert_found(check_policies, &f, HEALTH_GOOD, "1 of ours; 1 of others, none", NULL);
+	f.status = json_loads("{\"foreign_policies\":[{\"direction\":\"fwd\"}]}", 0, NULL);
+	assert_found(check_policies, &f, HEALTH_ERROR, "1 policies of others have the selectors of",
+		     "statusall");
+	json_decref(f.status);
+	f.status = NULL;
 	f.policies_error = -EPERM;
 	assert_found(check_policies, &f, HEALTH_WARNING, "cannot be read", "root");
 }
