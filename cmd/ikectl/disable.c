@@ -45,8 +45,15 @@ static int stop_daemon(const char *run_dir)
 
 	answer = client_ask(run_dir, request, &err, error);
 	json_decref(request);
-	if (answer == NULL && (err == -ENOENT || err == -ECONNREFUSED))
-		return 0;
+	if (answer == NULL && (err == -ENOENT || err == -ECONNREFUSED)) {
+		if (daemon_is_gone(run_dir))
+			return 0;
+		fprintf(stderr,
+			"ikectl: an ikemeshd that does not answer holds %s/lock, perhaps since it "
+			"is starting; try again, or stop it first\n",
+			run_dir);
+		return -1;
+	}
 	if (answer == NULL) {
 		fprintf(stderr, "ikectl: %s\n", error);
 		return -1;

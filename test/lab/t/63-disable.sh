@@ -9,6 +9,15 @@ host b plain 10.1.0.2/16 fd00:1::2/64
 start a
 ping_none a b 2
 [ "$1" = running ] || crash a
+if [ "$1" = crashed ]; then
+	say "one that is only starting is not overlooked: it would set the policies anew"
+	exec 9<"$SCRATCH/a/run/lock"
+	flock -n 9
+	! ikectl a disable 9<&- 2>"$SCRATCH/err" || fail "off while a daemon starts"
+	grep -q 'holds .*/lock' "$SCRATCH/err" || fail "$(cat "$SCRATCH/err")"
+	[ -n "$(on a ip xfrm policy list nosock)" ] || fail "the policies were removed beneath it"
+	exec 9<&-
+fi
 ikectl a disable
 left=$(on a ip xfrm policy list nosock)
 [ -z "$left" ] || fail "policies are left: $left"
