@@ -102,3 +102,18 @@ int daemon_policies(const struct daemon_options *o)
 	log_close(log);
 	return status;
 }
+
+int daemon_sysctls(const struct daemon_options *o)
+{
+	struct policies policies;
+	struct log *log = NULL;
+	int err;
+
+	if (log_open(LOG_TO_STDERR, NULL, o->log_level, &log) != 0)
+		return 1;
+	policies_init(&policies, NULL, NULL, log, o->run_dir);
+	err = policies_set_sysctls(&policies);
+	policies_free(&policies);
+	log_close(log);
+	return err == 0 ? 0 : 1;
+}

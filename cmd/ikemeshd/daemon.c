@@ -251,6 +251,8 @@ static int start_config(struct daemon *d)
 			d->options.config_path, how.errors, how.errors == 1 ? "" : "s");
 	else if (err != 0)
 		refuse(d, err, d->options.config_path);
+	else
+		watchdog_start_within(d->config->spec.prestart_timeout_s);
 	return err;
 }
 
@@ -468,6 +470,9 @@ static int start_loop(struct daemon *d)
 	    (err = loop_add(d->loop, d->signals, on_signal, d)) != 0)
 		return refuse(d, err, "cannot start the loop");
 	loop_on_deadline(d->loop, on_deadline, d);
+	err = watchdog_open(d->loop, &d->watchdog);
+	if (err != 0)
+		return refuse(d, err, "cannot start the watchdog's timer");
 	if ((err = loop_add(d->loop, kernel_event_fd(d->kernel), on_kernel, d)) != 0 ||
 	    (err = loop_add(d->loop, addresses_fd(d->addresses), on_addresses, d)) != 0 ||
 	    (err = loop_add(d->loop, udp_fd(d->udp), on_udp, d)) != 0)
@@ -615,6 +620,7 @@ static void daemon_close(struct daemon *d)
 		addresses_close(d->addresses);
 	if (d->kernel != NULL)
 		kernel_close(d->kernel);
+	watchdog_close(d->watchdog);
 	loop_close(d->loop);
 	log_close(d->log);
 	if (d->config != NULL)

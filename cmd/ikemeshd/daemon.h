@@ -22,6 +22,7 @@
 #include "cmd/ikemeshd/rotate_json.h"
 #include "cmd/ikemeshd/udp.h"
 #include "cmd/ikemeshd/watch.h"
+#include "cmd/ikemeshd/watchdog.h"
 #include "config/config.h"
 #include "ike/engine.h"
 #include "xfrm/address.h"
@@ -71,6 +72,7 @@ struct daemon {
 	struct hands hands;
 	struct performer performer;
 	struct loop *loop;
+	struct watchdog *watchdog; /* NULL: nobody wants to hear from us */
 	struct control *control;
 	struct healing *healing;
 	struct early *early;
@@ -107,6 +109,12 @@ int daemon_run(const struct daemon_options *options);
  */
 #define DAEMON_BAD_CONFIG 2
 int daemon_policies(const struct daemon_options *options);
+
+/*
+ * boot.c: sets the sysctls, keeps the values found in the run directory, and ends: for a daemon
+ * whose /proc/sys is read-only. Exit status: 0; 1: not all could be set, which is told.
+ */
+int daemon_sysctls(const struct daemon_options *options);
 
 /* Feeds one event to the core and performs what comes of it. */
 void daemon_feed(struct daemon *d, const struct event *event);

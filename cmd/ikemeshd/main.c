@@ -22,6 +22,8 @@ static const char usage[] =
 	"  --check            only check the configuration: 0 good, 2 errors\n"
 	"  --policies         only set the kernel's policies and go: for the boot, before\n"
 	"                     there is a network (ikemesh-policy.service)\n"
+	"  --sysctls          only set the kernel's net.core.xfrm_* and go: for a daemon that\n"
+	"                     may not (ikemesh.service)\n"
 	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
 	"  --version\n"
 	"  --help\n"
@@ -39,6 +41,7 @@ static const struct option options[] = {
 	{ "state-dir", required_argument, NULL, 's' },
 	{ "check", no_argument, NULL, 'k' },
 	{ "policies", no_argument, NULL, 'p' },
+	{ "sysctls", no_argument, NULL, 'y' },
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -66,7 +69,8 @@ int main(int argc, char **argv)
 				    .run_dir = RUN_DIR,
 				    .state_dir = STATE_DIR,
 				    .log_level = REPORT_INFO };
-	bool only_check = false, only_policies = false;
+	bool only_check = false;
+	int (*run)(const struct daemon_options *) = daemon_run;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'c') {
@@ -78,7 +82,9 @@ int main(int argc, char **argv)
 		} else if (c == 'k') {
 			only_check = true;
 		} else if (c == 'p') {
-			only_policies = true;
+			run = daemon_policies;
+		} else if (c == 'y') {
+			run = daemon_sysctls;
 		} else if (c == 'l') {
 			if (!report_level_parse(optarg, &o.log_level))
 				return misuse(
@@ -100,5 +106,5 @@ int main(int argc, char **argv)
 			       : 0;
 	o.program = program_of(argv[0]);
 	o.argv = argv;
-	return only_policies ? daemon_policies(&o) : daemon_run(&o);
+	return run(&o);
 }

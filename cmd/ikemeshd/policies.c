@@ -70,9 +70,10 @@ static void told(void *arg, const char *name, int value, int error)
 {
 	struct policies *p = arg;
 
+	/* Where /proc/sys is read-only (ProtectKernelTunables) they are not ours to set. */
 	if (error != 0)
-		log_text(p->log, REPORT_WARNING, "net.core.%s cannot be set back to %d: %s", name,
-			 value, strerror(-error));
+		log_text(p->log, error == -EROFS ? REPORT_DEBUG : REPORT_WARNING,
+			 "net.core.%s cannot be set back to %d: %s", name, value, strerror(-error));
 }
 
 static void loosen(struct policies *p)

@@ -31,6 +31,9 @@ config() { # FILE
 config "$files/etc/ikemesh/ikemesh.yml"
 mkdir -p "$files/usr/local/sbin"
 
+mkdir -p "$files/etc/systemd/system/ikemesh.service.d"
+printf '[Service]\nReadWritePaths=/lab\n' >"$files/etc/systemd/system/ikemesh.service.d/log.conf"
+
 # The cable, and the peer at its far end, which knows no IPsec: before anything of ours.
 unit m lab-wire.service <<'UNIT'
 [Unit]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # systemctl restart, again and again, on a machine with systemd as PID 1, while pings at 2 ms go both ways
 # with a peer: the next ikemeshd goes on with the same SAs, no packet is lost, nobody negotiates afresh,
-# and nothing is in the clear. The same with a reload and with kill -9. At last a stop, after which the
-# peer knows that the SAs are gone. LAB_RESTARTS makes it longer.
+# and nothing is in the clear. The same with a reload, with kill -9, and with SIGSTOP, which the watchdog
+# ends. At last a stop, after which the peer knows that the SAs are gone. LAB_RESTARTS makes it longer.
+# All this in the sandbox of the unit, which `systemd-analyze security` rates.
 # boots
 # timeout: 240
 TIMES=${LAB_RESTARTS:-5}
@@ -21,7 +22,8 @@ ca_certificates: [/etc/ikemesh/ca.pem]
 esp_lifetime: 7s
 ike_lifetime: 17s
 YML
-mkdir -p "$files/usr/local/sbin"
+mkdir -p "$files/usr/local/sbin" "$files/etc/systemd/system/ikemesh.service.d"
+printf '[Service]\nWatchdogSec=2\n' >"$files/etc/systemd/system/ikemesh.service.d/watchdog.conf"
 unit m lab-network.service <<'UNIT'
 [Unit]
 DefaultDependencies=no
@@ -90,6 +92,24 @@ for i in $(seq $TIMES); do
 done
 pings_end
 negotiated >/lab/after-kill
+pings watchdog
+sleep 0.5
+systemctl show -p NRestarts --value ikemesh >/lab/restarts-before
+before=$(systemctl show -p MainPID --value ikemesh)
+kill -STOP $before
+for i in $(seq 100); do
+	now=$(systemctl show -p MainPID --value ikemesh)
+	[ "$now" = $before ] || [ "$now" = 0 ] || ! systemctl -q is-active ikemesh || break
+	sleep 0.1
+done
+sleep 3
+pings_end
+[ "$(systemctl show -p MainPID --value ikemesh)" = "$now" ] || echo "the watchdog's is not the last one" >>/lab/trouble
+negotiated >/lab/after-watchdog
+systemd-analyze security --no-pager ikemesh 2>/dev/null | sed -n 's/.*Overall exposure level for [^:]*: //p' >/lab/score
+systemd-analyze security --no-pager ikemesh-policy 2>/dev/null | sed -n 's/.*Overall exposure level for [^:]*: //p' >/lab/score-policy
+grep -E '^(Uid|CapBnd|CapEff|NoNewPrivs|Seccomp):' "/proc/$now/status" >/lab/process
+grep . /proc/sys/net/core/xfrm_larval_drop /proc/sys/net/core/xfrm_acq_expires >/lab/sysctls
 systemctl is-active ikemesh >/lab/active
 systemctl stop ikemesh
 sleep 0.5
@@ -127,6 +147,20 @@ lost kill-in
 died=$(grep -acE 'predecessor, which died: [1-9] IKE SA' "$at/journal" || true)
 report "$TIMES times kill -9: $out pings out lost, $LOST of $SENT in; $(($(cat "$at/after-kill") - $(cat "$at/after"))) new negotiations; $died successors took the SAs over"
 [ "${out%% *}" = 0 ] && [ "$LOST" = 0 ] && [ "$died" -ge "$TIMES" ] || fail "after kill -9: $(journal 40)"
+lost watchdog-out
+out="$LOST of $SENT"
+lost watchdog-in
+grep -aq 'Watchdog timeout' "$at/journal" || fail "the watchdog saw nothing: $(journal 40)"
+[ "$died" -gt "$TIMES" ] ||
+	fail "nobody took over from the one that hung: $(journal 40)"
+report "SIGSTOP, and the watchdog: $out pings out lost, $LOST of $SENT in; $(($(cat "$at/after-watchdog") - $(cat "$at/after-kill"))) new negotiations"
+[ "${out%% *}" = 0 ] && [ "$LOST" = 0 ] || fail "after the watchdog: $(journal 40)"
+report "systemd-analyze security: ikemesh $(cat "$at/score"), ikemesh-policy $(cat "$at/score-policy"); $(tr -s '\t\n' ' ' <"$at/process")"
+read -r score _ <"$at/score"
+[ "${score/./}" -le 21 ] || fail "the sandbox is weak: $(cat "$at/score")"
+grep -q '^Seccomp:.2' "$at/process" && grep -q '^NoNewPrivs:.1' "$at/process" || fail "no sandbox: $(cat "$at/process")"
+[ "$(tr '\n' ' ' <"$at/sysctls")" = '/proc/sys/net/core/xfrm_larval_drop:0 /proc/sys/net/core/xfrm_acq_expires:3 ' ] || fail "$(cat "$at/sysctls")"
+! grep -aE 'Read-only file system|Operation not permitted|Permission denied' "$at/journal" | grep -a ikemesh || fail "the sandbox is too small"
 [ "$(cat "$at/active")" = active ] || fail "it was not started again: $(journal)"
 clear=$(tcpdump -n -r "$at/wire.pcap" 'host 10.1.0.1 and ip and not esp and not (udp port 500 or udp port 4500)' 2>/dev/null | wc -l)
 [ "$clear" = 0 ] || fail "$clear packets in the clear"
