@@ -11,6 +11,7 @@
 #include "cmd/ikectl/plan.h"
 #include "cmd/ikectl/show.h"
 #include "cmd/ikectl/show_peers.h"
+#include "cmd/ikectl/wait.h"
 #include "cmd/ikectl/why.h"
 
 #include <errno.h>
@@ -195,6 +196,12 @@ static const struct command commands[] = {
 	  .synopsis = "confirm",
 	  .help = "the mode stays that --confirm-within would take back",
 	  .run = mode_confirm_run },
+	{ .name = "wait",
+	  .synopsis = "wait [--peers A,B|N] [--timeout D]\n                      ",
+	  .help = "until the daemon is ready; with --peers until SAs with these (which are asked\n"
+		  "                       for), or with so many, are up; at most 30s, or D",
+	  .run = wait_run,
+	  .options = wait_options },
 	{ .name = "why",
 	  .argument = ARGUMENT_NEEDED,
 	  .synopsis = "why PEER",
@@ -263,7 +270,8 @@ static void print_usage(FILE *out)
 		     "Exit status: 0 done, 1 failed, 2 bad configuration, 3 no daemon, 64 usage;\n"
 		     "of doctor and check: 0 all is good, 1 warnings, 2 errors; of why: 0 nothing "
 		     "is amiss, "
-		     "1 else.\n");
+		     "1 else;\nof wait: 0 ready, 1 peers are missing at the end, 3 the daemon "
+		     "is.\n");
 }
 
 int main(int argc, char **argv)

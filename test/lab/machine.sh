@@ -24,7 +24,7 @@ install() {
 	mkdir -p "$to/usr/lib/systemd/system" "$to/etc/ikemesh"
 	chmod 700 "$to/etc/ikemesh"
 	cp "$BIN/ikemeshd" "$BIN/ikectl" "$to/usr/sbin/"
-	cp "$LAB_TOP"/dist/*.service "$to/usr/lib/systemd/system/"
+	cp "$LAB_TOP"/dist/*.service "$LAB_TOP"/dist/*.target "$to/usr/lib/systemd/system/"
 }
 unit() { cat >"$SCRATCH/$1/files/etc/systemd/system/$2"; }
 enable() {

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikectl/wait.h"
+#include "cmd/ikectl/client.h"
+#include "config/schema.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define LOOK_EVERY_MS 200
+#define TELL_AFTER_MS 1000
+#define ASK_EVERY_MS 5000 /* for SAs with those that are named */
+#define MS_A_SECOND 1000
+
+const struct option wait_options[] = {
+	{ "peers", required_argument, NULL, 0 },
+	{ "timeout", required_argument, NULL, 0 },
+	{ 0 },
+};
+
+static const struct key_row timeout_row = {
+	.name = "--timeout", .type = VALUE_DURATION, .min = 1, .max = 86400, .zero = true
+};
+
+/* ---- what is waited for --------------------------------------------------------------------- */
+
+static bool parse_named(char *text, struct wait_peers *out)
+{
+	char *rest = NULL;
+
+	for (char *w = strtok_r(text, ",", &rest); w != NULL; w = strtok_r(NULL, ",", &rest)) {
+		if (out->n == WAIT_PEERS || !ip_parse(w, &out->named[out->n]))
+			return false;
+		out->n++;
+	}
+	return out->n > 0;
+}
+
+bool wait_peers_parse(const char *text, struct wait_peers *out)
+{
+	char *end, *copy;
+	unsigned long n;
+	bool good;
+
+	*out = (struct wait_peers){ 0 };
+	if (text == NULL)
+		return true;
+	if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0') {
+		n = strtoul(text, &end, 10);
+		out->least = (unsigned)n;
+		return n <= 1000000;
+	}
+	copy = strdup(text);
+	good = copy != NULL && parse_named(copy, out);
+	free(copy);
+	return good;
+}
+
+static bool is_up(const json_t *pair)
+{
+	const char *state = json_string_value(json_object_get(pair, "state"));
+
+	return state != NULL && strcmp(state, "up") == 0;
+}
+
+static bool is_up_with(const json_t *pairs, const struct ip *peer)
+{
+	struct ip remote;
+	const json_t *pair;
+	size_t i;
+
+	json_array_foreach(pairs, i, pair)
+	{
+		const char *text = json_string_value(json_object_get(pair, "remote"));
+
+		if (text != NULL && ip_parse(text, &remote) && ip_equal(&remote, peer) &&
+		    is_up(pair))
+			return true;
+	}
+	return false;
+}
+
+static bool all_named(const struct wait_peers *peers, const json_t *pairs, char *missing)
+{
+	size_t n = 0, up = 0;
+	char address[IP_TEXT_LEN];
+
+	missing[0] = '\0';
+	for (size_t i = 0; i < peers->n; i++) {
+		if (is_up_with(pairs, &peers->named[i])) {
+			up++;
+			continue;
+		}
+		if (WAIT_TEXT_LEN - n > IP_TEXT_LEN + sizeof(" ..."))
+			n += (size_t)snprintf(missing + n, WAIT_TEXT_LEN - n, "%s%s",
+					      n > 0 ? ", " : "",
+					      ip_text(&peers->named[i], address));
+	}
+	return up == peers->n;
+}
+
+bool wait_satisfied(const struct wait_peers *peers, const json_t *status,
+		    char missing[static WAIT_TEXT_LEN])
+{
+	const json_t *pairs = json_object_get(status, "pairs"), *pair;
+	unsigned up = 0;
+	size_t i;
+
+	if (peers->n > 0)
+		return all_named(peers, pairs, missing);
+	json_array_foreach(pairs, i, pair) up += is_up(pair);
+	snprintf(missing, WAIT_TEXT_LEN, "peers: %u of %u are up", up, peers->least);
+	return up >= peers->least;
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+struct waiting {
+	const struct invocation *in;
+	struct wait_peers peers;
+	int64_t began_ms, until_ms, asked_ms;
+	bool daemon_seen;
+	char missing[WAIT_TEXT_LEN];
+	char told[WAIT_TEXT_LEN];
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * MS_A_SECOND + t.tv_nsec / 1000000;
+}
+
+static json_t *ask(const struct waiting *w, json_t *request, char error[static CLIENT_ERROR_LEN])
+{
+	int err;
+	json_t *answer = client_ask(w->in->run_dir, request, &err, error);
+
+	json_decref(request);
+	return answer;
+}
+
+/* Without traffic nobody negotiates: those that are named are asked for. */
+static void ask_for_peers(struct waiting *w, const json_t *status)
+{
+	const json_t *pairs = json_object_get(status, "pairs");
+	char address[IP_TEXT_LEN], error[CLIENT_ERROR_LEN];
+
+	if (w->asked_ms != 0 && now_ms() - w->asked_ms < ASK_EVERY_MS)
+		return;
+	w->asked_ms = now_ms();
+	for (size_t i = 0; i < w->peers.n; i++) {
+		if (!is_up_with(pairs, &w->peers.named[i]))
+			json_decref(ask(w,
+					json_pack("{s:s, s:s}", "command", "up", "peer",
+						  ip_text(&w->peers.named[i], address)),
+					error));
+	}
+}
+
+static bool is_ready(struct waiting *w)
+{
+	const bool peers = w->peers.n > 0 || w->peers.least > 0;
+	char error[CLIENT_ERROR_LEN];
+	json_t *answer = ask(w, json_pack("{s:s}", "command", peers ? "status" : "version"), error);
+	bool ready;
+
+	w->daemon_seen = answer != NULL;
+	if (answer == NULL) {
+		snprintf(w->missing, sizeof(w->missing), "the daemon: %s", error);
+		return false;
+	}
+	ready = !peers || wait_satisfied(&w->peers, answer, w->missing);
+	if (!ready)
+		ask_for_peers(w, answer);
+	json_decref(answer);
+	return ready;
+}
+
+/* Who waits longer than a moment is told what for, once for each thing. */
+static void tell_progress(struct waiting *w)
+{
+	if (now_ms() - w->began_ms < TELL_AFTER_MS || strcmp(w->missing, w->told) == 0)
+		return;
+	fprintf(stderr, "ikectl: waiting for %s\n", w->missing);
+	memcpy(w->told, w->missing, sizeof(w->told));
+}
+
+static enum status give_up(const struct waiting *w)
+{
+	fprintf(stderr, "ikectl: not within %lld s: %s\n",
+		(long long)((w->until_ms - w->began_ms) / MS_A_SECOND), w->missing);
+	if (w->peers.n > 0 && w->daemon_seen)
+		fprintf(stderr, "ikectl: `ikectl why PEER` tells what is in the way\n");
+	return w->daemon_seen ? STATUS_FAILED : STATUS_NO_DAEMON;
+}
+
+enum status wait_run(const struct invocation *in)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_EVERY_MS * 1000000L };
+	const char *timeout = command_option(in, "timeout");
+	struct waiting w = { .in = in, .began_ms = now_ms() };
+	uint64_t s = 30;
+
+	if (!wait_peers_parse(command_option(in, "peers"), &w.peers))
+		return command_misuse("--peers takes addresses with commas between them, or a "
+				      "number",
+				      command_option(in, "peers"));
+	if (timeout != NULL && schema_number(&timeout_row, timeout, &s) != 0)
+		return command_misuse("--timeout takes a time up to 1d, such as 30s", timeout);
+	w.until_ms = w.began_ms + (int64_t)s * MS_A_SECOND;
+	while (!is_ready(&w)) {
+		if (now_ms() >= w.until_ms)
+			return give_up(&w);
+		tell_progress(&w);
+		nanosleep(&pause, NULL);
+	}
+	return STATUS_GOOD;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ikectl wait`: returns when the daemon is ready, and, if peers are asked for, SAs with them are
+ * up. */
+#ifndef IKEMESH_CTL_WAIT_H
+#define IKEMESH_CTL_WAIT_H
+
+#include "cmd/ikectl/command.h"
+#include "ike/ip.h"
+
+#include <getopt.h>
+
+#define WAIT_PEERS 64
+#define WAIT_TEXT_LEN 256
+
+struct wait_peers {
+	struct ip named[WAIT_PEERS];
+	size_t n;	/* of named */
+	unsigned least; /* as many as that, whoever they are; 0: none are asked for */
+};
+
+/* "10.0.0.1,10.0.0.2" or "3"; NULL: none. false: it is neither. */
+bool wait_peers_parse(const char *text, struct wait_peers *out);
+
+/* Is it as wanted in this status? If not, missing says what is still to come. */
+bool wait_satisfied(const struct wait_peers *peers, const json_t *status,
+		    char missing[static WAIT_TEXT_LEN]);
+
+/* STATUS_FAILED: some peers were not up in time; STATUS_NO_DAEMON: nor was the daemon. */
+enum status wait_run(const struct invocation *in);
+extern const struct option wait_options[];
+
+#endif

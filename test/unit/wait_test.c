@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ikectl wait`: what it waits for, when it has it, and how it ends without a daemon. */
+#include "cmd/ikectl/wait.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_peers(void **state)
+{
+	struct wait_peers p;
+
+	(void)state;
+	assert_true(wait_peers_parse(NULL, &p));
+	assert_int_equal(p.n + p.least, 0);
+	assert_true(wait_peers_parse("3", &p));
+	assert_int_equal(p.least, 3);
+	assert_true(wait_peers_parse("10.0.0.1,fd00::2", &p));
+	assert_int_equal(p.n, 2);
+	assert_int_equal(p.named[1].family, 6);
+	assert_false(wait_peers_parse("", &p));
+	assert_false(wait_peers_parse("10.0.0.1,host", &p));
+	assert_false(wait_peers_parse("-3", &p));
+	assert_false(wait_peers_parse("99999999999999999999999", &p));
+}
+
+static json_t *status_of(const char *first, const char *second)
+{
+	return json_pack("{s:[{s:s, s:s}, {s:s, s:s}]}", "pairs", "remote", "10.0.0.1", "state",
+			 first, "remote", "fd00::2", "state", second);
+}
+
+static void test_as_many_as_that(void **state)
+{
+	json_t *one = status_of("up", "connecting"), *two = status_of("up", "up");
+	struct wait_peers p = { .least = 2 };
+	char missing[WAIT_TEXT_LEN];
+
+	(void)state;
+	assert_false(wait_satisfied(&p, one, missing));
+	assert_string_equal(missing, "peers: 1 of 2 are up");
+	assert_true(wait_satisfied(&p, two, missing));
+	json_decref(one);
+	json_decref(two);
+}
+
+static void test_just_these(void **state)
+{
+	json_t *one = status_of("up", "backing off"), *two = status_of("up", "up");
+	struct wait_peers p;
+	char missing[WAIT_TEXT_LEN];
+
+	(void)state;
+	assert_true(wait_peers_parse("10.0.0.1,fd00:0::2,10.0.0.9", &p));
+	assert_false(wait_satisfied(&p, one, missing));
+	assert_string_equal(missing, "fd00::2, 10.0.0.9");
+	assert_false(wait_satisfied(&p, two, missing));
+	assert_string_equal(missing, "10.0.0.9");
+	assert_true(wait_peers_parse("fd00:0::2", &p));
+	assert_false(wait_satisfied(&p, one, missing));
+	assert_true(wait_satisfied(&p, two, missing));
+	json_decref(one);
+	json_decref(two);
+}
+
+static void test_a_long_list_is_cut(void **state)
+{
+	json_t *status = status_of("down", "down");
+	struct wait_peers p = { .n = WAIT_PEERS };
+	char missing[WAIT_TEXT_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < WAIT_PEERS; i++)
+		assert_true(ip_parse("fd00:1111:2222:3333:4444:5555:6666:7777", &p.named[i]));
+	assert_false(wait_satisfied(&p, status, missing));
+	assert_true(strlen(missing) < WAIT_TEXT_LEN);
+	json_decref(status);
+}
+
+static void test_no_daemon_in_time(void **state)
+{
+	struct invocation in = { .run_dir = "/nonexistent",
+				 .options = { { "timeout", "0" } },
+				 .n_options = 1 };
+
+	(void)state;
+	assert_int_equal(wait_run(&in), STATUS_NO_DAEMON);
+	in.options[0].value = "soon";
+	assert_int_equal(wait_run(&in), STATUS_USAGE);
+	in.options[0].name = "peers";
+	assert_int_equal(wait_run(&in), STATUS_USAGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_as_many_as_that),
+		cmocka_unit_test(test_just_these),
+		cmocka_unit_test(test_a_long_list_is_cut),
+		cmocka_unit_test(test_no_daemon_in_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
