@@ -157,7 +157,7 @@ report "SIGSTOP, and the watchdog: $out pings out lost, $LOST of $SENT in; $(($(
 [ "${out%% *}" = 0 ] && [ "$LOST" = 0 ] || fail "after the watchdog: $(journal 40)"
 report "systemd-analyze security: ikemesh $(cat "$at/score"), ikemesh-policy $(cat "$at/score-policy"); $(tr -s '\t\n' ' ' <"$at/process")"
 read -r score _ <"$at/score"
-[ "${score/./}" -le 21 ] || fail "the sandbox is weak: $(cat "$at/score")"
+[ "${score/./}" -le 20 ] || fail "the sandbox is weak: $(cat "$at/score")"
 grep -q '^Seccomp:.2' "$at/process" && grep -q '^NoNewPrivs:.1' "$at/process" || fail "no sandbox: $(cat "$at/process")"
 [ "$(tr '\n' ' ' <"$at/sysctls")" = '/proc/sys/net/core/xfrm_larval_drop:0 /proc/sys/net/core/xfrm_acq_expires:3 ' ] || fail "$(cat "$at/sysctls")"
 ! grep -aE 'Read-only file system|Operation not permitted|Permission denied' "$at/journal" | grep -a ikemesh || fail "the sandbox is too small"

@@ -49,7 +49,7 @@ ip link set eth0 up
 ip addr add 10.1.0.1/16 dev eth0
 ip netns exec peer tcpdump -i eth0 -n -Z root -U --immediate-mode -w /lab/wire.pcap 2>/lab/tcpdump.log &
 
-apt-get install -y --no-download /root/debs/old.deb >/lab/apt-install 2>&1 || trouble "not installed"
+apt-get install -y /root/debs/old.deb >/lab/apt-install 2>&1 || trouble "not installed"
 systemctl is-enabled ikemesh ikemesh-policy ikemesh.target >/lab/enabled
 systemctl is-active ikemesh ikemesh-policy ikemesh.target >/lab/active
 ip xfrm policy list nosock | grep -c priority >/lab/policies-installed
@@ -79,7 +79,7 @@ sleep 0.5
 systemctl restart ikemesh || trouble "not restarted"
 sleep 0.5
 before=$(systemctl show -p MainPID --value ikemesh)
-apt-get install -y --no-download /root/debs/new.deb >/lab/apt-upgrade 2>&1 || trouble "not upgraded"
+apt-get install -y /root/debs/new.deb >/lab/apt-upgrade 2>&1 || trouble "not upgraded"
 sleep 0.5
 kill -INT $streams; wait $streams
 after=$(systemctl show -p MainPID --value ikemesh)
