@@ -5,7 +5,7 @@
 # new negotiation; ikemesh.target waits for a peer; stop; and a purge leaves nothing.
 # boots
 # timeout: 300
-# takes: 40
+# takes: 60
 . "$LAB_TOP/test/lab/certs.sh"
 deb=$(ls "$LAB_TOP"/build/deb/ikemesh_*.deb 2>/dev/null | tail -n 1)
 [ -n "$deb" ] || fail "there is no package: ./run deb"
@@ -53,6 +53,7 @@ apt-get install -y /root/debs/old.deb >/lab/apt-install 2>&1 || trouble "not ins
 systemctl is-enabled ikemesh ikemesh-policy ikemesh.target >/lab/enabled
 systemctl is-active ikemesh ikemesh-policy ikemesh.target >/lab/active
 ip xfrm policy list nosock | grep -c priority >/lab/policies-installed
+[ "$(ikectl --version)" = "ikectl $(dpkg-query -W -f '${Version}' ikemesh)" ] || trouble "the package has another version than the program"
 stat -c %a /etc/ikemesh >/lab/mode
 cp /root/keys/*.pem /root/keys/ikemesh.yml /etc/ikemesh/
 mkdir -p /etc/systemd/system/ikemesh.service.d /etc/systemd/system/ikemesh-wait.service.d
