@@ -56,7 +56,7 @@ static bool is_over(const struct rotation_target *t)
 	return t->state >= ROTATION_DONE;
 }
 
-/* What has become of it since. */
+/* What has become of it since. A reload meanwhile may have brought a still newer certificate. */
 static void look(struct rotation *r, struct rotation_target *t, const struct peer *p,
 		 struct mono now)
 {
@@ -64,7 +64,7 @@ static void look(struct rotation *r, struct rotation_target *t, const struct pee
 
 	if (p == NULL)
 		become(r, t, ROTATION_GONE);
-	else if (p->ike.authenticated_at.us > r->started.us && p->ike.credential == r->credential)
+	else if (p->ike.authenticated_at.us > r->started.us && p->ike.credential >= r->credential)
 		become(r, t, ROTATION_DONE);
 	else if (late)
 		become(r, t, t->tries < ROTATION_TRIES ? ROTATION_WAITS : ROTATION_FAILED);

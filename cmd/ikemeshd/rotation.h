@@ -39,8 +39,8 @@ struct rotation {
 };
 
 /*
- * Of all who are connected; credential is the generation of ours that they shall see. One that runs
- * begins anew. 0 or -ENOMEM, with *r as it was.
+ * Of all who are connected; credential is the generation of ours that they shall see, or a later
+ * one. One that runs begins anew. 0 or -ENOMEM, with *r as it was.
  */
 int rotation_begin(struct rotation *r, const struct peers *connected, uint32_t credential,
 		   struct mono now);

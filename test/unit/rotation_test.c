@@ -171,6 +171,27 @@ static void test_nobody_is_connected(void **state)
 	rotation_free(&r);
 }
 
+/* A reload while it runs: they see a newer certificate than the one that it was begun for. */
+static void test_newer_still_is_done(void **state)
+{
+	struct rotation r = { 0 };
+	struct world w;
+
+	(void)state;
+	start(&w, 3, 0);
+	begin(&w, &r);
+	turn(&w, &r);
+	for (size_t i = 0; i < w.n; i++) {
+		w.peers[i].ike.authenticated_at.us = START + 1;
+		w.peers[i].ike.credential = 8;
+	}
+	turn(&w, &r);
+	assert_false(rotation_runs(&r));
+	assert_int_equal(r.count[ROTATION_DONE], 3);
+	assert_int_equal(w.asks, 3);
+	rotation_free(&r);
+}
+
 static void test_once_more_begins_anew(void **state)
 {
 	struct rotation r = { 0 };
@@ -198,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_one_that_never_comes),
 		cmocka_unit_test(test_leavers_and_others_work),
 		cmocka_unit_test(test_nobody_is_connected),
+		cmocka_unit_test(test_newer_still_is_done),
 		cmocka_unit_test(test_once_more_begins_anew),
 	};
 
