@@ -30,7 +30,8 @@ struct issued {
 /*
  * A new key and its certificate, under the issuer (PEM texts; empty: under itself), which it does
  * not outlive. 0: *out is the caller's, issued_free() frees it. -EINVAL: a name that is none, or an
- * issuer that is no CA or not of that key. -ENOMEM, -EIO.
+ * issuer that is no CA or not of that key. -EKEYEXPIRED: the issuer is over before it would begin.
+ * -ENOMEM, -EIO.
  */
 int issue_make(const struct issue_spec *spec, struct bytes issuer_certificate,
 	       struct bytes issuer_key, struct issued *out);

@@ -243,6 +243,9 @@ int issue_make(const struct issue_spec *spec, struct bytes issuer_certificate,
 	int r = issuer_read(issuer_certificate, issuer_key, &by);
 
 	*out = (struct issued){ 0 };
+	if (r == 0 && by.certificate != NULL &&
+	    lib_time(X509_get0_notAfter(by.certificate)) <= spec->from)
+		r = -EKEYEXPIRED;
 	if (r != 0)
 		goto out;
 	key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", KEY_BITS);

@@ -134,7 +134,8 @@ static enum status make_ca(const char *dir, const char *name)
 /* It becomes the name of two files. */
 static bool is_plain(const char *name)
 {
-	if (name[0] == '\0' || name[0] == '.' || strcmp(name, CA_NAME) == 0)
+	if (name[0] == '\0' || name[0] == '.' || strcmp(name, CA_NAME) == 0 ||
+	    strlen(name) > ISSUE_NAME_MAX)
 		return false;
 	for (const char *c = name; *c != '\0'; c++) {
 		if (!isalnum((unsigned char)*c) && strchr("-._", *c) == NULL)
@@ -188,6 +189,14 @@ static enum status make_instance(const struct invocation *in, const struct ca *c
 			name, dir, dir);
 		return STATUS_FAILED;
 	}
+	if (err == -EKEYEXPIRED) {
+		fprintf(stderr,
+			"ikectl: no certificate for %s: %s/ca.pem has expired, and nobody would "
+			"believe what is under it; make a CA in another directory: ikectl pki "
+			"init\n",
+			name, dir);
+		return STATUS_FAILED;
+	}
 	if (err != 0)
 		return failed(dir, err);
 	status = write_both(&f, &made);
@@ -201,8 +210,8 @@ static enum status issue(const struct invocation *in)
 	enum status status;
 
 	if (!is_plain(in->arguments[2]))
-		return command_misuse("a name of letters, digits, -, . and _ was expected, and "
-				      "not \"ca\"",
+		return command_misuse("a name of at most 64 letters, digits, -, . and _ was "
+				      "expected, and not \"ca\"",
 				      in->arguments[2]);
 	status = ca_read(in->arguments[1], &ca);
 	if (status == STATUS_GOOD)

@@ -114,6 +114,20 @@ static void test_none_outlives_its_ca(void **state)
 	issued_free(&made);
 }
 
+/* What nobody would believe is not made. */
+static void test_none_under_one_that_is_over(void **state)
+{
+	const struct issue_spec spec = { .common_name = "too-late",
+					 .from = TESTPKI_NOW + 365 * TESTPKI_DAY,
+					 .days = 365 };
+	struct issued made;
+
+	(void)state;
+	assert_int_equal(issue_make(&spec, ca_certificate(), ca_key(), &made), -EKEYEXPIRED);
+	assert_int_equal(made.certificate.n, 0);
+	assert_int_equal(made.key.n, 0);
+}
+
 static void assert_refused(const char *common_name, const char *name, struct bytes certificate,
 			   struct bytes key)
 {
@@ -278,6 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_certificate_that_peers_take),
 		cmocka_unit_test(test_none_outlives_its_ca),
+		cmocka_unit_test(test_none_under_one_that_is_over),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_files),
 	};
