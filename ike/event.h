@@ -90,7 +90,7 @@ struct event {
 		} spec;
 		struct {
 			struct bytes state; /* borrowed; empty: none */
-			bool died;	    /* the predecessor did not end by itself */
+			unsigned died; /* so many did not end by themselves since it was written */
 		} state_loaded;
 		struct {
 			const struct ip *locals; /* all of them, sorted by ip_compare(); borrowed */

@@ -91,10 +91,13 @@ static struct ike_sa *load_sa_head(struct archive *a, struct engine *e, struct p
 	return sa;
 }
 
-/* Messages that may have left since the last record: no IV is used twice (RFC 5282 3.1). */
+/*
+ * Messages that may have left since the last record: no IV is used twice (RFC 5282 3.1). Whoever
+ * dies while it takes the state over may have sent some as well.
+ */
 #define IV_LEAP (UINT64_C(1) << 20)
 
-static void load_sa(struct archive *a, struct engine *e, struct pair *p, bool died)
+static void load_sa(struct archive *a, struct engine *e, struct pair *p, unsigned died)
 {
 	enum sa_state state;
 	const unsigned next_sa = e->next_sa;
@@ -109,7 +112,7 @@ static void load_sa(struct archive *a, struct engine *e, struct pair *p, bool di
 	free(sa->attempt);
 	sa->attempt = NULL;
 	save_sa_fields(a, sa);
-	sa->iv_counter += died ? IV_LEAP : 0;
+	sa->iv_counter += died * IV_LEAP;
 	load_certs(a, e, sa);
 	archive_uint(a, &n);
 	for (unsigned i = 0; !a->failed && i < n; i++)
@@ -185,7 +188,7 @@ static void go_on(struct engine *e, struct pair *p, bool begun)
 		pair_release(e, p);
 }
 
-static void load_pair(struct archive *a, struct engine *e, bool died)
+static void load_pair(struct archive *a, struct engine *e, unsigned died)
 {
 	struct ip local = { 0 }, remote = { 0 };
 	bool begun = false;
@@ -273,7 +276,7 @@ static bool read_records(struct archive *a, struct latest **all)
 	return true;
 }
 
-static void load_latest(struct engine *e, struct latest *all, bool died)
+static void load_latest(struct engine *e, struct latest *all, unsigned died)
 {
 	struct latest *l, *next;
 
@@ -301,7 +304,7 @@ static void raise_numbers(struct engine *e)
 	}
 }
 
-void save_load(struct engine *e, struct bytes state, bool died)
+void save_load(struct engine *e, struct bytes state, unsigned died)
 {
 	struct archive a = archive_loader(state);
 	struct latest *all = NULL;
@@ -322,5 +325,5 @@ void save_load(struct engine *e, struct bytes state, bool died)
 	leave_unprotected(e);
 	report(e, REPORT_NOTICE, NULL, NULL, 0,
 	       "taken over from the predecessor%s: %u IKE SAs and %u CHILD_SAs",
-	       died ? ", which died" : "", HASH_COUNT(e->sas), HASH_COUNT(e->children));
+	       died > 0 ? ", which died" : "", HASH_COUNT(e->sas), HASH_COUNT(e->children));
 }

@@ -20,10 +20,11 @@
 /*
  * A predecessor's state; empty: there is none. Of several records of a pair the last one counts. A
  * record that is damaged loses its pair, and the others are taken. The pairs that another
- * configuration does not protect any more leave. died: the last record may be older than the
- * predecessor's last message, so no counter is gone on with where it stands.
+ * configuration does not protect any more leave. died: how many did since it was written;
+ * with any, the last record may be older than the last message, so no counter is gone on with where
+ * it stands.
  */
-void save_load(struct engine *e, struct bytes state, bool died);
+void save_load(struct engine *e, struct bytes state, unsigned died);
 
 /* engine_options.keeps: something of the pair changes in this step. */
 void save_touch(struct engine *e, struct pair *p);

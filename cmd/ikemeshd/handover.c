@@ -17,6 +17,7 @@
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_LEN 36
 #define STATE_MAX (1u << 30) /* octets: 100,000 pairs have some 300 MB */
+#define DEATHS_MAX 4
 #define BARRIER_US 5000000
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 #define PARKED_FD 64
@@ -32,7 +33,7 @@ struct envelope {
 	char boot_id[BOOT_ID_LEN]; /* times in the state are this boot's */
 	uint32_t generation;
 	uint8_t leaf[HANDOVER_LEAF_LEN];
-	uint8_t died; /* until who writes it says that it ended by itself */
+	uint8_t died; /* 1 until who writes it says that it ended by itself; more: of who took it */
 	uint64_t sequence;
 	uint64_t octets; /* what is behind them is not written to its end */
 };
@@ -89,7 +90,7 @@ int handover_write(const struct handover *h, int *fd)
 	struct envelope e = { .magic = MAGIC,
 			      .version = VERSION,
 			      .generation = h->generation,
-			      .died = h->died,
+			      .died = (uint8_t)h->died,
 			      .sequence = h->sequence,
 			      .octets = h->state.n };
 	int err = read_boot_id(e.boot_id);
@@ -123,6 +124,8 @@ static const char *objection(const struct envelope *e, const struct stat *st)
 		return "it is of another boot";
 	if (e->octets > STATE_MAX || (uint64_t)st->st_size < sizeof(*e) + e->octets)
 		return "it is cut off";
+	if (e->died > DEATHS_MAX)
+		return "one after the other died over it";
 	return NULL;
 }
 
@@ -138,7 +141,7 @@ static int take_state(int fd, const struct envelope *e, struct handover *h)
 	}
 	h->generation = e->generation;
 	h->sequence = e->sequence;
-	h->died = e->died != 0;
+	h->died = e->died;
 	memcpy(h->leaf, e->leaf, sizeof(h->leaf));
 	return 0;
 }
@@ -228,6 +231,19 @@ static void remove_state(size_t which)
 
 	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", state_names[which]);
 	sd_notify(0, text);
+}
+
+void handover_begin(const struct handover *h)
+{
+	const uint8_t died = (uint8_t)(h->died + 1);
+
+	for (size_t i = 0; i < HANDOVER_STATES; i++) {
+		struct stat st;
+
+		if (h->used[i] >= 0 && fstat(h->used[i], &st) == 0 && st.st_size > 0)
+			(void)!pwrite(h->used[i], &died, sizeof(died),
+				      offsetof(struct envelope, died));
+	}
 }
 
 void handover_used(struct handover *h)

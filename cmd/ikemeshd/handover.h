@@ -17,10 +17,10 @@
 #define HANDOVER_STATES 2 /* descriptors of a state: the last, and perhaps the one before */
 
 struct handover {
-	int sockets[UDP_SOCKETS];  /* -1: not there; udp_open() takes them */
-	bool stored;		   /* systemd has them already */
-	uint64_t sequence;	   /* of the state: each that is begun has the next */
-	bool died;		   /* who left it did not end by itself */
+	int sockets[UDP_SOCKETS]; /* -1: not there; udp_open() takes them */
+	bool stored;		  /* systemd has them already */
+	uint64_t sequence;	  /* of the state: each that is begun has the next */
+	unsigned died; /* of who left it, and who took it over: so many did not end by themselves */
 	int used[HANDOVER_STATES]; /* where the state comes from; -1: nowhere */
 	struct secret state;	   /* what engine_save() gave; empty: there is none */
 	uint32_t generation;	   /* of the certificate that the peers were shown */
@@ -34,6 +34,11 @@ struct handover {
  * empty. Takes the variables out of the environment.
  */
 void handover_take(struct handover *h, char why[static HANDOVER_TEXT_LEN]);
+/*
+ * It is about to be used: should this process die over it, the next one knows that somebody may
+ * have sent something already. A state that several died over is not taken any more.
+ */
+void handover_begin(const struct handover *h);
 /* The state is in use: whoever starts next must not go on from it again. */
 void handover_used(struct handover *h);
 /* Wipes the state and closes the sockets that nobody took. */

@@ -91,6 +91,7 @@ void daemon_succeed_load(struct daemon *d)
 		log_text(d->log, REPORT_WARNING, "%s", d->handover_why);
 	loaded.state_loaded.state = secret_view(&d->handover.state);
 	loaded.state_loaded.died = d->handover.died;
+	handover_begin(&d->handover);
 	daemon_feed(d, &loaded);
 	addresses.addresses.locals = addresses_list(d->addresses, &addresses.addresses.n);
 	daemon_feed(d, &addresses);

@@ -394,7 +394,7 @@ void sim_start(struct sim *s, unsigned host)
 	sim_pairs_touch_host(s, host);
 }
 
-static void take_over(struct sim_host *h, struct bytes state, bool died)
+static void take_over(struct sim_host *h, struct bytes state, unsigned died)
 {
 	const struct event spec = { .kind = EVENT_SPEC, .spec = { .spec = &h->spec } };
 	const struct event loaded = { .kind = EVENT_STATE_LOADED,
@@ -424,7 +424,7 @@ void sim_handover(struct sim *s, unsigned host)
 	feed(h, &timer);
 	if (engine_save(h->engine, &state) != 0)
 		abort();
-	take_over(h, secret_view(&state), false);
+	take_over(h, secret_view(&state), 0);
 	secret_free(&state);
 }
 
@@ -437,7 +437,7 @@ void sim_die(struct sim *s, unsigned host)
 		return;
 	sim_trace(s, host, -1, "dies, and another goes on");
 	secret_move(&kept, &h->kept);
-	take_over(h, secret_view(&kept), true);
+	take_over(h, secret_view(&kept), 1);
 	secret_free(&kept);
 }
 

@@ -253,13 +253,45 @@ static void test_before_it_is_up(void **state)
 
 static struct engine *taker(struct sim *s, struct actions *out)
 {
-	struct engine *e = engine_new(&(struct engine_options){
-		.random = random_zero, .port = 500, .port_natt = 4500, .awaits_state = true });
+	struct engine *e = engine_new(&(struct engine_options){ .random = random_zero,
+								.port = 500,
+								.port_natt = 4500,
+								.awaits_state = true,
+								.keeps = true });
 	const struct event spec = { .kind = EVENT_SPEC, .spec = { &s->hosts[0].spec } };
 
 	assert_non_null(e);
 	assert_int_equal(engine_step(e, s->now, &spec, out), 0);
 	return e;
+}
+
+/* Two that went on from the same state, the first of which died over it, share no IV. */
+static void test_no_iv_twice(void **state)
+{
+	struct sim *s = pair_up(3, false, 2, 5);
+	struct secret saved = { 0 };
+	struct actions out;
+	uint64_t before = 0;
+
+	(void)state;
+	actions_init(&out);
+	assert_int_equal(engine_save(s->hosts[0].engine, &saved), 0);
+	for (unsigned died = 0; died < 4; died++) {
+		struct engine *e = taker(s, &out);
+		struct event loaded = { .kind = EVENT_STATE_LOADED };
+
+		loaded.state_loaded.state = secret_view(&saved);
+		loaded.state_loaded.died = died;
+		assert_int_equal(engine_step(e, s->now, &loaded, &out), 0);
+		assert_non_null(e->sas);
+		if (died > 0)
+			assert_true(e->sas->iv_counter - before >= 1000000);
+		before = e->sas->iv_counter;
+		engine_free(e);
+	}
+	actions_free(&out);
+	secret_free(&saved);
+	sim_free(s);
 }
 
 /* Cut off anywhere, or with any octet changed: no crash, no leak, and it is told. */
@@ -297,9 +329,9 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_at_rest), cmocka_unit_test(test_in_the_middle),
-		cmocka_unit_test(test_killed),	cmocka_unit_test(test_before_it_is_up),
-		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_no_iv_twice),	cmocka_unit_test(test_at_rest),
+		cmocka_unit_test(test_in_the_middle),	cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_before_it_is_up), cmocka_unit_test(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

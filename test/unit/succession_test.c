@@ -54,7 +54,7 @@ static void test_state_comes_through_once(void **state)
 		assert_int_equal(got.generation, 7);
 		assert_memory_equal(got.leaf, sent.leaf, sizeof(got.leaf));
 		assert_int_equal(got.sequence, 4);
-		assert_false(got.died);
+		assert_int_equal(got.died, 0);
 		got.used[0] = dup(fd);
 		got.used[1] = -1;
 		handover_used(&got);
@@ -63,6 +63,40 @@ static void test_state_comes_through_once(void **state)
 		close(fd);
 		secret_free(&sent.state);
 	}
+}
+
+/* Whoever dies over it has left a mark; and what kills all who take it is left alone at last. */
+static void test_death_over_it_is_counted(void **state)
+{
+	struct handover sent;
+	char why[HANDOVER_TEXT_LEN];
+	unsigned deaths = 0;
+	int fd, err;
+
+	(void)state;
+	fill(&sent, 100);
+	assert_int_equal(handover_write(&sent, &fd), 0);
+	for (err = 0; err == 0 && deaths < 100; deaths++) {
+		struct handover got = { .used = { -1, fd } };
+
+		err = handover_read(fd, &got, why);
+		if (err == 0) {
+			assert_int_equal(got.state.n, 100);
+			assert_int_equal(got.died, deaths);
+			handover_begin(&got);
+		}
+		secret_free(&got.state);
+	}
+	assert_int_equal(err, -EINVAL);
+	assert_in_range(deaths, 4, 10);
+	assert_non_null(strstr(why, "died over it"));
+
+	/* One that was used is not there, whoever begins. */
+	assert_int_equal(ftruncate(fd, 0), 0);
+	handover_begin(&(struct handover){ .used = { fd, -1 } });
+	assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+	close(fd);
+	secret_free(&sent.state);
 }
 
 /* Each octet of the envelope counts, and each that is missing. */
@@ -293,7 +327,7 @@ static void test_keepsake_grows(void **state)
 	(void)state;
 	manager_open(&m);
 	fill(&h, 10);
-	h.died = true;
+	h.died = 1;
 	assert_true(handover_can_keep());
 	assert_int_equal(keepsake_begin(&k, &h), 0);
 	first = heard(&m, text, sizeof(text));
@@ -304,7 +338,7 @@ static void test_keepsake_grows(void **state)
 	assert_int_equal(pwrite(k.fd, "half a step", 11, lseek(k.fd, 0, SEEK_END)), 11);
 	assert_int_equal(handover_read(first, &got, why), 0);
 	assert_int_equal(got.state.n, 15);
-	assert_true(got.died);
+	assert_int_equal(got.died, 1);
 	assert_int_equal(got.state.p[14], 4);
 	assert_int_equal(got.sequence, 5);
 	secret_free(&got.state);
@@ -332,6 +366,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_state_comes_through_once),
+		cmocka_unit_test(test_death_over_it_is_counted),
 		cmocka_unit_test(test_damage_is_seen),
 		cmocka_unit_test(test_executed_anew),
 		cmocka_unit_test(test_not_executed),
