@@ -15,9 +15,12 @@ json_t *answer_certs(struct daemon *d, const json_t *request)
 
 int daemon_preflight(const struct daemon *d, const struct config *c, struct preflight *out)
 {
-	const struct preflight_sides sides = {
-		.old = &d->config->spec, .new = &c->spec, .trust = c->trust, .now = time(NULL)
-	};
+	const struct preflight_sides sides = { .old = &d->config->spec,
+					       .new = &c->spec,
+					       .trust = c->trust,
+					       .binds_address = c->rules.bind_address &&
+								!d->config->rules.bind_address,
+					       .now = time(NULL) };
 	struct peers ps;
 	int err = peers_collect(d->engine, &ps);
 

@@ -101,6 +101,7 @@ static void find(struct run *r, const struct peer *p, bool error, const char *te
 /* What holds for all peers that are alike: 0 nothing, 1 a warning, 2 an error. */
 struct judgement {
 	int chain, certreq;
+	const char *key; /* of the configuration, that refuses the chain */
 	char why[VERDICT_TEXT_LEN];
 };
 
@@ -116,6 +117,7 @@ static void judge_chain(struct run *r, const struct peer *p, struct judgement *j
 	    VERDICT_GOOD)
 		return;
 	memcpy(j->why, after.text, sizeof(j->why));
+	j->key = after.verdict == VERDICT_NOT_ALLOWED ? "peer_identities" : "ca_certificates";
 	j->chain = 1;
 	/* To cut them off is what the new list is for. */
 	if (after.verdict == VERDICT_REVOKED)
@@ -138,7 +140,7 @@ static void tell(struct run *r, const struct peer *p, const struct judgement *j)
 	char text[PREFLIGHT_TEXT_LEN];
 
 	if (j->chain != 0) {
-		snprintf(text, sizeof(text), "would be refused under the new ca_certificates: %s",
+		snprintf(text, sizeof(text), "would be refused under the new %s: %s", j->key,
 			 j->why);
 		find(r, p, j->chain == 2, text);
 	}
@@ -146,6 +148,19 @@ static void tell(struct run *r, const struct peer *p, const struct judgement *j)
 		find(r, p, j->certreq == 2,
 		     "would refuse the new instance_certificate: it names no CA that this is "
 		     "under (as of its last authentication)");
+}
+
+/* Each peer by itself: those that show the same certificate have different addresses. */
+static void judge_address(struct run *r, const struct peer *p)
+{
+	const uint8_t type = p->remote.family == 4 ? ID_IPV4_ADDR : ID_IPV6_ADDR;
+	const struct bytes address = BYTES(p->remote.b, ip_len(&p->remote));
+
+	if (r->sides->binds_address && p->ike.n_peer_chain > 0 &&
+	    !trust_id_matches(p->ike.peer_chain[0], type, address))
+		find(r, p, true,
+		     "would be refused under the new bind_address_to_certificate: its certificate "
+		     "has no iPAddress of it");
 }
 
 static bool can_be_judged(struct run *r, const struct peer *p)
@@ -181,6 +196,8 @@ int preflight_run(const struct preflight_sides *sides, struct peers *peers, stru
 		out->checked += judged;
 		out->unchecked += !judged;
 		tell(&r, p, &j);
+		if (j.chain == 0)
+			judge_address(&r, p);
 	}
 	trust_free(r.old);
 	if (r.no_memory)

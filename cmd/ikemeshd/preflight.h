@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What another configuration would do to the peers that are connected now: would each still verify
- * under the new CAs, and would each accept the new certificate, going by the CAs that it named
- * (CERTREQ, RFC 7296 3.7)? What was no different before is a warning, for the new configuration
- * cuts nobody off that the old one would not.
+ * under the new CAs (and keys that say more of who may be a peer), and would each accept the new
+ * certificate, going by the CAs that it named (CERTREQ, RFC 7296 3.7)? What was no different before
+ * is a warning, for the new configuration cuts nobody off that the old one would not.
  */
 #ifndef IKEMESH_CMD_PREFLIGHT_H
 #define IKEMESH_CMD_PREFLIGHT_H
@@ -30,6 +30,7 @@ struct preflight {
 struct preflight_sides {
 	const struct spec *old, *new;
 	const struct trust *trust; /* the new one */
+	bool binds_address;	   /* bind_address_to_certificate: now it does, and did not */
 	time_t now;
 };
 

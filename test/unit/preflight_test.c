@@ -9,11 +9,13 @@
 
 #include "cmd/ikemeshd/preflight.h"
 #include "cmd/ikemeshd/rotate_json.h"
+#include "crypto/pattern.h"
 #include "lib/testpki.h"
 #include <stdlib.h>
 #include <string.h>
 
-static struct testpki_cert old_ca, new_ca, ours_old, ours_new, peer_old, peer_new, peer_expired;
+static struct testpki_cert old_ca, new_ca, ours_old, ours_new, peer_old, peer_new, peer_expired,
+	peer_bound;
 static struct cert_info old_info, new_info;
 
 static int make_pki(void **state)
@@ -22,6 +24,10 @@ static int make_pki(void **state)
 					.issuer = &old_ca,
 					.slot = 4,
 					.not_after = TESTPKI_NOW - TESTPKI_DAY };
+
+	struct testpki_spec bound = {
+		.subject = "O=Example, CN=peer", .issuer = &old_ca, .slot = 3, .san = "IP:10.1.0.2"
+	};
 
 	(void)state;
 	testpki_ca(&old_ca, "O=Example, CN=Old CA");
@@ -36,6 +42,7 @@ static int make_pki(void **state)
 							.issuer = &new_ca,
 							.slot = 3 });
 	testpki_make(&peer_expired, &expired);
+	testpki_make(&peer_bound, &bound);
 	assert_int_equal(cert_describe(blob_view(&old_ca.der), &old_info), 0);
 	assert_int_equal(cert_describe(blob_view(&new_ca.der), &new_info), 0);
 	return 0;
@@ -43,8 +50,8 @@ static int make_pki(void **state)
 
 static int drop_pki(void **state)
 {
-	struct testpki_cert *all[] = { &peer_expired, &peer_new, &peer_old, &ours_new,
-				       &ours_old,     &new_ca,	 &old_ca };
+	struct testpki_cert *all[] = { &peer_bound, &peer_expired, &peer_new, &peer_old,
+				       &ours_new,   &ours_old,	   &new_ca,   &old_ca };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -197,6 +204,45 @@ static void test_no_worse_than_before(void **state)
 		     "would refuse the new instance_certificate");
 }
 
+/* Keys that say more of who may be a peer: the one that refuses it is named. */
+static void test_other_keys(void **state)
+{
+	static struct shown shown;
+	struct pattern *pattern;
+	struct preflight found;
+	struct side a, b;
+	struct peer p;
+	struct peers ps = { .p = &p, .n = 1 };
+	const char *why;
+
+	(void)state;
+	side_make(&a, OLD, &ours_old);
+	side_make(&b, OLD, &ours_old);
+	show(&shown, &p, 2, &peer_old, OLD);
+	struct preflight_sides sides = {
+		.old = &a.spec, .new = &b.spec, .trust = b.trust, .now = TESTPKI_NOW
+	};
+	sides.binds_address = true;
+	assert_int_equal(preflight_run(&sides, &ps, &found), 0);
+	assert_found(found, true, "the new bind_address_to_certificate");
+	show(&shown, &p, 2, &peer_bound, OLD);
+	assert_int_equal(preflight_run(&sides, &ps, &found), 0);
+	assert_fine(found);
+	show(&shown, &p, 3, &peer_bound, OLD);
+	assert_int_equal(preflight_run(&sides, &ps, &found), 0);
+	assert_found(found, true, "has no iPAddress of it");
+	sides.binds_address = false;
+	assert_int_equal(preflight_run(&sides, &ps, &found), 0);
+	assert_fine(found);
+
+	assert_int_equal(pattern_parse("CN=another", &pattern, &why), 0);
+	assert_int_equal(trust_add_pattern(b.trust, pattern), 0);
+	assert_int_equal(preflight_run(&sides, &ps, &found), 0);
+	assert_found(found, true, "would be refused under the new peer_identities: certificate");
+	trust_free(a.trust);
+	trust_free(b.trust);
+}
+
 static void test_many_that_are_alike(void **state)
 {
 	static struct shown s, other;
@@ -307,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_steps_too_early),
 		cmocka_unit_test(test_a_peer_that_names_no_cas),
 		cmocka_unit_test(test_no_worse_than_before),
+		cmocka_unit_test(test_other_keys),
 		cmocka_unit_test(test_many_that_are_alike),
 		cmocka_unit_test(test_what_is_safe_when),
 	};
