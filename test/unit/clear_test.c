@@ -483,6 +483,7 @@ static void test_idle(void **state)
 static void test_modules(void **state)
 {
 	char dir[] = "/tmp/ikemesh-clear-XXXXXX", path[64], file[64];
+	struct clear *c;
 	FILE *f;
 
 	(void)state;
@@ -502,6 +503,12 @@ static void test_modules(void **state)
 	fputs("kernel/net/ipv4/esp4_offload.ko\nkernel/net/ipv4/xfrm4_tunnel.ko\n", f);
 	assert_int_equal(fclose(f), 0);
 	assert_true(clear_module_builtin(file));
+	/* As the unit hands it in where /lib/modules is hidden. */
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", dir, 1), 0);
+	assert_int_equal(clear_open(&c), 0);
+	assert_true(clear_sees_decrypted(c));
+	clear_close(c);
+	unsetenv("CREDENTIALS_DIRECTORY");
 	assert_int_equal(unlink(file), 0);
 	assert_int_equal(rmdir(dir), 0);
 }

@@ -4,7 +4,7 @@
 # restart, and an upgrade to a higher version under pings at 2 ms both ways, of which none is lost, with no
 # new negotiation; ikemesh.target waits for a peer; stop; and a purge leaves nothing.
 # boots
-# timeout: 300
+# timeout: 480
 # takes: 60
 . "$LAB_TOP/test/lab/certs.sh"
 deb=$(ls "$LAB_TOP"/build/deb/ikemesh_*.deb 2>/dev/null | tail -n 1)
