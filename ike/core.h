@@ -311,7 +311,8 @@ struct engine {
 	uint64_t next_ticket;
 	uint32_t next_group;
 	size_t half_open;
-	size_t reviews; /* jobs that are out */
+	size_t reviews;	    /* jobs that are out */
+	bool review_failed; /* one could not be done, so the review stands still */
 	bool shutting_down;
 	bool state_loaded; /* see engine_options.awaits_state */
 	bool has_qcd_secret;

@@ -48,6 +48,12 @@ void engine_free(struct engine *e); /* wipes all keys; sends nothing */
 int engine_step(struct engine *e, struct mono now, const struct event *event, struct actions *out);
 
 /*
+ * EVENT_REVIEW could not be done for all peers (no room for jobs, no memory): to be fed once more,
+ * a moment later.
+ */
+bool engine_review_failed(const struct engine *e);
+
+/*
  * The state for a successor's EVENT_STATE_LOADED, between two steps; see save.h. It holds keys, and
  * is the caller's. Jobs that are out are lost with this process: better none are. 0 or -ENOMEM.
  */

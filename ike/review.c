@@ -47,12 +47,14 @@ static void end_unknown(struct engine *e, struct ike_sa *sa)
 
 static void review_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
-	if (job->result != 0)
-		report(e, REPORT_ERROR, sa->pair, sa, 0,
-		       "peer's certificate could not be held against the CRLs: %s",
+	if (job->result != 0) {
+		e->review_failed = true;
+		report(e, REPORT_WARNING, sa->pair, sa, 0,
+		       "peer's certificate could not be held against the CRLs yet: %s",
 		       strerror(-job->result));
-	else if (job->judged.verdict == VERDICT_REVOKED)
+	} else if (job->judged.verdict == VERDICT_REVOKED) {
 		end_all_like(e, sa, job->judged.text);
+	}
 }
 
 static struct job *review_job(const struct ike_sa *sa)
@@ -75,7 +77,6 @@ static bool is_due(const struct ike_sa *sa)
 	return sa->review && sa_is_up(sa);
 }
 
-/* What could not even be begun is due again with the next one that is. */
 static bool begin(struct engine *e, struct ike_sa *sa)
 {
 	struct job *job;
@@ -86,8 +87,10 @@ static bool begin(struct engine *e, struct ike_sa *sa)
 		return true;
 	}
 	job = review_job(sa);
-	if (job == NULL || act_job(e, sa, job, review_done) != 0)
+	if (job == NULL || act_job(e, sa, job, review_done) != 0) {
+		e->review_failed = true;
 		return false;
+	}
 	sa->review = false;
 	e->reviews++;
 	return true;
@@ -113,6 +116,7 @@ static void mark(struct pair *first)
 
 void review_begin(struct engine *e)
 {
+	e->review_failed = false;
 	mark(e->pairs);
 	mark(e->suspects);
 	if (e->reviews == 0)
@@ -128,6 +132,11 @@ void review_established(struct engine *e, struct ike_sa *sa)
 void review_job_home(struct engine *e)
 {
 	/* All together, so that looking for those still due costs little for each. */
-	if (--e->reviews == 0)
+	if (--e->reviews == 0 && !e->review_failed)
 		more(e);
+}
+
+bool engine_review_failed(const struct engine *e)
+{
+	return e->review_failed && e->reviews == 0;
 }

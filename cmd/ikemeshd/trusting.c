@@ -164,6 +164,8 @@ void daemon_trust_tick(struct daemon *d, struct mono now)
 		judge_anew(d);
 	d->trust_at = clock_after(now, LOOK_US);
 	look_at_crls(d);
+	if (engine_review_failed(d->engine))
+		daemon_feed(d, &(struct event){ .kind = EVENT_REVIEW });
 	look_at_own(d);
 }
 

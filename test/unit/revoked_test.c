@@ -206,6 +206,34 @@ static void test_peer_that_goes_meanwhile(void **state)
 	duet_end(&d);
 }
 
+/* No room for the job, say: nobody is taken for good for it, and the next review finds out. */
+static void test_review_that_fails(void **state)
+{
+	struct duet d;
+	struct job *j;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_core_up(&d);
+	d.hold_jobs = true;
+	assert_false(engine_review_failed(d.engine));
+	duet_event(&d, &review);
+	assert_false(engine_review_failed(d.engine));
+	j = duet_take_job(&d, 0);
+	j->result = -EBUSY;
+	duet_job_home(&d, j);
+	assert_int_equal(d.n_jobs, 0); /* not at once */
+	assert_int_equal(d.kernel.n_sas, 2);
+	assert_true(engine_review_failed(d.engine));
+	d.hold_jobs = false;
+	d.doer.verdict = VERDICT_REVOKED;
+	duet_event(&d, &review);
+	assert_false(engine_review_failed(d.engine));
+	assert_int_equal(d.kernel.n_sas, 0);
+	delete_heard(&d);
+	duet_end(&d);
+}
+
 /* The IKE SA is rekeyed while its peer is looked at: the verdict is about its successor. */
 static void test_rekeyed_meanwhile(void **state)
 {
@@ -339,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_to_review),
 		cmocka_unit_test(test_peer_that_comes_up_meanwhile),
 		cmocka_unit_test(test_peer_that_goes_meanwhile),
+		cmocka_unit_test(test_review_that_fails),
 		cmocka_unit_test(test_rekeyed_meanwhile),
 		cmocka_unit_test(test_warning_and_pin_are_told),
 		cmocka_unit_test(test_expired_as_responder),
