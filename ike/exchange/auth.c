@@ -87,8 +87,9 @@ static void auth_send(struct engine *e, struct ike_sa *sa)
 	ppk_encode(sa, &c.b);
 	qcd_encode(e, sa, &c.b);
 	child_offer(e, sa->hs->child, false, &c.b);
-	/* RFC 7296 2.8: it may send at once, and others than ikemesh do. */
-	if (!sa->peer_ikemesh && !sa->encap)
+	/* RFC 7296 2.8: it may send at once. ikemesh waits for a round trip, which is not always
+	 * enough for us to judge its answer. */
+	if (!sa->encap)
 		act_expect(e, &sa->local.ip, &sa->remote.ip, sa->hs->child->spi_in);
 	sa_set_state(e, sa, SA_I_AUTH);
 	if (sa_request(e, sa, EXCHANGE_IKE_AUTH, &c) != 0)
