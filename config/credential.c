@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* instance_certificate, instance_private_key and ca_certificates, and whether they fit. */
 #include "config/certs.h"
+#include "config/key_uri.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,11 @@ static void read_key(struct material *m, const struct node *node)
 	struct block b;
 	int e;
 
+	if (node->kind == NODE_SCALAR && key_uri_is(node->text)) {
+		m->key_at = node_place(node);
+		m->key = key_uri_read(r, node);
+		return;
+	}
 	if (!source_open(r, row_of("instance_private_key"), node, &s))
 		return;
 	check_mode(r, &s);

@@ -128,42 +128,67 @@ static bool next_ppk(struct bytes text, size_t at, struct body *out)
 	return false;
 }
 
-/* A walk over both; what was found ahead is kept, so that nothing is looked for twice. */
+/* The next PIN in a URI of a key from `at` on: pin-value=… (RFC 7512 2.4). */
+static bool next_pin(struct bytes text, size_t at, struct body *out)
+{
+	static const char name[] = "pin-value=";
+	size_t found = bytes_find(text, at, name);
+
+	if (found == text.n)
+		return false;
+	out->from = found + strlen(name);
+	out->to = find_one_of(text, out->from, "&;,}\"' \t\r\n");
+	out->closed = true;
+	return true;
+}
+
+enum body_kind { BODY_BLOCK, BODY_PPK, BODY_PIN, BODY_KINDS };
+
+/* A walk over all; what was found ahead is kept, so that nothing is looked for twice. */
 struct scan {
 	struct bytes text;
 	size_t at;
-	struct body block, ppk; /* from SIZE_MAX: none is left */
-	size_t block_after;	/* where to go on after block */
-	bool has_block, has_ppk;
+	struct body ahead[BODY_KINDS]; /* from SIZE_MAX: none is left */
+	bool has[BODY_KINDS];
+	size_t block_after; /* where to go on after the block */
 };
 
-static void look_ahead(struct scan *s)
+static bool find_body(struct scan *s, enum body_kind kind)
 {
-	const struct body none = { .from = SIZE_MAX };
+	struct body *out = &s->ahead[kind];
 
-	if (!s->has_block || s->block.from < s->at) {
-		s->block_after = s->at;
-		if (!next_block(s->text, &s->block_after, &s->block))
-			s->block = none;
+	if (kind == BODY_PPK)
+		return next_ppk(s->text, s->at, out);
+	if (kind == BODY_PIN)
+		return next_pin(s->text, s->at, out);
+	s->block_after = s->at;
+	return next_block(s->text, &s->block_after, out);
+}
+
+static enum body_kind look_ahead(struct scan *s)
+{
+	enum body_kind first = BODY_BLOCK;
+
+	for (enum body_kind k = BODY_BLOCK; k < BODY_KINDS; k++) {
+		if ((!s->has[k] || s->ahead[k].from < s->at) && !find_body(s, k))
+			s->ahead[k] = (struct body){ .from = SIZE_MAX };
+		s->has[k] = true;
+		if (s->ahead[k].from < s->ahead[first].from)
+			first = k;
 	}
-	if ((!s->has_ppk || s->ppk.from < s->at) && !next_ppk(s->text, s->at, &s->ppk))
-		s->ppk = none;
-	s->has_block = s->has_ppk = true;
+	return first;
 }
 
 static bool next_body(struct scan *s, struct body *out)
 {
-	look_ahead(s);
-	if (s->ppk.from < s->block.from) {
-		*out = s->ppk;
-		s->at = s->ppk.to;
-		s->has_ppk = false;
-	} else {
-		*out = s->block;
-		s->at = s->block_after;
-		s->has_block = s->block.from == SIZE_MAX;
-	}
-	return out->from != SIZE_MAX;
+	enum body_kind first = look_ahead(s);
+
+	*out = s->ahead[first];
+	if (out->from == SIZE_MAX)
+		return false;
+	s->at = first == BODY_BLOCK ? s->block_after : out->to;
+	s->has[first] = false;
+	return true;
 }
 
 /* Lines like "Proc-Type: 4,ENCRYPTED" are no part of the key. */

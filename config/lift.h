@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Private keys are lifted out of a text before anything parses it. Each base64 character of a PEM
- * block that is no certificate, and of the value of the key `ppk`, is replaced by a stand-in, a
- * character from Unicode's private use area that tells which block it came from, so that lines and
- * meaning stay as they are. The YAML library, the tree and every message thus see a key that is not
- * there; the one place that needs it puts it back.
+ * block that is no certificate, of the value of the key `ppk`, and of a PIN in a URI (pin-value=),
+ * is replaced by a stand-in, a character from Unicode's private use area that tells which block it
+ * came from, so that lines and meaning stay as they are. The YAML library, the tree and every
+ * message thus see a key that is not there; the one place that needs it puts it back.
  */
 #ifndef IKEMESH_CONFIG_LIFT_H
 #define IKEMESH_CONFIG_LIFT_H

@@ -93,7 +93,9 @@ static const struct key_row rows[] = {
 		.required = true,
 		.example = PEM_EXAMPLE("PRIVATE KEY"),
 		.effect = EFFECT_NEXT_HANDSHAKE,
-		.text = "The key of instance_certificate without a pass phrase, as PEM or a path.",
+		.text = "The key of instance_certificate without a pass phrase, as PEM, a path, or "
+			"a "
+			"URI (pkcs11:, handle:) of where it is kept.",
 	},
 	{
 		.name = "ca_certificates",

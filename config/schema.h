@@ -19,7 +19,7 @@ enum value_type {
 	VALUE_LOG,
 	VALUE_PROPOSALS,
 	VALUE_SUBNETS,
-	VALUE_CERTIFICATES, /* PEM or a path */
+	VALUE_CERTIFICATES, /* PEM, a path or a URI */
 	VALUE_KEY,	    /* PEM or a path */
 	VALUE_CAS,	    /* a list of PEM or paths */
 	VALUE_SECRET,	    /* hexadecimal, base64 or a path; nothing: none */

@@ -182,7 +182,7 @@ const char *schema_expected(const struct key_row *row, char out[static EXPECTED_
 		words = "certificates as PEM, or the path of a PEM file";
 		break;
 	case VALUE_KEY:
-		words = "a private key as PEM, or the path of a PEM file";
+		words = "a private key as PEM, the path of a PEM file, or a URI such as pkcs11:";
 		break;
 	case VALUE_CAS:
 		words = "a list of certificates, each as PEM or the path of a PEM file";

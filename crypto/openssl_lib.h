@@ -12,6 +12,7 @@
 #include "crypto/suite.h"
 #include "crypto/trust.h"
 #include <openssl/evp.h>
+#include <openssl/ui.h>
 #include <openssl/x509.h>
 
 /* NULL: the library has no such algorithm, or none that we name. */
@@ -77,6 +78,24 @@ void lib_hex_colons(struct bytes octets, char *out, size_t out_size);
 
 /* The attribute of that name in lib_name_text(), whatever its case; NID_undef: none. */
 int lib_attribute_nid(const char *name);
+
+struct sign_key {
+	EVP_PKEY *pkey;	  /* of a key outside (sign_key_from_uri) only a handle on it */
+	EVP_PKEY *public; /* then its public part, without the device; else NULL */
+	enum key_type type;
+};
+
+/* As the library makes it: DER for ECDSA. out is as large as the key's EVP_PKEY_get_size(). */
+bool lib_sign_der(const struct sign_key *k, const struct sig_scheme *scheme, struct bytes tbs,
+		  struct blob *out);
+/* The same with a key outside, which nobody may be looking for meanwhile. */
+bool lib_sign_outside(const struct sign_key *k, const struct sig_scheme *scheme, struct bytes tbs,
+		      struct blob *out);
+
+/* What an engine knows by that name; NULL, and the library's list of errors says why. */
+EVP_PKEY *lib_engine_key(const char *engine, const char *uri, UI_METHOD *ui, void *ui_data);
+/* It is installed. Like the one above: by one thread at a time. */
+bool lib_engine_ready(const char *engine);
 
 enum verdict lib_verify(EVP_PKEY *key, const struct sig_scheme *scheme, struct bytes tbs,
 			struct bytes signature);

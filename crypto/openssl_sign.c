@@ -19,11 +19,6 @@
 #define RSA_EXPONENT_BITS_MAX 64
 #define ECDSA_DER_MAX 144 /* octets; P-521 needs at most 139 */
 
-struct sign_key {
-	EVP_PKEY *pkey;
-	enum key_type type;
-};
-
 static enum key_type curve_type(const EVP_PKEY *key)
 {
 	char name[64];
@@ -69,6 +64,13 @@ bool lib_key_is_sane(const EVP_PKEY *key)
 	return good;
 }
 
+/* A key of an engine is not asked by name. */
+static bool mgf1_set(EVP_PKEY_CTX *ctx, const char *digest)
+{
+	return EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, digest, NULL) > 0 ||
+	       EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_get_digestbyname(digest)) > 0;
+}
+
 /* Padding of an operation just initialised. */
 static bool padding_set(EVP_PKEY_CTX *ctx, const struct sig_scheme *scheme)
 {
@@ -78,7 +80,7 @@ static bool padding_set(EVP_PKEY_CTX *ctx, const struct sig_scheme *scheme)
 		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
 	/* The hash of MGF1 is named, as a key restricted to PSS may prefer another one. */
 	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
-	       EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, scheme->digest, NULL) > 0 &&
+	       mgf1_set(ctx, scheme->digest) &&
 	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)scheme->salt_len) > 0;
 }
 
@@ -206,8 +208,7 @@ static int key_from_der(struct bytes der, struct sign_key **out)
 		EVP_PKEY_free(pkey);
 		return -ENOMEM;
 	}
-	key->pkey = pkey;
-	key->type = lib_key_type(pkey);
+	*key = (struct sign_key){ .pkey = pkey, .type = lib_key_type(pkey) };
 	*out = key;
 	return 0;
 }
@@ -245,6 +246,7 @@ void sign_key_free(struct sign_key *k)
 	if (k == NULL)
 		return;
 	EVP_PKEY_free(k->pkey); /* wipes the private numbers */
+	EVP_PKEY_free(k->public);
 	free(k);
 }
 
@@ -255,10 +257,21 @@ struct sign_key *sign_key_share(const struct sign_key *k)
 	if (other == NULL)
 		return NULL;
 	*other = *k;
+	if (k->public != NULL && EVP_PKEY_up_ref(k->public) != 1) {
+		free(other);
+		return NULL;
+	}
 	if (EVP_PKEY_up_ref(k->pkey) == 1)
 		return other;
+	EVP_PKEY_free(k->public);
 	free(other);
 	return NULL;
+}
+
+/* What can be asked for without the private numbers. */
+static const EVP_PKEY *public_part(const struct sign_key *k)
+{
+	return k->public != NULL ? k->public : k->pkey;
 }
 
 enum key_type sign_key_type(const struct sign_key *k)
@@ -268,7 +281,7 @@ enum key_type sign_key_type(const struct sign_key *k)
 
 unsigned sign_key_bits(const struct sign_key *k)
 {
-	int bits = EVP_PKEY_get_bits(k->pkey);
+	int bits = EVP_PKEY_get_bits(public_part(k));
 	return bits > 0 ? (unsigned)bits : 0;
 }
 
@@ -276,16 +289,15 @@ bool sign_key_matches(const struct sign_key *k, struct bytes cert_der)
 {
 	X509 *cert = lib_cert(cert_der);
 	EVP_PKEY *pkey = cert == NULL ? NULL : X509_get0_pubkey(cert);
-	bool same = pkey != NULL && EVP_PKEY_eq(pkey, k->pkey) == 1;
+	bool same = pkey != NULL && EVP_PKEY_eq(pkey, public_part(k)) == 1;
 
 	X509_free(cert);
 	ERR_clear_error();
 	return same;
 }
 
-/* As the library makes it: DER for ECDSA. out is as large as the key's EVP_PKEY_get_size(). */
-static bool sign_der(const struct sign_key *k, const struct sig_scheme *scheme, struct bytes tbs,
-		     struct blob *out)
+bool lib_sign_der(const struct sign_key *k, const struct sig_scheme *scheme, struct bytes tbs,
+		  struct blob *out)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *key_ctx = NULL;
@@ -318,7 +330,7 @@ static int make_raw(struct blob *signature, size_t half)
 int sign_key_sign(const struct sign_key *k, const struct sig_scheme *scheme, struct bytes tbs,
 		  struct blob *signature)
 {
-	int size = EVP_PKEY_get_size(k->pkey);
+	int size = EVP_PKEY_get_size(public_part(k));
 	size_t half;
 	int r = 0;
 
@@ -330,7 +342,8 @@ int sign_key_sign(const struct sign_key *k, const struct sig_scheme *scheme, str
 		return -ENOMEM;
 	signature->n = (size_t)size;
 	half = raw_half(scheme);
-	if (!sign_der(k, scheme, tbs, signature))
+	if (!(k->public != NULL ? lib_sign_outside(k, scheme, tbs, signature)
+				: lib_sign_der(k, scheme, tbs, signature)))
 		r = -EIO;
 	else if (half > 0)
 		r = make_raw(signature, half);

@@ -186,6 +186,18 @@ int pem_certs(struct bytes pem, struct blob *out, size_t *n);
 
 /* A private key from PEM. 0; -EINVAL not a key; -EACCES encrypted (has a pass phrase); -ENOMEM. */
 int sign_key_from_pem(struct bytes pem, struct sign_key **out);
+
+#define KEY_WHY_LEN 256
+
+/*
+ * The key that a URI of OSSL_STORE names ("pkcs11:token=mesh;object=host?pin-value=1234", RFC 7512;
+ * "handle:0x81000001"), by a provider of the library, or a pkcs11: one by its engine. The key stays
+ * where it is: what is had is a handle, which has signed once for a trial. Nobody is asked for a
+ * PIN. Takes as long as the device takes.
+ * 0; -ENOSYS nothing here knows the scheme; -ENOENT no such key; -EACCES no PIN; -EINVAL not a key
+ * that we can sign with; -EIO the device fails; -ENOMEM. why says it in words, without the URI.
+ */
+int sign_key_from_uri(const char *uri, struct sign_key **out, char why[static KEY_WHY_LEN]);
 void sign_key_free(struct sign_key *k);
 /* The same key for one more owner, who frees it too. NULL on no memory. */
 struct sign_key *sign_key_share(const struct sign_key *k);
