@@ -294,6 +294,25 @@ static void test_signs(void **state)
 	sign_key_free(ec);
 }
 
+/* What is no PKCS#11 goes through OSSL_STORE; files are what it knows everywhere. */
+static void test_store(void **state)
+{
+	struct sign_key *key;
+	char *uri;
+
+	(void)state;
+	assert_true(asprintf(&uri, "file:%s", pki_find(&pki, "KEY")->path) > 0);
+	key = key_at(uri);
+	assert_true(sign_key_matches(key, blob_view(&host.der)));
+	check_signs(key, &host);
+	sign_key_free(key);
+	free(uri);
+	assert_true(asprintf(&uri, "file:%s", pki_find(&pki, "HOST")->path) > 0);
+	no_key(uri, -ENOENT, "such a private key");
+	free(uri);
+	no_key("file:/nonexistent/key", -EIO, "");
+}
+
 static atomic_uint good_signatures;
 
 static void *sign_much(void *arg)
@@ -340,7 +359,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_key),	cmocka_unit_test(test_bad_config),
 		cmocka_unit_test(test_config),	cmocka_unit_test(test_signs),
-		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_threads), cmocka_unit_test(test_store),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
