@@ -294,6 +294,21 @@ static void test_no_iv_twice(void **state)
 	sim_free(s);
 }
 
+/* What it was told wrongly must not lead astray later either. */
+static void live_on(const struct sim *s, struct engine *e, struct actions *out)
+{
+	const struct event timer = { .kind = EVENT_TIMER }, down = { .kind = EVENT_SHUTDOWN };
+	struct mono at = s->now;
+
+	for (int64_t after = SIM_SECOND; after < 100000 * SIM_SECOND; after *= 7) {
+		at.us += after;
+		assert_int_equal(engine_step(e, at, &timer, out), 0);
+	}
+	assert_int_equal(engine_step(e, at, &down, out), 0);
+	at.us += 1000 * SIM_SECOND;
+	assert_int_equal(engine_step(e, at, &timer, out), 0);
+}
+
 /* Cut off anywhere, or with any octet changed: no crash, no leak, and it is told. */
 static void test_damaged(void **state)
 {
@@ -319,6 +334,7 @@ static void test_damaged(void **state)
 		if (n % 2 == 0 && n > 0)
 			assert_true(out.n > 0 && out.a[out.n - 1].kind == ACTION_REPORT);
 		saved.p[n / 2] = had;
+		live_on(s, e, &out);
 		engine_free(e);
 	}
 	actions_free(&out);
