@@ -41,8 +41,10 @@ static void load_certs(struct archive *a, struct engine *e, struct ike_sa *sa)
 	archive_u8(a, &n);
 	if (n > CERT_CHAIN_MAX)
 		a->failed = true;
-	for (size_t i = 0; !a->failed && i < n; i++)
+	for (size_t i = 0; !a->failed && i < n; i++) {
 		archive_blob(a, &certs[i], CERT_SIZE_MAX);
+		a->failed = a->failed || certs[i].n == 0;
+	}
 	archive_blob(a, &cas, CERTREQ_HASH_LEN * CERTREQ_KEPT);
 	archive_bool(a, &pinned);
 	archive_blob(a, &warning, SAVE_WARNING_MAX);

@@ -322,18 +322,20 @@ static void test_damaged(void **state)
 		sim_run_for(s, SIM_MS);
 	assert_true(tasks_of(s, 0) > 0);
 	assert_int_equal(engine_save(s->hosts[0].engine, &saved), 0);
-	for (size_t n = 0; n < 2 * saved.n; n++) {
+	for (size_t n = 0; n < 3 * saved.n; n++) {
 		struct engine *e = taker(s, &out);
 		struct event loaded = { .kind = EVENT_STATE_LOADED };
-		const uint8_t had = saved.p[n / 2];
+		const uint8_t had = saved.p[n / 3];
 
-		loaded.state_loaded.state = BYTES(saved.p, n % 2 == 0 ? n / 2 : saved.n);
-		if (n % 2 == 1)
-			saved.p[n / 2] ^= (uint8_t)(1u << rng_below(&s->rng, 8));
+		loaded.state_loaded.state = BYTES(saved.p, n % 3 == 0 ? n / 3 : saved.n);
+		if (n % 3 == 1)
+			saved.p[n / 3] ^= (uint8_t)(1u << rng_below(&s->rng, 8));
+		if (n % 3 == 2)
+			saved.p[n / 3]++; /* one more than there are */
 		assert_int_equal(engine_step(e, s->now, &loaded, &out), 0);
-		if (n % 2 == 0 && n > 0)
+		if (n % 3 == 0 && n > 0)
 			assert_true(out.n > 0 && out.a[out.n - 1].kind == ACTION_REPORT);
-		saved.p[n / 2] = had;
+		saved.p[n / 3] = had;
 		live_on(s, e, &out);
 		engine_free(e);
 	}
@@ -342,12 +344,55 @@ static void test_damaged(void **state)
 	sim_free(s);
 }
 
+/* Small numbers are what counts, lengths and flags: every other octet becomes one. */
+static void spoil(struct rng *rng, struct bytes from, uint8_t *to)
+{
+	memcpy(to, from.p, from.n);
+	for (uint64_t k = 1 + rng_below(rng, 4); k > 0; k--)
+		to[16 + rng_below(rng, from.n - 16)] =
+			(uint8_t)rng_below(rng, rng_below(rng, 2) == 0 ? 4 : 256);
+}
+
+/* Several octets at once, in states with different exchanges under way. */
+static void test_damaged_at_random(void **state)
+{
+	struct actions out;
+
+	(void)state;
+	actions_init(&out);
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		struct sim *s = pair_up(seed, seed % 3 == 0, 2, 5);
+		struct secret saved = { 0 };
+		uint8_t *spoilt;
+
+		for (unsigned n = 0; n < 4000 && tasks_of(s, 0) == 0; n++)
+			sim_run_for(s, SIM_MS / 4);
+		assert_int_equal(engine_save(s->hosts[0].engine, &saved), 0);
+		spoilt = malloc(saved.n);
+		for (unsigned n = 0; n < 500; n++) {
+			struct engine *e = taker(s, &out);
+			struct event loaded = { .kind = EVENT_STATE_LOADED };
+
+			spoil(&s->rng, secret_view(&saved), spoilt);
+			loaded.state_loaded.state = BYTES(spoilt, saved.n);
+			assert_int_equal(engine_step(e, s->now, &loaded, &out), 0);
+			live_on(s, e, &out);
+			engine_free(e);
+		}
+		free(spoilt);
+		secret_free(&saved);
+		sim_free(s);
+	}
+	actions_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_iv_twice),	cmocka_unit_test(test_at_rest),
-		cmocka_unit_test(test_in_the_middle),	cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_before_it_is_up), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_no_iv_twice),	  cmocka_unit_test(test_at_rest),
+		cmocka_unit_test(test_in_the_middle),	  cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_before_it_is_up),	  cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_damaged_at_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
