@@ -246,7 +246,8 @@ static int start_config(struct daemon *d)
 	if (d->keyholder == NULL)
 		return refuse(d, -ENOMEM, "cannot start");
 	err = daemon_load(d, &how);
-	if (err == -EINVAL && how.errors > 0)
+	d->bad_config = err == -EINVAL && how.errors > 0;
+	if (d->bad_config)
 		fprintf(stderr, "ikemeshd: %s: %zu error%s, nothing was started\n",
 			d->options.config_path, how.errors, how.errors == 1 ? "" : "s");
 	else if (err != 0)
@@ -690,5 +691,7 @@ int daemon_run(const struct daemon_options *options)
 	if (err == 0 && !d.handed_over)
 		clear_kernel(&d);
 	daemon_close(&d);
-	return err == 0 ? 0 : 1;
+	if (err != 0)
+		return d.bad_config ? DAEMON_BAD_CONFIG : 1;
+	return 0;
 }

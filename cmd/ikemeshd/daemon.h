@@ -90,6 +90,7 @@ struct daemon {
 	bool own_expired, own_closed;
 	bool own_revoked; /* by the CRLs that are in force */
 
+	bool bad_config; /* it did not start for that */
 	bool leave_asked;
 	bool succession_asked; /* SIGUSR2: the program is executed anew */
 	bool handed_over;      /* SAs stay in the kernel */
@@ -99,7 +100,8 @@ struct daemon {
 	struct mono leave_by;
 };
 
-/* Runs until it is told to end. Exit status: 0, or 1 when it could not start. */
+/* Runs until it is told to end. Exit status: 0; 1 when it could not start; DAEMON_BAD_CONFIG when
+ * that was for errors in the configuration. */
 int daemon_run(const struct daemon_options *options);
 
 /*

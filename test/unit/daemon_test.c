@@ -186,6 +186,18 @@ static void test_a_run_dir_that_cannot_be_is_told_in_words(void **state)
 	assert_true(log_says(f, "as the run directory (--run-dir): Not a directory"));
 }
 
+/* The service manager need not try again: it is not mended by that. */
+static void test_a_bad_file_has_a_status_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	const struct daemon_options o = { .config_path = f->config,
+					  .run_dir = "/nonexistent/run",
+					  .log_level = REPORT_INFO };
+
+	write_config(f, NETS CREDENTIALS LOGGED "esp_lifetime: often\n");
+	assert_int_equal(daemon_run(&o), DAEMON_BAD_CONFIG);
+}
+
 static int no_random(void *arg, uint8_t *out, size_t n)
 {
 	(void)arg;
@@ -340,6 +352,7 @@ int main(void)
 		TEST(test_a_reload_that_peers_would_refuse_changes_nothing),
 		TEST(test_a_reload_of_a_fifo_changes_nothing),
 		TEST(test_the_service_manager_is_told),
+		TEST(test_a_bad_file_has_a_status_of_its_own),
 		TEST(test_a_run_dir_that_cannot_be_is_told_in_words),
 		TEST(test_nobody_negotiates_with_himself),
 		TEST(test_a_mode_that_cannot_be_changes_nothing),
