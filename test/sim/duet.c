@@ -328,6 +328,10 @@ static void engine_start(struct duet *d)
 		duet_event(d, &e);
 }
 
+/* As it is on the wire: peers of other versions know it by this. */
+static const uint8_t ikemesh_id[16] = { 0x0a, 0x10, 0x9b, 0xb3, 0xdf, 0x1b, 0x7f, 0xaa,
+					0x75, 0x3f, 0x4d, 0xd6, 0x58, 0x31, 0x20, 0x73 };
+
 void duet_start(struct duet *d, const struct duet_options *options)
 {
 	const struct fake_kernel_hooks hooks = {
@@ -357,6 +361,7 @@ void duet_start(struct duet *d, const struct duet_options *options)
 		.self = d->them,
 		.other = d->us,
 		.is_ikemesh = options->peer_is_ikemesh,
+		.vendor = BYTES(ikemesh_id, sizeof(ikemesh_id)),
 	};
 	peer_init(&d->peer);
 	engine_start(d);

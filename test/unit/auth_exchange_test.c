@@ -120,14 +120,15 @@ static void test_what_a_request_holds(void **state)
 	duet_end(&d);
 }
 
-/* RFC 7296 2.8: who answers may send at once. */
-static void test_esp_may_come_before_the_answer(void **state)
+/* RFC 7296 2.8: who answers may send at once, and ikemesh before we have judged its answer. */
+static void esp_before_the_answer_of(bool ikemesh)
 {
+	struct duet_options o = standin;
 	struct draft heard, said;
 	struct duet d;
 
-	(void)state;
-	duet_start(&d, &standin);
+	o.peer_is_ikemesh = ikemesh;
+	duet_start(&d, &o);
 	duet_core_init(&d);
 	assert_int_not_equal(d.expected, 0);
 	/* said before the request leaves: IKE_SA_INIT was the last */
@@ -139,6 +140,13 @@ static void test_esp_may_come_before_the_answer(void **state)
 	assert_int_equal(d.expected, d.peer.esp_out);
 	duet_assert_child(&d);
 	duet_end(&d);
+}
+
+static void test_esp_may_come_before_the_answer(void **state)
+{
+	(void)state;
+	esp_before_the_answer_of(false);
+	esp_before_the_answer_of(true);
 }
 
 static uint32_t sending_on(struct duet *d)
