@@ -24,6 +24,7 @@ _Static_assert(CONTROL_PATH_LEN + sizeof(NOT_YET) - 1 ==
 enum client_state {
 	CLIENT_FREE,
 	CLIENT_ASKING,	/* its request line is not complete */
+	CLIENT_WAITING, /* there is nothing to answer yet */
 	CLIENT_READING, /* it has not read all of its answer */
 };
 
@@ -33,6 +34,7 @@ struct client {
 	struct mono patience_ends, visit_ends;
 	char request[CONTROL_REQUEST_MAX];
 	size_t n_request;
+	json_t *question; /* CLIENT_WAITING */
 	char *answer;
 	size_t n_answer, sent;
 };
@@ -46,6 +48,7 @@ struct control {
 	json_t *(*answer)(void *arg, const json_t *request);
 	void *arg;
 	size_t n_answers; /* octets */
+	size_t n_waiting;
 	struct client clients[CONTROL_CLIENTS];
 };
 
@@ -91,6 +94,8 @@ static void client_close(struct control *c, struct client *client)
 		return;
 	close(client->fd);
 	c->n_answers -= client->n_answer;
+	c->n_waiting -= client->state == CLIENT_WAITING;
+	json_decref(client->question);
 	free(client->answer);
 	*client = (struct client){ .state = CLIENT_FREE, .fd = -1 };
 	listen_again(c, true);
@@ -143,6 +148,34 @@ static void client_answer(struct control *c, struct client *client, json_t *docu
 	client_write(c, client);
 }
 
+/* What else it sends is not read; that it leaves is told all the same (EPOLLHUP). */
+static void client_wait(struct control *c, struct client *client, const json_t *request)
+{
+	client->question = json_deep_copy(request);
+	client->state = CLIENT_WAITING;
+	client->patience_ends = clock_after(clock_now(), CONTROL_WAIT_S * CLOCK_SECOND);
+	c->n_waiting++;
+	if (client->question == NULL ||
+	    watch(c, EPOLL_CTL_MOD, client->fd, 0, client_index(c, client)) != 0)
+		client_close(c, client);
+}
+
+static void client_wait_ends(struct control *c, struct client *client)
+{
+	c->n_waiting -= client->state == CLIENT_WAITING;
+	json_decref(client->question);
+	client->question = NULL;
+	client->state = CLIENT_READING;
+	client->visit_ends = clock_after(clock_now(), CONTROL_VISIT_S * CLOCK_SECOND);
+}
+
+/* For the last time: an answer of which there is nothing yet is what there is. */
+static json_t *answer_now(struct control *c, json_t *request)
+{
+	json_object_set_new(request, "wait", json_false());
+	return c->answer(c->arg, request);
+}
+
 static void client_request(struct control *c, struct client *client, size_t n)
 {
 	json_error_t error;
@@ -154,7 +187,22 @@ static void client_request(struct control *c, struct client *client, size_t n)
 				       "{\"command\":\"version\"}");
 	else
 		answer = c->answer(c->arg, request);
+	if (json_is_null(answer) && c->n_waiting < CONTROL_WAITING)
+		client_wait(c, client, request);
+	else
+		client_answer(c, client, json_is_null(answer) ? answer_now(c, request) : answer);
 	json_decref(request);
+}
+
+/* last: its time is over. */
+static void client_ask_again(struct control *c, struct client *client, bool last)
+{
+	json_t *answer =
+		last ? answer_now(c, client->question) : c->answer(c->arg, client->question);
+
+	if (json_is_null(answer) && !last)
+		return;
+	client_wait_ends(c, client);
 	client_answer(c, client, answer);
 }
 
@@ -217,6 +265,8 @@ static void client_turn(struct control *c, struct client *client)
 {
 	if (client->state == CLIENT_ASKING)
 		client_read(c, client);
+	else if (client->state == CLIENT_WAITING)
+		client_close(c, client); /* it has left */
 	else if (client->state == CLIENT_READING)
 		client_write(c, client);
 }
@@ -232,9 +282,11 @@ static void end_patience(struct control *c)
 
 		if (client->state == CLIENT_FREE)
 			continue;
-		if (client->patience_ends.us <= now.us)
+		if (client->patience_ends.us <= now.us && client->state == CLIENT_WAITING)
+			client_ask_again(c, client, true);
+		else if (client->patience_ends.us <= now.us)
 			client_close(c, client);
-		else
+		if (client->state != CLIENT_FREE)
 			next = clock_earlier(next, client->patience_ends);
 	}
 	if (next.us == c->armed.us)
@@ -245,6 +297,15 @@ static void end_patience(struct control *c)
 		at.it_value.tv_nsec = next.us % CLOCK_SECOND * 1000;
 	}
 	timerfd_settime(c->timer, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+void control_wake(struct control *c)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS && c->n_waiting > 0; i++) {
+		if (c->clients[i].state == CLIENT_WAITING)
+			client_ask_again(c, &c->clients[i], false);
+	}
+	end_patience(c);
 }
 
 void control_turn(struct control *c)

@@ -19,6 +19,8 @@
 #define CONTROL_ANSWERS_MAX (64u << 20) /* octets waiting to be read, of all clients together */
 #define CONTROL_PATIENCE_S 2
 #define CONTROL_VISIT_S 30
+#define CONTROL_WAITING 16 /* clients that wait for something to happen ... */
+#define CONTROL_WAIT_S 5   /* ... for so long */
 
 #define CONTROL_PATH_LEN 104 /* octets of a path with its NUL (Linux's 108 less 4 of our own) */
 
@@ -26,7 +28,12 @@ struct control;
 
 struct control_options {
 	const char *path; /* -ENAMETOOLONG beyond CONTROL_PATH_LEN */
-	/* Answers one request; the result is taken over. NULL: out of memory. */
+	/*
+	 * Answers one request; the result is taken over. NULL: out of memory. json_null(): there is
+	 * nothing to say yet; it is asked the same again at each control_wake(), and after
+	 * CONTROL_WAIT_S, or at once where too many wait, for the last time: with "wait" set to
+	 * false in the request.
+	 */
 	json_t *(*answer)(void *arg, const json_t *request);
 	void *arg;
 };
@@ -37,6 +44,7 @@ void control_close(struct control *c);	/* removes the socket's name; NULL is fin
 
 int control_fd(const struct control *c);
 void control_turn(struct control *c); /* a bounded amount of work, without blocking */
+void control_wake(struct control *c); /* something happened that clients may wait for */
 
 /* {"ok": false, "error": text}; NULL on no memory. */
 json_t *control_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

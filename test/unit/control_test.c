@@ -26,7 +26,8 @@ struct fixture {
 	char dir[64], path[80];
 	struct control *control;
 	unsigned asked;
-	char *big; /* what "big" is answered with */
+	char *big;	 /* what "big" is answered with */
+	unsigned events; /* "events" waits for one */
 };
 
 static json_t *answer(void *arg, const json_t *request)
@@ -39,6 +40,13 @@ static json_t *answer(void *arg, const json_t *request)
 		return json_pack("{s:s}", "big", f->big);
 	if (command != NULL && strcmp(command, "fail") == 0)
 		return NULL;
+	if (command != NULL && strcmp(command, "never") == 0)
+		return json_null();
+	if (command != NULL && strcmp(command, "events") == 0 && f->events == 0 &&
+	    !json_is_false(json_object_get(request, "wait")))
+		return json_null();
+	if (command != NULL && strcmp(command, "events") == 0)
+		return json_pack("{s:i}", "events", (int)f->events);
 	return json_pack("{s:b, s:O}", "ok", 1, "echo", request);
 }
 
@@ -288,6 +296,74 @@ static void test_those_who_are_too_many_wait_and_then_have_their_turn(void **sta
 	serve(f, 20);
 }
 
+static void assert_heard(int fd, const char *want)
+{
+	char text[64];
+
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_string_equal(text, want);
+	close(fd);
+}
+
+static void test_a_client_may_wait_for_something_to_happen(void **state)
+{
+	struct fixture *f = *state;
+	char text[16];
+	int waits = client(f), leaves = client(f);
+
+	say(waits, "{\"command\":\"events\"}\n");
+	say(leaves, "{\"command\":\"events\"}\nand more");
+	serve(f, 10);
+	assert_int_equal(f->asked, 2);
+	control_wake(f->control);
+	serve(f, 10);
+	assert_int_equal(hear(waits, text, sizeof(text)), -1);
+	close(leaves);
+	serve(f, 10);
+	f->asked = 0;
+	f->events = 7;
+	control_wake(f->control);
+	assert_int_equal(f->asked, 1);
+	assert_heard(waits, "{\"events\":7}\n");
+}
+
+static void test_who_waits_in_vain_is_told_so(void **state)
+{
+	struct fixture *f = *state;
+	char text[16];
+	int waits = client(f), never = client(f);
+
+	say(waits, "{\"command\":\"events\"}\n");
+	say(never, "{\"command\":\"never\"}\n");
+	serve(f, CONTROL_PATIENCE_S * 1000 + 500);
+	assert_int_equal(hear(waits, text, sizeof(text)), -1);
+	serve(f, (CONTROL_WAIT_S - CONTROL_PATIENCE_S) * 1000);
+	assert_heard(waits, "{\"events\":0}\n");
+	assert_int_equal(hear(never, text, sizeof(text)), 0);
+	close(never);
+}
+
+/* However many wait, there are places for those who ask. */
+static void test_not_all_may_wait(void **state)
+{
+	struct fixture *f = *state;
+	int waits[CONTROL_WAITING], late;
+
+	for (size_t i = 0; i < CONTROL_WAITING; i++) {
+		waits[i] = client(f);
+		say(waits[i], "{\"command\":\"events\"}\n");
+	}
+	serve(f, 20);
+	late = client(f);
+	say(late, "{\"command\":\"events\"}\n");
+	serve(f, 10);
+	assert_heard(late, "{\"events\":0}\n");
+	f->events = 1;
+	control_wake(f->control);
+	for (size_t i = 0; i < CONTROL_WAITING; i++)
+		assert_heard(waits[i], "{\"events\":1}\n");
+}
+
 static void test_no_memory_for_an_answer_closes(void **state)
 {
 	struct fixture *f = *state;
@@ -421,6 +497,9 @@ int main(void)
 		TEST(test_a_client_that_does_not_read_holds_nobody_up),
 		TEST(test_a_client_that_never_reads_is_dropped),
 		TEST(test_those_who_are_too_many_wait_and_then_have_their_turn),
+		TEST(test_a_client_may_wait_for_something_to_happen),
+		TEST(test_who_waits_in_vain_is_told_so),
+		TEST(test_not_all_may_wait),
 		TEST(test_no_memory_for_an_answer_closes),
 		TEST(test_ikectl_asks_and_understands),
 		TEST(test_ikectl_says_what_to_do_without_a_daemon),
