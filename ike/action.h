@@ -8,6 +8,7 @@
 #define IKEMESH_IKE_ACTION_H
 
 #include "ike/event.h"
+#include "ike/report.h"
 
 enum action_kind {
 	ACTION_SEND,	  /* one datagram (the performer adds the non-ESP marker on port 4500) */
@@ -21,23 +22,6 @@ enum action_kind {
 	ACTION_JOB,	  /* run it, feed EVENT_JOB_DONE; the performer owns it meanwhile */
 	ACTION_REPORT,	  /* something to tell people */
 	ACTION_KEEP,	  /* engine_options.keeps: to be kept before anything else is done */
-};
-
-enum report_level {
-	REPORT_ERROR,
-	REPORT_WARNING,
-	REPORT_NOTICE, /* up, down */
-	REPORT_INFO,
-	REPORT_DEBUG,
-};
-
-/* Printable text; values that came from the network are escaped already. */
-struct report {
-	enum report_level level;
-	struct ip local, remote; /* none if no pair is meant */
-	uint64_t spi_i, spi_r;	 /* 0 if no IKE SA is meant */
-	uint8_t exchange;	 /* 0: none */
-	char *text;		 /* owned by the action */
 };
 
 struct action {

@@ -319,7 +319,7 @@ static void relieve_predecessors(struct engine *e, const struct child *c)
 
 static void tell_installed(struct engine *e, const struct child *c)
 {
-	report(e, REPORT_NOTICE, c->sa->pair, c->sa, 0,
+	report(e, REPORT_NOTICE, AREA_CHILD, c->sa->pair, c->sa, 0,
 	       "CHILD_SA {%u} installed with SPIs %08x_i %08x_o, %s", c->number, c->spi_in,
 	       c->spi_out, c->suite.encr->name);
 }
@@ -424,6 +424,8 @@ void child_replaced(struct engine *e, struct child *c, struct child *by)
 	c->rekey_at = MONO_NEVER;
 	c->want_rekey = false;
 	c->out_waits = c->held = false;
+	report(e, REPORT_INFO, AREA_CHILD, c->sa->pair, by->sa, EXCHANGE_CREATE_CHILD_SA,
+	       "CHILD_SA {%u} rekeyed: {%u} carries on", c->number, by->number);
 	if (by->out_added)
 		drop_outbound(e, c);
 	arm(e, c, mono_after(e->now, UNDELETED_US));
@@ -507,9 +509,10 @@ static void wait_is_over(struct engine *e, struct child *c)
 		c->waited = true;
 		arm(e, c, mono_after(e->now, UNUSED_US));
 	} else {
-		report(e, REPORT_INFO, c->sa->pair, c->sa, 0,
-		       "CHILD_SA with SPIs %08x_i %08x_o was never used by the peer: deleted",
-		       c->spi_in, c->spi_out);
+		report_reason(
+			e, REPORT_INFO, AREA_CHILD, REASON_SUPERFLUOUS, c->sa->pair, c->sa, 0,
+			"CHILD_SA with SPIs %08x_i %08x_o was never used by the peer: deleted",
+			c->spi_in, c->spi_out);
 		if (c->next == NULL && c->sa->children == c) {
 			informational_delete_sa(e, c->sa);
 		} else {
@@ -551,8 +554,8 @@ void child_retry_rekey(struct engine *e, struct child *c, struct mono at)
 void child_expired(struct engine *e, struct child *c, bool hard, bool inbound)
 {
 	if (hard) {
-		report(e, REPORT_WARNING, c->sa->pair, c->sa, 0,
-		       "CHILD_SA {%u} came to its hard limit", c->number);
+		report_reason(e, REPORT_WARNING, AREA_CHILD, REASON_HARD_LIMIT, c->sa->pair, c->sa,
+			      0, "CHILD_SA {%u} came to its hard limit", c->number);
 		c->want_delete = true;
 		sa_work(e, c->sa);
 	} else if (inbound) {

@@ -286,6 +286,9 @@ struct engine {
 	const struct spec *spec;
 	struct mono now;     /* of the event under way */
 	struct actions *out; /* of the event under way */
+	/* Of the datagram under way, once it is known to be a whole message; 0: none. */
+	uint8_t heard_exchange;
+	uint32_t heard_id;
 	struct pair *pairs;
 	struct pair *by_use;   /* the same, the one longest unused first */
 	struct pair *suspects; /* see stray.h */
@@ -334,9 +337,17 @@ void act_nudge(struct engine *e, const struct pair *p);
 void act_keep(struct engine *e, struct secret *record); /* takes it */
 /* Takes the job; handler is called when it comes home and sa still lives. 0 or -ENOMEM. */
 int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *handler);
-void report(struct engine *e, enum report_level level, const struct pair *p,
+/*
+ * p NULL: about no pair; sa NULL: about no IKE SA; exchange 0: about none. With an exchange the
+ * message that is meant is looked up: the one that just came, is under way, or was answered last.
+ */
+void report(struct engine *e, enum report_level level, enum report_area area, const struct pair *p,
 	    const struct ike_sa *sa, uint8_t exchange, const char *format, ...)
-	__attribute__((format(printf, 6, 7)));
+	__attribute__((format(printf, 7, 8)));
+/* The same, with why it came to that. */
+void report_reason(struct engine *e, enum report_level level, enum report_area area,
+		   enum reason reason, const struct pair *p, const struct ike_sa *sa,
+		   uint8_t exchange, const char *format, ...) __attribute__((format(printf, 8, 9)));
 int engine_random(struct engine *e, uint8_t *out, size_t n);
 /* A reply outside any IKE SA, rate-limited (RFC 7296 2.21.4). */
 bool engine_may_complain(struct engine *e, enum complaint about);

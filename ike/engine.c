@@ -252,30 +252,80 @@ int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *h
 	return 0;
 }
 
-void report(struct engine *e, enum report_level level, const struct pair *p,
-	    const struct ike_sa *sa, uint8_t exchange, const char *format, ...)
+static bool is_handshake(uint8_t exchange)
+{
+	return exchange == EXCHANGE_IKE_SA_INIT || exchange == EXCHANGE_IKE_INTERMEDIATE ||
+	       exchange == EXCHANGE_IKE_AUTH;
+}
+
+/* Which message of this exchange the report is about; false: that cannot be told. */
+static bool message_meant(const struct engine *e, const struct ike_sa *sa, uint8_t exchange,
+			  uint32_t *id)
+{
+	const struct window *w = sa != NULL ? &sa->window : NULL;
+
+	if (exchange != 0 && e->heard_exchange == exchange)
+		*id = e->heard_id;
+	else if (w == NULL || exchange == 0)
+		return false;
+	else if (w->request_out && w->request_exchange == exchange)
+		*id = w->send_id;
+	else if (is_handshake(exchange) && !sa->initiator && w->recv_id > 0)
+		*id = w->recv_id - 1;
+	else if (is_handshake(exchange) && sa->initiator && w->send_id > 0)
+		*id = w->send_id - 1;
+	else
+		return false;
+	return true;
+}
+
+static void vreport(struct engine *e, const struct report *about, const struct pair *p,
+		    const struct ike_sa *sa, const char *format, va_list args)
 {
 	struct action *a = action_add(e, ACTION_REPORT);
-	va_list args;
+	struct report *r = a != NULL ? &a->report : NULL;
 
-	if (a == NULL)
+	if (r == NULL)
 		return;
-	a->report.level = level;
-	a->report.exchange = exchange;
+	*r = *about;
+	r->has_message_id = message_meant(e, sa, r->exchange, &r->message_id);
 	if (p != NULL) {
-		a->report.local = p->key.local;
-		a->report.remote = p->key.remote;
+		r->local = p->key.local;
+		r->remote = p->key.remote;
 	}
 	if (sa != NULL) {
-		a->report.spi_i = sa->initiator ? sa->spi_local : sa->spi_peer;
-		a->report.spi_r = sa->initiator ? sa->spi_peer : sa->spi_local;
+		r->spi_i = sa->initiator ? sa->spi_local : sa->spi_peer;
+		r->spi_r = sa->initiator ? sa->spi_peer : sa->spi_local;
 	}
-	va_start(args, format);
-	if (vasprintf(&a->report.text, format, args) < 0)
-		a->report.text = NULL;
-	va_end(args);
-	if (a->report.text == NULL)
+	if (vasprintf(&r->text, format, args) < 0) {
+		r->text = NULL;
 		e->out->n--;
+	}
+}
+
+void report(struct engine *e, enum report_level level, enum report_area area, const struct pair *p,
+	    const struct ike_sa *sa, uint8_t exchange, const char *format, ...)
+{
+	const struct report about = { .level = level, .area = area, .exchange = exchange };
+	va_list args;
+
+	va_start(args, format);
+	vreport(e, &about, p, sa, format, args);
+	va_end(args);
+}
+
+void report_reason(struct engine *e, enum report_level level, enum report_area area,
+		   enum reason reason, const struct pair *p, const struct ike_sa *sa,
+		   uint8_t exchange, const char *format, ...)
+{
+	const struct report about = {
+		.level = level, .area = area, .reason = reason, .exchange = exchange
+	};
+	va_list args;
+
+	va_start(args, format);
+	vreport(e, &about, p, sa, format, args);
+	va_end(args);
 }
 
 int engine_random(struct engine *e, uint8_t *out, size_t n)
@@ -397,9 +447,10 @@ static void sa_add_failed(struct engine *e, const struct event *event)
 	if (c == NULL || !(event->failed.inbound ? c->in_added : c->out_added))
 		return; /* gone meanwhile, or it is a deletion that failed */
 	struct ike_sa *sa = c->sa;
-	report(e, REPORT_ERROR, sa->pair, sa, 0, "the kernel refuses the %s SA %08x: %s",
-	       event->failed.inbound ? "inbound" : "outbound", event->failed.ref.spi,
-	       strerror(-event->failed.error));
+	report_reason(e, REPORT_ERROR, AREA_XFRM, REASON_KERNEL_REFUSES, sa->pair, sa, 0,
+		      "the kernel refuses the %s SA %08x: %s",
+		      event->failed.inbound ? "inbound" : "outbound", event->failed.ref.spi,
+		      strerror(-event->failed.error));
 	e->counters.refused_by_kernel++;
 	pair_note(e, sa->pair, STAGE_CHILD, "the kernel refuses the SA");
 	if (event->failed.inbound)
@@ -488,6 +539,9 @@ static void steer(struct engine *e, struct pair *p, enum command_kind what)
 
 	save_touch(e, p);
 	if (what == COMMAND_DOWN) {
+		if (p->sas != NULL)
+			report_reason(e, REPORT_NOTICE, AREA_CONTROL, REASON_COMMAND, p, NULL, 0,
+				      "its SAs are deleted, as was asked for");
 		leave_pair(e, p);
 	} else if (what == COMMAND_REKEY && c != NULL) {
 		c->want_rekey = true;
@@ -572,6 +626,7 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 	    e->now.us) /* time never runs backwards here, whatever the caller's clock does */
 		e->now = now;
 	e->out = out;
+	e->heard_exchange = 0;
 	act_group(e);
 	settle(e, event);
 	switch (event->kind) {

@@ -236,7 +236,7 @@ static bool sacrifice(struct engine *e, struct pair *p)
 
 	if (p->decoy != 0 || !decoy_spec(e, p, &s))
 		return false;
-	report(e, REPORT_INFO, p, NULL, 0,
+	report(e, REPORT_INFO, AREA_XFRM, p, NULL, 0,
 	       "no answer yet, and held packets of others wait behind this peer's: those go, its "
 	       "own are given up");
 	e->counters.decoys++;

@@ -51,8 +51,8 @@ void idle_check(struct engine *e, struct pair *p)
 {
 	if (e->spec->idle_timeout_s == 0 || !is_idle(e, p))
 		return;
-	report(e, REPORT_INFO, p, NULL, 0, "no traffic for %u s (idle_timeout): its SAs go",
-	       e->spec->idle_timeout_s);
+	report_reason(e, REPORT_INFO, AREA_CHILD, REASON_IDLE, p, NULL, 0,
+		      "no traffic for %u s (idle_timeout): its SAs go", e->spec->idle_timeout_s);
 	e->counters.idle_ended++;
 	end_idle(e, p);
 }
@@ -85,9 +85,9 @@ bool idle_make_room(struct engine *e, bool with_sas)
 		if (p->sas == NULL) {
 			pair_free(e, p);
 		} else {
-			report(e, REPORT_NOTICE, p, NULL, 0,
-			       "more than %u pairs (max_pairs): this one was idle longest",
-			       e->spec->max_pairs);
+			report_reason(e, REPORT_NOTICE, AREA_IKE, REASON_TOO_MANY, p, NULL, 0,
+				      "more than %u pairs (max_pairs): this one was idle longest",
+				      e->spec->max_pairs);
 			end_idle(e, p);
 		}
 		return true;

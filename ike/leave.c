@@ -48,8 +48,9 @@ void leave_unprotected(struct engine *e)
 		if (spec_protects(e->spec, &p->key.local, &p->key.remote))
 			continue;
 		if (p->sas != NULL)
-			report(e, REPORT_INFO, p, NULL, 0,
-			       "not protected any more by the configuration: its SAs are deleted");
+			report_reason(
+				e, REPORT_INFO, AREA_CONFIG, REASON_NOT_PROTECTED, p, NULL, 0,
+				"not protected any more by the configuration: its SAs are deleted");
 		leave_pair(e, p);
 		forget_plans(e, p);
 	}
@@ -79,8 +80,9 @@ void leave_addresses(struct engine *e, const struct ip *locals, size_t n)
 		if (is_there(&p->key.local, locals, n))
 			continue;
 		if (p->sas != NULL)
-			report(e, REPORT_INFO, p, NULL, 0,
-			       "our address is not on this host any more: its SAs are dropped");
+			report_reason(
+				e, REPORT_INFO, AREA_NET, REASON_ADDRESS_GONE, p, NULL, 0,
+				"our address is not on this host any more: its SAs are dropped");
 		close_all(e, p);
 		forget_plans(e, p);
 	}

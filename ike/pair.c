@@ -320,8 +320,8 @@ void pair_bound_sas(struct engine *e, struct pair *p)
 
 	if (sa == NULL || n <= PAIR_SAS_MAX)
 		return;
-	report(e, REPORT_WARNING, p, sa, 0, "more than %d IKE SAs with one peer: [%u] goes",
-	       PAIR_SAS_MAX, sa->number);
+	report_reason(e, REPORT_WARNING, AREA_IKE, REASON_TOO_MANY, p, sa, 0,
+		      "more than %d IKE SAs with one peer: [%u] goes", PAIR_SAS_MAX, sa->number);
 	if (n > 2 * PAIR_SAS_MAX)
 		sa_close(e, sa); /* it does not answer our DELETEs */
 	else
@@ -341,8 +341,8 @@ void pair_initial_contact(struct engine *e, struct pair *p, const struct ike_sa 
 		if (sa == but || sa_is_connecting(sa) || !same_peer(sa, but) ||
 		    sa->established_at.us >= but->created_at.us)
 			continue;
-		report(e, REPORT_NOTICE, p, sa, 0,
-		       "peer starts afresh (INITIAL_CONTACT): its older IKE SA is gone");
+		report_reason(e, REPORT_NOTICE, AREA_IKE, REASON_PEER_RESTARTED, p, sa, 0,
+			      "peer starts afresh (INITIAL_CONTACT): its older IKE SA is gone");
 		sa_close(e, sa);
 	}
 }
@@ -394,7 +394,8 @@ void pair_initiate(struct engine *e, struct pair *p)
 	pair_arm(e, p);
 	struct ike_sa *sa = sa_new(e, p, true, &local, &remote);
 	if (sa == NULL) {
-		report(e, REPORT_ERROR, p, NULL, 0, "cannot negotiate: out of memory");
+		report_reason(e, REPORT_ERROR, AREA_IKE, REASON_NO_MEMORY, p, NULL, 0,
+			      "cannot negotiate: out of memory");
 		pair_back_off(e, p);
 		return;
 	}
@@ -438,16 +439,18 @@ void pair_acquire(struct engine *e, struct pair *p)
 		return; /* crossed with our own installing */
 	if (!mono_is_never(p->retry_at) && !mono_reached(e->now, p->retry_at))
 		return; /* backing off: pair_timer goes on */
-	if (c != NULL)
+	if (c != NULL) {
 		child_doubt(e, c); /* the kernel asks although it has one, as far as we know */
-	else
-		make_child(e, p);
+		return;
+	}
+	report(e, REPORT_INFO, AREA_XFRM, p, NULL, 0, "the kernel asks for an SA: traffic waits");
+	make_child(e, p);
 }
 
 void pair_lost(struct engine *e, struct pair *p, struct child *c)
 {
-	report(e, REPORT_WARNING, p, c->sa, 0, "the kernel lost CHILD_SA {%u}: negotiating afresh",
-	       c->number);
+	report_reason(e, REPORT_WARNING, AREA_XFRM, REASON_KERNEL_LOST, p, c->sa, 0,
+		      "the kernel lost CHILD_SA {%u}: negotiating afresh", c->number);
 	informational_delete_sa(e, c->sa);
 	if (pair_is_wanted(e, p) && !pair_is_connecting(e, p) && pair_live_child(p) == NULL)
 		make_child(e, p);

@@ -90,7 +90,7 @@ static uint16_t judge_stranger(struct engine *e, struct ike_sa *sa, const struct
 
 	if (id.n > 0)
 		id = BYTES(id.p + 1, id.n - 1);
-	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_AUTH,
+	report(e, REPORT_INFO, AREA_AUTH, sa->pair, sa, EXCHANGE_IKE_AUTH,
 	       "peer names the PPK \"%s\", which is not our ppk_id",
 	       escape(id, text, sizeof(text)));
 	*why = "peer's PPK is not ours (ppk_id differs), and ppk_required is set here";
@@ -159,10 +159,10 @@ void ppk_enforce(struct engine *e, struct pair *p)
 void ppk_audit(struct engine *e, const struct ike_sa *sa)
 {
 	if (sa->ppk)
-		report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_AUTH,
+		report(e, REPORT_INFO, AREA_AUTH, sa->pair, sa, EXCHANGE_IKE_AUTH,
 		       "IKE SA [%u] has the PPK in its keys", sa->number);
 	else if (ppk_is_configured(e))
-		report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_IKE_AUTH,
+		report(e, REPORT_WARNING, AREA_AUTH, sa->pair, sa, EXCHANGE_IKE_AUTH,
 		       "IKE SA [%u] is up without our PPK: the peer has %s (ppk_required would "
 		       "refuse it)",
 		       sa->number, sa->hs->ppk ? "another" : "none");

@@ -100,8 +100,9 @@ bool qcd_take(struct engine *e, struct ike_sa *sa, const struct payloads *ps)
 		return false;
 	}
 	e->counters.qcd_taken++;
-	report(e, REPORT_NOTICE, sa->pair, sa, 0,
-	       "peer has lost IKE SA [%u] and proves it (RFC 6290): its SAs are gone", sa->number);
+	report_reason(e, REPORT_NOTICE, AREA_IKE, REASON_PEER_LOST, sa->pair, sa, 0,
+		      "peer has lost IKE SA [%u] and proves it (RFC 6290): its SAs are gone",
+		      sa->number);
 	pair_note(e, sa->pair, STAGE_UP, "peer lost its SAs");
 	sa_close(e, sa);
 	return true;

@@ -35,8 +35,8 @@ static void drop(struct engine *e, const struct arrival *a, const char *why)
 	char from[ENDPOINT_TEXT_LEN];
 
 	e->counters.drops++;
-	report(e, REPORT_DEBUG, NULL, NULL, a->header.exchange, "dropped a datagram from %s: %s",
-	       endpoint_text(a->remote, from), why);
+	report(e, REPORT_DEBUG, AREA_NET, NULL, NULL, a->header.exchange,
+	       "dropped a datagram from %s: %s", endpoint_text(a->remote, from), why);
 }
 
 /* An answer outside any IKE SA: same SPIs and message id as the request (RFC 7296 2.21.4, 2.5). */
@@ -210,8 +210,8 @@ static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uin
 		x->answer(e, sa, &m);
 		return;
 	}
-	report(e, REPORT_WARNING, sa->pair, sa, h->exchange, "peer's request is refused: %s: %s",
-	       notify_name(j.notify), j.why);
+	report_reason(e, REPORT_WARNING, AREA_IKE, REASON_MALFORMED, sa->pair, sa, h->exchange,
+		      "peer's request is refused: %s: %s", notify_name(j.notify), j.why);
 	sa_reply_notify(e, sa, h->exchange, j.notify,
 			j.notify == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD ? BYTES(&j.payload, 1)
 									: BYTES_NONE);
@@ -420,6 +420,8 @@ void receive(struct engine *e, const struct endpoint *local, const struct endpoi
 	/* Before the configuration is there: silence, so that no peer takes a refusal to heart. */
 	if (e->spec == NULL)
 		return;
+	e->heard_exchange = a.header.exchange;
+	e->heard_id = a.header.message_id;
 	if (a.header.exchange == EXCHANGE_IKE_SA_INIT)
 		receive_init(e, &a);
 	else

@@ -166,7 +166,7 @@ static void load_links(struct archive *a, struct engine *e, struct pair *p)
 
 static void drop_pair(struct engine *e, struct pair *p)
 {
-	report(e, REPORT_ERROR, p, NULL, 0,
+	report(e, REPORT_ERROR, AREA_DAEMON, p, NULL, 0,
 	       "its part of the predecessor's state is damaged: its SAs are given up");
 	while (p->sas != NULL)
 		sa_close(e, p->sas);
@@ -315,17 +315,18 @@ void save_load(struct engine *e, struct bytes state, unsigned died)
 		return;
 	save_header_fields(&a, e);
 	if (a.failed) {
-		report(e, REPORT_WARNING, NULL, NULL, 0,
+		report(e, REPORT_WARNING, AREA_DAEMON, NULL, NULL, 0,
 		       "the predecessor's state is of another version: starting afresh");
 		return;
 	}
 	if (!read_records(&a, &all))
-		report(e, REPORT_ERROR, NULL, NULL, 0, "the predecessor's state is cut off");
+		report(e, REPORT_ERROR, AREA_DAEMON, NULL, NULL, 0,
+		       "the predecessor's state is cut off");
 	load_latest(e, all, died);
 	latest_free(all);
 	raise_numbers(e);
 	leave_unprotected(e);
-	report(e, REPORT_NOTICE, NULL, NULL, 0,
+	report(e, REPORT_NOTICE, AREA_DAEMON, NULL, NULL, 0,
 	       "taken over from the predecessor%s: %u IKE SAs and %u CHILD_SAs",
 	       died > 0 ? ", which died" : "", HASH_COUNT(e->sas), HASH_COUNT(e->children));
 }

@@ -17,7 +17,8 @@ static void end_revoked(struct engine *e, struct ike_sa *sa, const char *text)
 	char why[ATTEMPT_TEXT_LEN];
 
 	snprintf(why, sizeof(why), "%s: %s", verdict_name(VERDICT_REVOKED), text);
-	report(e, REPORT_WARNING, sa->pair, sa, 0, "%s: its SAs end", why);
+	report_reason(e, REPORT_WARNING, AREA_TRUST, REASON_REVOKED, sa->pair, sa, 0,
+		      "%s: its SAs end", why);
 	pair_note(e, sa->pair, STAGE_UP, why);
 	while (sa->children != NULL)
 		child_remove(e, sa->children);
@@ -39,7 +40,7 @@ static void end_all_like(struct engine *e, const struct ike_sa *sa, const char *
 /* Beyond PEER_CERTS_OCTETS nobody knows its chain: the next packet has it shown again. */
 static void end_unknown(struct engine *e, struct ike_sa *sa)
 {
-	report(e, REPORT_NOTICE, sa->pair, sa, 0,
+	report(e, REPORT_NOTICE, AREA_TRUST, sa->pair, sa, 0,
 	       "the CRLs are others, and the peer's certificates were not kept: it must "
 	       "authenticate anew");
 	informational_delete_sa(e, sa);
@@ -49,7 +50,7 @@ static void review_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	if (job->result != 0) {
 		e->review_failed = true;
-		report(e, REPORT_WARNING, sa->pair, sa, 0,
+		report(e, REPORT_WARNING, AREA_TRUST, sa->pair, sa, 0,
 		       "peer's certificate could not be held against the CRLs yet: %s",
 		       strerror(-job->result));
 	} else if (job->judged.verdict == VERDICT_REVOKED) {

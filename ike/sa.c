@@ -296,24 +296,53 @@ void sa_unretire(struct engine *e, struct pair *p)
 	}
 }
 
+/* Where a negotiation that ended stood. */
+static uint8_t exchange_of(enum stage stage)
+{
+	switch (stage) {
+	case STAGE_INIT:
+		return EXCHANGE_IKE_SA_INIT;
+	case STAGE_INTERMEDIATE:
+		return EXCHANGE_IKE_INTERMEDIATE;
+	case STAGE_AUTH:
+		return EXCHANGE_IKE_AUTH;
+	default:
+		return 0;
+	}
+}
+
+static enum report_area area_of(enum stage stage)
+{
+	switch (stage) {
+	case STAGE_AUTH:
+		return AREA_AUTH;
+	case STAGE_CHILD:
+		return AREA_CHILD;
+	default:
+		return AREA_IKE;
+	}
+}
+
 static void attempt_end(struct engine *e, struct ike_sa *sa, uint16_t notify, bool ours,
 			const char *format, va_list args)
 {
-	struct status_attempt *a = sa->attempt;
+	struct status_attempt *a = sa->attempt, none = { 0 };
 	char text[ATTEMPT_TEXT_LEN];
 
 	vsnprintf(text, sizeof(text), format, args);
-	report(e, REPORT_ERROR, sa->pair, sa, 0, "%s failed: %s",
-	       sa->initiator ? "negotiation" : "peer's negotiation", text);
-	e->counters.ike_failed++;
-	if (a == NULL)
-		return;
+	a = a != NULL ? a : &none;
 	a->ended_at = e->now;
 	a->failed = true;
 	a->notify = notify;
 	a->notify_ours = ours;
 	a->retransmits = sa->retransmits;
 	memcpy(a->reason, text, sizeof(text));
+	report_reason(e, REPORT_ERROR, area_of(a->stage), attempt_reason(a), sa->pair, sa,
+		      exchange_of(a->stage), "%s failed: %s",
+		      sa->initiator ? "negotiation" : "peer's negotiation", text);
+	e->counters.ike_failed++;
+	if (a == &none)
+		return;
 	pair_remember(sa->pair, a);
 	sa->attempt = NULL;
 	if (sa->initiator) {
@@ -365,8 +394,9 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 		pair_remember(sa->pair, a);
 		sa->attempt = NULL;
 	}
-	report(e, REPORT_NOTICE, sa->pair, sa, EXCHANGE_IKE_AUTH, "IKE SA [%u] established with %s",
-	       sa->number, sa->peer_certs ? sa->peer_certs->leaf.subject : "peer");
+	report(e, REPORT_NOTICE, AREA_IKE, sa->pair, sa, EXCHANGE_IKE_AUTH,
+	       "IKE SA [%u] established with %s", sa->number,
+	       sa->peer_certs ? sa->peer_certs->leaf.subject : "peer");
 	review_established(e, sa);
 }
 
@@ -404,6 +434,8 @@ static void retransmit(struct engine *e, struct ike_sa *sa)
 	if (sa->attempt != NULL)
 		sa->attempt->retransmits = sa->retransmits;
 	attempt_silent(sa, true);
+	report(e, REPORT_DEBUG, AREA_NET, sa->pair, sa, w->request_exchange,
+	       "no answer yet: the request is sent again (%u)", w->tries);
 	sa->retransmit_at = mono_after(e->now, window_wait(w->tries));
 	sa_arm(e, sa);
 	sa_send_request(e, sa);
@@ -430,8 +462,8 @@ void sa_follow_port(struct engine *e, struct ike_sa *sa, uint16_t port)
 {
 	if (!sa->nat_remote || sa->remote.port == port)
 		return;
-	report(e, REPORT_INFO, sa->pair, sa, 0, "peer's NAT mapping changed: port %u, now %u",
-	       sa->remote.port, port);
+	report(e, REPORT_INFO, AREA_NET, sa->pair, sa, 0,
+	       "peer's NAT mapping changed: port %u, now %u", sa->remote.port, port);
 	sa->remote.port = port;
 	for (struct child *c = sa->children; c; c = c->next)
 		child_follow_port(e, c);
@@ -523,7 +555,8 @@ void sa_peer_dead(struct engine *e, struct ike_sa *sa, const char *why)
 	struct pair *p = sa->pair;
 	struct ike_sa *next;
 
-	report(e, REPORT_WARNING, p, sa, 0, "peer is dead: %s; its SAs are gone", why);
+	report_reason(e, REPORT_WARNING, AREA_IKE, REASON_PEER_DEAD, p, sa, 0,
+		      "peer is dead: %s; its SAs are gone", why);
 	pair_note(e, p, STAGE_UP, why);
 	for (struct ike_sa *other = p->sas; other; other = next) {
 		next = other->next;
@@ -538,7 +571,8 @@ bool sa_reauthenticate(struct engine *e, struct ike_sa *sa)
 	if (sa->state != SA_UP || sa->retiring || pair_is_connecting(e, sa->pair))
 		return false;
 	sa->retiring = true;
-	report(e, REPORT_INFO, sa->pair, sa, 0, "IKE SA [%u] is authenticated anew", sa->number);
+	report(e, REPORT_INFO, AREA_AUTH, sa->pair, sa, 0, "IKE SA [%u] is authenticated anew",
+	       sa->number);
 	pair_initiate(e, sa->pair);
 	return true;
 }

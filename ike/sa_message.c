@@ -139,7 +139,7 @@ static int seal_chain(struct engine *e, struct ike_sa *sa, uint8_t exchange, boo
 		r = seal_message(e, sa, &h, c->b.first, chain, out);
 	chain_close(c);
 	if (r != 0)
-		report(e, REPORT_ERROR, sa->pair, sa, exchange, "cannot build %s: %s",
+		report(e, REPORT_ERROR, AREA_IKE, sa->pair, sa, exchange, "cannot build %s: %s",
 		       response ? "the answer" : "the request", strerror(-r));
 	return r;
 }

@@ -7,6 +7,7 @@
 #define IKEMESH_IKE_STATUS_H
 
 #include "ike/event.h"
+#include "ike/report.h"
 
 struct engine;
 
@@ -142,6 +143,9 @@ void engine_status(const struct engine *e, const struct status_visitor *v);
 void engine_counters(const struct engine *e, struct status_counters *out);
 /* The SAs that the engine stands for: to find those in the kernel that nobody owns. */
 bool engine_knows_sa(const struct engine *e, const struct sa_ref *ref);
+
+/* Why it failed, or has no answer yet; REASON_NONE: neither. */
+enum reason attempt_reason(const struct status_attempt *a);
 
 const char *stage_name(enum stage s);
 const char *ike_state_name(enum ike_state s);	  /* CONNECTING, ESTABLISHED ... */

@@ -170,8 +170,8 @@ static bool is_known(struct engine *e, const struct event *event)
 		return true;
 	if (c->state == CHILD_INSTALLED && c->in_added && !c->want_delete &&
 	    e->now.us - c->installed_at.us >= NEW_US) {
-		report(e, REPORT_WARNING, c->sa->pair, c->sa, 0,
-		       "the kernel lost CHILD_SA {%u}: it is deleted", c->number);
+		report_reason(e, REPORT_WARNING, AREA_XFRM, REASON_KERNEL_LOST, c->sa->pair, c->sa,
+			      0, "the kernel lost CHILD_SA {%u}: it is deleted", c->number);
 		e->counters.strays_deleted++;
 		c->want_delete = true;
 		sa_work(e, c->sa);
@@ -262,7 +262,7 @@ static void tell(struct engine *e, struct source *s, struct ike_sa *sa, uint32_t
 		return;
 	be_quiet(e, s);
 	e->counters.strays_deleted++;
-	report(e, REPORT_INFO, sa->pair, sa, 0,
+	report(e, REPORT_INFO, AREA_XFRM, sa->pair, sa, 0,
 	       "peer sends on an SA that is not there (SPI %08x): it is told to delete it", spi);
 	informational_delete_spi(e, sa, spi);
 }
@@ -323,7 +323,7 @@ void stray_answered(struct engine *e, struct ike_sa *sa)
 		return;
 	}
 	hold_bereft(e, sa->pair);
-	report(e, REPORT_NOTICE, sa->pair, sa, 0,
+	report(e, REPORT_NOTICE, AREA_XFRM, sa->pair, sa, 0,
 	       "peer sends on an SA that this host has lost, and it answers: negotiating afresh");
 }
 

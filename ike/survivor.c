@@ -47,9 +47,9 @@ void survivor_choose(struct engine *e, struct pair *p)
 		next = sa->next;
 		if (!sa->initiator || !sa_is_up(sa) || ours_survives(p, sa) || !has_carrier(sa))
 			continue;
-		report(e, REPORT_INFO, p, sa, 0,
-		       "both sides began at once: IKE SA [%u], the peer's, carries on",
-		       theirs->sa->number);
+		report_reason(e, REPORT_INFO, AREA_IKE, REASON_SUPERFLUOUS, p, sa, 0,
+			      "both sides began at once: IKE SA [%u], the peer's, carries on",
+			      theirs->sa->number);
 		informational_delete_sa(e, sa);
 	}
 }
@@ -143,9 +143,9 @@ static void retire_child(struct engine *e, struct child *c, const struct child *
 	struct ike_sa *sa = c->sa;
 
 	e->counters.breaches++;
-	report(e, REPORT_WARNING, sa->pair, sa, 0,
-	       "two CHILD_SAs live: {%u} is silent and goes, {%u} stays", c->number,
-	       better->number);
+	report_reason(e, REPORT_WARNING, AREA_CHILD, REASON_SUPERFLUOUS, sa->pair, sa, 0,
+		      "two CHILD_SAs live: {%u} is silent and goes, {%u} stays", c->number,
+		      better->number);
 	if (sa != better->sa && !is_needed_for_others(sa, c)) {
 		informational_delete_sa(e, sa);
 		return;
@@ -183,8 +183,9 @@ void survivor_check(struct engine *e, struct pair *p)
 			}
 		}
 		if (is_spare(e, sa) && another_carries(p, sa)) {
-			report(e, REPORT_INFO, p, sa, 0,
-			       "IKE SA [%u] carries nothing, another does: deleted", sa->number);
+			report_reason(e, REPORT_INFO, AREA_IKE, REASON_SUPERFLUOUS, p, sa, 0,
+				      "IKE SA [%u] carries nothing, another does: deleted",
+				      sa->number);
 			informational_delete_sa(e, sa);
 			return;
 		}

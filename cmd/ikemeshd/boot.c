@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LOG_AREA AREA_XFRM
+
 /*
  * A file that cannot be read is no reason to be open where yesterday nothing was: what a daemon had
  * in force last is taken instead. The exit status tells of it all the same.

@@ -15,6 +15,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#define LOG_AREA AREA_DAEMON
+
 /* How long peers may take to answer our DELETEs before we go all the same. */
 #define LEAVE_S 1
 /* How long what they sent until then may take to arrive. */
@@ -144,21 +146,21 @@ static void on_kernel_event(const struct kernel_event *k, void *arg)
 		on_mapping(d, k);
 		break;
 	case KERNEL_POLICY_REMOVED:
-		log_recurrent(
-			d->log, REPORT_WARNING,
+		log_recurrent_in(
+			d->log, AREA_XFRM, REPORT_WARNING,
 			"somebody removed policies of ours from the kernel: they come back at "
 			"once");
 		d->policies.retry_at = clock_now();
 		break;
 	case KERNEL_SAS_REMOVED:
-		log_recurrent(d->log, REPORT_WARNING,
-			      "somebody flushed the kernel's SAs: they are negotiated anew");
+		log_recurrent_in(d->log, AREA_XFRM, REPORT_WARNING,
+				 "somebody flushed the kernel's SAs: they are negotiated anew");
 		daemon_hear_missed(d, on_kernel_event);
 		break;
 	case KERNEL_LOST:
-		log_text(d->log, REPORT_WARNING,
-			 "the kernel had more to tell than we could hear: "
-			 "asking what it was");
+		log_text_in(d->log, AREA_XFRM, REPORT_WARNING,
+			    "the kernel had more to tell than we could hear: "
+			    "asking what it was");
 		d->policies.retry_at = clock_now();
 		daemon_hear_missed(d, on_kernel_event);
 		break;
@@ -171,8 +173,8 @@ static void on_kernel(void *arg)
 	int err = kernel_read_events(d->kernel, on_kernel_event, d);
 
 	if (err != 0)
-		log_recurrent(d->log, REPORT_WARNING, "cannot read the kernel's events: %s",
-			      strerror(-err));
+		log_recurrent_in(d->log, AREA_XFRM, REPORT_WARNING,
+				 "cannot read the kernel's events: %s", strerror(-err));
 }
 
 static void on_addresses(void *arg)
@@ -184,8 +186,8 @@ static void on_addresses(void *arg)
 
 	d->addresses_at = MONO_NEVER;
 	if (err != 0) {
-		log_recurrent(d->log, REPORT_WARNING, "cannot read the local addresses: %s",
-			      strerror(-err));
+		log_recurrent_in(d->log, AREA_NET, REPORT_WARNING,
+				 "cannot read the local addresses: %s", strerror(-err));
 		d->addresses_at = clock_after(clock_now(), CLOCK_SECOND);
 	}
 	if (!changed)
@@ -297,9 +299,10 @@ static int start_strict(struct daemon *d)
 	int err = d->config->spec.strict_default ? kernel_default_get(d->kernel, &was) : 0;
 
 	if (err != 0)
-		log_text(d->log, REPORT_ERROR,
-			 "strict_default: this kernel has no default policy (Linux 5.15 has): %s",
-			 strerror(-err));
+		log_text_in(
+			d->log, AREA_XFRM, REPORT_ERROR,
+			"strict_default: this kernel has no default policy (Linux 5.15 has): %s",
+			strerror(-err));
 	return err;
 }
 
@@ -338,7 +341,7 @@ static int start_sockets(struct daemon *d)
 	int err = udp_open(&options, &d->udp, error);
 
 	if (err != 0) {
-		log_text(d->log, REPORT_ERROR, "%s", error);
+		log_text_in(d->log, AREA_NET, REPORT_ERROR, "%s", error);
 		return err;
 	}
 	return daemon_succeed_sockets(d);
@@ -453,8 +456,9 @@ static int start_policies(struct daemon *d)
 	int err;
 
 	if (orphans > 0)
-		log_text(d->log, REPORT_NOTICE, "%zu SA%s of a former ikemeshd removed", orphans,
-			 orphans == 1 ? "" : "s");
+		log_text_in(d->log, AREA_XFRM, REPORT_NOTICE,
+			    "%zu SA%s of a former ikemeshd removed", orphans,
+			    orphans == 1 ? "" : "s");
 	policies_set_sysctls(&d->policies);
 	err = policies_sync(&d->policies, &d->config->spec);
 	return err == -EEXIST ? 0 : err;
@@ -593,10 +597,10 @@ static void clear_kernel(struct daemon *d)
 		sas = delete_orphans(d);
 	}
 	if (err != 0)
-		log_text(d->log, REPORT_ERROR, "not all of ours could be removed: %s",
-			 strerror(-err));
-	log_text(d->log, REPORT_DEBUG, "%zu policies and %zu SAs removed at the end", policies,
-		 sas);
+		log_text_in(d->log, AREA_XFRM, REPORT_ERROR, "not all of ours could be removed: %s",
+			    strerror(-err));
+	log_text_in(d->log, AREA_XFRM, REPORT_DEBUG, "%zu policies and %zu SAs removed at the end",
+		    policies, sas);
 }
 
 static void daemon_close(struct daemon *d)

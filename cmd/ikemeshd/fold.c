@@ -29,10 +29,10 @@ static bool slot_matches(const struct fold_slot *s, const struct report *r)
 {
 	const struct report *mine = &s->report;
 
-	return s->used && mine->level == r->level && mine->spi_i == r->spi_i &&
-	       mine->spi_r == r->spi_r && mine->exchange == r->exchange &&
-	       ip_equal(&mine->local, &r->local) && ip_equal(&mine->remote, &r->remote) &&
-	       strcmp(s->text, r->text) == 0;
+	return s->used && mine->level == r->level && mine->area == r->area &&
+	       mine->reason == r->reason && mine->spi_i == r->spi_i && mine->spi_r == r->spi_r &&
+	       mine->exchange == r->exchange && ip_equal(&mine->local, &r->local) &&
+	       ip_equal(&mine->remote, &r->remote) && strcmp(s->text, r->text) == 0;
 }
 
 static struct fold_slot *slot_for_new(struct fold *f)

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define LOG_AREA AREA_XFRM
+
 static bool held(void *arg, const struct sa_ref *ref)
 {
 	struct daemon *d = arg;

@@ -28,30 +28,10 @@ struct log {
 	struct fold fold;
 };
 
-static const struct {
-	const char *name;
-	int priority; /* syslog's */
-} levels[] = {
-	[REPORT_ERROR] = { "error", LOG_ERR },	    [REPORT_WARNING] = { "warning", LOG_WARNING },
-	[REPORT_NOTICE] = { "notice", LOG_NOTICE }, [REPORT_INFO] = { "info", LOG_INFO },
-	[REPORT_DEBUG] = { "debug", LOG_DEBUG },
+static const int priorities[REPORT_LEVELS] = {
+	[REPORT_ERROR] = LOG_ERR, [REPORT_WARNING] = LOG_WARNING, [REPORT_NOTICE] = LOG_NOTICE,
+	[REPORT_INFO] = LOG_INFO, [REPORT_DEBUG] = LOG_DEBUG,
 };
-
-const char *report_level_name(enum report_level level)
-{
-	return levels[level].name;
-}
-
-bool report_level_parse(const char *name, enum report_level *out)
-{
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		if (strcmp(levels[i].name, name) == 0) {
-			*out = (enum report_level)i;
-			return true;
-		}
-	}
-	return false;
-}
 
 void log_escape(const char *in, char *out, size_t room)
 {
@@ -105,7 +85,7 @@ static void write_line(int fd, enum report_level level, const char *line)
 	if (gmtime_r(&ts.tv_sec, &tm) != NULL)
 		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
 	n = snprintf(all, sizeof(all), "%s.%03ldZ ikemeshd %s: %s\n", stamp, ts.tv_nsec / 1000000,
-		     levels[level].name, line);
+		     report_level_name(level), line);
 	if (n >= (int)sizeof(all)) {
 		n = (int)sizeof(all) - 1;
 		all[n - 1] = '\n';
@@ -113,7 +93,7 @@ static void write_line(int fd, enum report_level level, const char *line)
 	(void)!write(fd, all, (size_t)n);
 }
 
-#define FIELDS_MAX 8
+#define FIELDS_MAX 12
 #define FIELD_LEN (LINE_LEN + 32)
 struct fields {
 	char text[FIELDS_MAX][FIELD_LEN];
@@ -141,7 +121,7 @@ static void write_journal(const struct report *r, const char *line)
 	char text[IP_TEXT_LEN];
 
 	put_field(&f, "MESSAGE=%s", line);
-	put_field(&f, "PRIORITY=%d", levels[r->level].priority);
+	put_field(&f, "PRIORITY=%d", priorities[r->level]);
 	put_field(&f, "SYSLOG_IDENTIFIER=ikemeshd");
 	if (r->remote.family != 0)
 		put_field(&f, "PEER=%s", ip_text(&r->remote, text));
@@ -149,8 +129,13 @@ static void write_journal(const struct report *r, const char *line)
 		put_field(&f, "LOCAL=%s", ip_text(&r->local, text));
 	if (r->spi_i != 0)
 		put_field(&f, "IKE_SPI=%016" PRIx64 "_i %016" PRIx64 "_r", r->spi_i, r->spi_r);
+	put_field(&f, "AREA=%s", report_area_name(r->area));
+	if (r->reason != REASON_NONE)
+		put_field(&f, "REASON=%s", reason_name(r->reason));
 	if (r->exchange != 0)
 		put_field(&f, "EXCHANGE=%s", exchange_name(r->exchange));
+	if (r->has_message_id)
+		put_field(&f, "MESSAGE_ID=%" PRIu32, r->message_id);
 	sd_journal_sendv(f.v, f.n);
 }
 
@@ -164,7 +149,7 @@ static void write_report(const struct log *l, const struct report *r)
 		write_journal(r, line);
 		break;
 	case LOG_TO_SYSLOG:
-		syslog(levels[r->level].priority, "%s", line);
+		syslog(priorities[r->level], "%s", line);
 		break;
 	case LOG_TO_STDERR:
 	case LOG_TO_FILE:
@@ -260,10 +245,11 @@ void log_report(struct log *l, const struct report *report)
 		write_report(l, report);
 }
 
-void log_text(struct log *l, enum report_level level, const char *format, ...)
+void log_text_in(struct log *l, enum report_area area, enum report_level level, const char *format,
+		 ...)
 {
 	char text[LINE_LEN];
-	const struct report r = { .level = level, .text = text };
+	const struct report r = { .level = level, .area = area, .text = text };
 	va_list args;
 
 	va_start(args, format);
@@ -273,10 +259,11 @@ void log_text(struct log *l, enum report_level level, const char *format, ...)
 		write_report(l, &r);
 }
 
-void log_recurrent(struct log *l, enum report_level level, const char *format, ...)
+void log_recurrent_in(struct log *l, enum report_area area, enum report_level level,
+		      const char *format, ...)
 {
 	char text[LINE_LEN];
-	const struct report r = { .level = level, .text = text };
+	const struct report r = { .level = level, .area = area, .text = text };
 	va_list args;
 
 	va_start(args, format);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where people read what happened: one line a report, with the peer first. The journal gets the
- * same as fields (PEER=, LOCAL=, IKE_SPI=, EXCHANGE=). Control characters and what is not ASCII
+ * same as fields (AREA=, PEER=, REASON= and so on). Control characters and what is not ASCII
  * are escaped, so that no text from elsewhere can forge a line. What others can make us say again
  * and again is folded.
  */
@@ -27,16 +27,17 @@ const char *log_path_error(int err);
 int log_retarget(struct log *l, enum log_target target, const char *path);
 
 void log_report(struct log *l, const struct report *report); /* folded */
-void log_recurrent(struct log *l, enum report_level level, const char *format, ...)
-	__attribute__((format(printf, 3, 4))); /* folded */
-void log_text(struct log *l, enum report_level level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void log_recurrent_in(struct log *l, enum report_area area, enum report_level level,
+		      const char *format, ...) __attribute__((format(printf, 4, 5))); /* folded */
+void log_text_in(struct log *l, enum report_area area, enum report_level level, const char *format,
+		 ...) __attribute__((format(printf, 4, 5)));
+
+/* A file that has something to say is about one area as a rule: it defines LOG_AREA as that. */
+#define log_recurrent(l, level, ...) log_recurrent_in(l, LOG_AREA, level, __VA_ARGS__)
+#define log_text(l, level, ...) log_text_in(l, LOG_AREA, level, __VA_ARGS__)
 
 /* Tells what was held back long enough; returns when to call again. */
 struct mono log_tick(struct log *l, struct mono now);
-
-const char *report_level_name(enum report_level level);
-bool report_level_parse(const char *name, enum report_level *out);
 
 /* Printable ASCII: the others become \xNN, and what does not fit is cut. */
 void log_escape(const char *in, char *out, size_t room);

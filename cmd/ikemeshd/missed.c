@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOG_AREA AREA_XFRM
+
 struct inventory {
 	const struct engine *engine;
 	struct sa_held *held;

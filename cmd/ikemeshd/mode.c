@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOG_AREA AREA_CONFIG
+
 #define WITHIN_MAX_S (7 * 86400)
 #define PRUNE_US INT64_C(60000000)
 

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define LOG_AREA AREA_XFRM
+
 #define RETRY_S 1
 #define SHADOWS_TOLD 8
 

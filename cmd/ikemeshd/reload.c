@@ -10,6 +10,8 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#define LOG_AREA AREA_CONFIG
+
 static enum report_level level_of(const struct problem *p)
 {
 	switch (p->level) {
@@ -128,11 +130,13 @@ static int spare_peers(struct daemon *d, const struct config *c, struct daemon_l
 	if (err != 0)
 		return err;
 	for (size_t i = 0; i < found.n; i++) {
-		const struct preflight_finding *f = &found.findings[i];
-		char peer[IP_TEXT_LEN];
+		struct preflight_finding *f = &found.findings[i];
+		const struct report r = { .level = f->error ? REPORT_ERROR : REPORT_WARNING,
+					  .area = AREA_TRUST,
+					  .remote = f->remote,
+					  .text = f->text };
 
-		log_recurrent(d->log, f->error ? REPORT_ERROR : REPORT_WARNING, "peer %s %s",
-			      ip_text(&f->remote, peer), f->text);
+		log_report(d->log, &r);
 	}
 	if (found.errors > 0 && !how->force) {
 		preflight_text(&found, how->cut_off, sizeof(how->cut_off));

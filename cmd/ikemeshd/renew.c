@@ -8,6 +8,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#define LOG_AREA AREA_TRUST
+
 /* --- what ends soon -------------------------------------------------------------------------- */
 
 static void say(void *arg, enum report_level level, const char *text)

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LOG_AREA AREA_DAEMON
+
 int run_dir_refuse(const char *run_dir, struct log *log, int err)
 {
 	log_text(log, REPORT_ERROR, "cannot use %s as the run directory (--run-dir): %s", run_dir,

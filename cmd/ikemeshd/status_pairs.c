@@ -222,6 +222,9 @@ static json_t *attempt_json(const struct walk *w, const struct status_attempt *a
 			      a->reason[0] != '\0' ? json_string(a->reason) : json_null());
 	const char *unreachable = a->unreachable != 0 ? strerrorname_np(-a->unreachable) : NULL;
 
+	const char *cause = reason_name(attempt_reason(a));
+
+	json_object_set_new(o, "cause", status_text(cause[0] != '\0' ? cause : NULL));
 	json_object_set_new(o, "silent", json_boolean(a->silent));
 	json_object_set_new(o, "unreachable", status_text(unreachable));
 	json_object_set_new(

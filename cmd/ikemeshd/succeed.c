@@ -12,6 +12,8 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#define LOG_AREA AREA_DAEMON
+
 /* How long the crypto jobs under way may take. */
 #define DRAIN_S 2
 

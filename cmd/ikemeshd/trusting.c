@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LOG_AREA AREA_TRUST
+
 /* A file is looked at so often; nothing tells of changes on every file system. */
 #define LOOK_US (2 * CLOCK_SECOND)
 

@@ -11,6 +11,7 @@
 #include "ike/peer_certs.h"
 #include "ike/ppk.h"
 #include "ike/qcd.h"
+#include "ike/reason.h"
 #include "ike/sa.h"
 #include "ike/survivor.h"
 
@@ -30,12 +31,13 @@ static bool verdict_good(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	attempt_judged(sa, job->judged.verdict);
 	if (job->judged.verdict != VERDICT_GOOD) {
-		report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_AUTH, "peer not trusted: %s: %s",
-		       verdict_name(job->judged.verdict), job->judged.text);
+		report_reason(e, REPORT_INFO, AREA_AUTH, reason_of_verdict(job->judged.verdict),
+			      sa->pair, sa, EXCHANGE_IKE_AUTH, "peer not trusted: %s: %s",
+			      verdict_name(job->judged.verdict), job->judged.text);
 		return false;
 	}
 	if (job->judged.warning[0] != '\0')
-		report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_IKE_AUTH, "%s",
+		report(e, REPORT_WARNING, AREA_AUTH, sa->pair, sa, EXCHANGE_IKE_AUTH, "%s",
 		       job->judged.warning);
 	peer_certs_take(e, sa, job);
 	return true;
@@ -429,9 +431,10 @@ static void auth_answer(struct engine *e, struct ike_sa *sa, const struct inboun
 		hs->child_error = child_judge(e, sa, m->payloads, false, &hs->answer, &why);
 		if (hs->child_error != 0) {
 			snprintf(hs->hint, sizeof(hs->hint), "%s", why);
-			report(e, REPORT_ERROR, sa->pair, sa, EXCHANGE_IKE_AUTH,
-			       "peer's CHILD_SA refused: %s: %s", notify_name(hs->child_error),
-			       why);
+			report_reason(e, REPORT_ERROR, AREA_CHILD,
+				      reason_of_notify(hs->child_error, true, false), sa->pair, sa,
+				      EXCHANGE_IKE_AUTH, "peer's CHILD_SA refused: %s: %s",
+				      notify_name(hs->child_error), why);
 		}
 	}
 	sa_set_state(e, sa, SA_R_VERIFY);

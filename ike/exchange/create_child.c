@@ -4,6 +4,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/negotiate.h"
 #include "ike/pair.h"
+#include "ike/reason.h"
 #include "ike/sa.h"
 #include "ike/task.h"
 
@@ -44,7 +45,7 @@ static void fail(struct engine *e, struct ike_sa *sa, const char *why)
 {
 	struct task *t = sa->ours;
 
-	report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA, "%s: %s",
+	report(e, REPORT_WARNING, AREA_CHILD, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA, "%s: %s",
 	       t->old ? "cannot rekey a CHILD_SA" : "cannot make a CHILD_SA", why);
 	if (t->kind != TASK_REKEY_IKE)
 		retry_later(e, sa, t, true);
@@ -277,8 +278,10 @@ bool create_child_refused(struct engine *e, struct ike_sa *sa, const struct inbo
 		return false;
 	if (other_group(e, sa, m))
 		return true;
-	report(e, error == NOTIFY_TEMPORARY_FAILURE ? REPORT_INFO : REPORT_WARNING, sa->pair, sa,
-	       EXCHANGE_CREATE_CHILD_SA, "peer refused CREATE_CHILD_SA: %s", notify_name(error));
+	report_reason(e, error == NOTIFY_TEMPORARY_FAILURE ? REPORT_INFO : REPORT_WARNING,
+		      AREA_CHILD, reason_of_notify(error, false, false), sa->pair, sa,
+		      EXCHANGE_CREATE_CHILD_SA, "peer refused CREATE_CHILD_SA: %s",
+		      notify_name(error));
 	if (error == NOTIFY_CHILD_SA_NOT_FOUND)
 		child_not_found(e, sa, t);
 	else if (!rekey_ike_yield(e, sa))
@@ -349,8 +352,9 @@ static void refuse(struct engine *e, struct ike_sa *sa, uint16_t notify, struct 
 		child_remove(e, sa->theirs->fresh);
 	task_free(sa->theirs);
 	sa->theirs = NULL;
-	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
-	       "peer's CREATE_CHILD_SA refused: %s: %s", notify_name(notify), why);
+	report_reason(e, REPORT_INFO, AREA_CHILD, reason_of_notify(notify, true, false), sa->pair,
+		      sa, EXCHANGE_CREATE_CHILD_SA, "peer's CREATE_CHILD_SA refused: %s: %s",
+		      notify_name(notify), why);
 	sa_reply_notify(e, sa, EXCHANGE_CREATE_CHILD_SA, notify, data);
 	sa_work(e, sa);
 }
@@ -490,7 +494,7 @@ static void refuse_not_found(struct engine *e, struct ike_sa *sa, const struct n
 {
 	struct chain c;
 
-	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
+	report(e, REPORT_INFO, AREA_CHILD, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
 	       "peer wants to rekey a CHILD_SA that is not there");
 	if (!chain_open(&c)) {
 		sa_close(e, sa);

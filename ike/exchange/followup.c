@@ -6,6 +6,7 @@
  */
 #include "ike/exchange/exchange.h"
 #include "ike/negotiate.h"
+#include "ike/reason.h"
 #include "ike/sa.h"
 #include "ike/task.h"
 
@@ -178,7 +179,7 @@ void followup_forget(struct engine *e, struct ike_sa *sa)
 {
 	if (!is_under_way(sa->theirs))
 		return;
-	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_FOLLOWUP_KE,
+	report(e, REPORT_INFO, AREA_IKE, sa->pair, sa, EXCHANGE_IKE_FOLLOWUP_KE,
 	       "peer does not go on with its rekeying of IKE SA [%u]", sa->number);
 	task_free(sa->theirs);
 	sa->theirs = NULL;
@@ -189,8 +190,9 @@ static void refuse(struct engine *e, struct ike_sa *sa, uint16_t notify)
 {
 	task_free(sa->theirs);
 	sa->theirs = NULL;
-	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_FOLLOWUP_KE,
-	       "peer's rekeying of IKE SA [%u] refused: %s", sa->number, notify_name(notify));
+	report_reason(e, REPORT_INFO, AREA_IKE, reason_of_notify(notify, true, false), sa->pair, sa,
+		      EXCHANGE_IKE_FOLLOWUP_KE, "peer's rekeying of IKE SA [%u] refused: %s",
+		      sa->number, notify_name(notify));
 	sa_reply_notify(e, sa, EXCHANGE_IKE_FOLLOWUP_KE, notify, BYTES_NONE);
 	sa_work(e, sa);
 }

@@ -4,6 +4,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/pair.h"
 #include "ike/qcd.h"
+#include "ike/reason.h"
 #include "ike/sa.h"
 #include "ike/task.h"
 
@@ -47,7 +48,8 @@ void informational_end_sa(struct engine *e, struct ike_sa *sa, const char *why)
 	char text[ATTEMPT_TEXT_LEN];
 
 	snprintf(text, sizeof(text), "peer's answer is malformed: %s", why);
-	report(e, REPORT_ERROR, sa->pair, sa, sa->window.request_exchange, "%s", text);
+	report_reason(e, REPORT_ERROR, AREA_IKE, REASON_MALFORMED, sa->pair, sa,
+		      sa->window.request_exchange, "%s", text);
 	pair_note(e, sa->pair, STAGE_UP, text);
 	sa_request_done(e, sa);
 	rekey_ike_yield(e, sa);
@@ -145,8 +147,9 @@ static size_t delete_children(struct engine *e, struct ike_sa *sa, const struct 
 			continue;
 		if (c->state != CHILD_DELETING && n < room)
 			ours[n++] = c->spi_in;
-		report(e, c->replaced_by ? REPORT_INFO : REPORT_NOTICE, sa->pair, sa,
-		       EXCHANGE_INFORMATIONAL, "peer deleted CHILD_SA {%u}", c->number);
+		report_reason(e, c->replaced_by ? REPORT_INFO : REPORT_NOTICE, AREA_CHILD,
+			      c->replaced_by ? REASON_NONE : REASON_PEER_DELETED, sa->pair, sa,
+			      EXCHANGE_INFORMATIONAL, "peer deleted CHILD_SA {%u}", c->number);
 		if (c->state == CHILD_REKEYED)
 			child_linger(e, c);
 		else
@@ -226,9 +229,10 @@ static void remember_rejection(struct engine *e, struct ike_sa *sa, uint16_t err
 {
 	struct status_attempt *a = sa->pair->attempts[0];
 
-	report(e, REPORT_ERROR, sa->pair, sa, EXCHANGE_INFORMATIONAL, "peer ends the IKE SA: %s%s",
-	       notify_name(error),
-	       error == NOTIFY_AUTHENTICATION_FAILED ? " (it does not trust our certificate)" : "");
+	report_reason(e, REPORT_ERROR, AREA_AUTH, reason_of_notify(error, false, false), sa->pair,
+		      sa, EXCHANGE_INFORMATIONAL, "peer ends the IKE SA: %s%s", notify_name(error),
+		      error == NOTIFY_AUTHENTICATION_FAILED ? " (it does not trust our certificate)"
+							    : "");
 	if (a == NULL || a->failed)
 		return;
 	a->failed = true;
@@ -263,8 +267,8 @@ static void informational_answer(struct engine *e, struct ike_sa *sa, const stru
 		return;
 	}
 	if (f.delete_sa) {
-		report(e, REPORT_NOTICE, sa->pair, sa, EXCHANGE_INFORMATIONAL,
-		       "peer deleted IKE SA [%u]", sa->number);
+		report_reason(e, REPORT_NOTICE, AREA_IKE, REASON_PEER_DELETED, sa->pair, sa,
+			      EXCHANGE_INFORMATIONAL, "peer deleted IKE SA [%u]", sa->number);
 		let_another_in(e, sa);
 		gone(e, sa);
 	} else if (peer_rejects_us(f.error)) {

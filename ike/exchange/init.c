@@ -7,6 +7,7 @@
 #include "ike/pair.h"
 #include "ike/peer_certs.h"
 #include "ike/ppk.h"
+#include "ike/reason.h"
 #include "ike/sa.h"
 
 #include <errno.h>
@@ -308,6 +309,8 @@ static void init_derive_done(struct engine *e, struct ike_sa *sa, struct job *jo
 		sa_fail(e, sa, 0, false, "key derivation failed: %s", strerror(-r));
 	} else {
 		sa_request_done(e, sa);
+		report(e, REPORT_INFO, AREA_IKE, sa->pair, sa, EXCHANGE_IKE_SA_INIT,
+		       "peer answers: %s, %s", sa->suite.encr->name, hs->ke->name);
 		init_go_on(e, sa);
 	}
 }
@@ -322,7 +325,8 @@ static void take_hint(struct engine *e, struct ike_sa *sa, uint16_t notify, cons
 	hs->hint_notify = notify;
 	attempt_silent(sa, false);
 	snprintf(hs->hint, sizeof(hs->hint), "%s", text);
-	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_IKE_SA_INIT, "%s", text);
+	report_reason(e, REPORT_INFO, AREA_IKE, reason_of_notify(notify, false, true), sa->pair, sa,
+		      EXCHANGE_IKE_SA_INIT, "%s", text);
 	/* A real answer still counts if it comes before the next retransmission would go out. */
 }
 
@@ -537,8 +541,8 @@ static void remember_refusal(struct engine *e, const struct init_request *m, uin
 	snprintf(a->offered, sizeof(a->offered), "%s", offered);
 	pair_remember(p, a);
 	pair_release(e, p);
-	report(e, REPORT_ERROR, p, NULL, EXCHANGE_IKE_SA_INIT, "peer's IKE_SA_INIT refused: %s",
-	       why);
+	report_reason(e, REPORT_ERROR, AREA_IKE, reason_of_notify(notify, true, true), p, NULL,
+		      EXCHANGE_IKE_SA_INIT, "peer's IKE_SA_INIT refused: %s", why);
 }
 
 static void refuse_proposals(struct engine *e, const struct init_request *m, const struct offer *o,
@@ -587,6 +591,9 @@ static void init_reply(struct engine *e, struct ike_sa *sa)
 	sa_set_state(e, sa, SA_R_INIT);
 	sa_stage(sa, intermediate_is_due(sa) ? STAGE_INTERMEDIATE : STAGE_AUTH);
 	act_send(e, &sa->local, &sa->remote, message);
+	/* Anybody can ask as often as he likes: not for everyday's log. */
+	report(e, REPORT_DEBUG, AREA_IKE, sa->pair, sa, EXCHANGE_IKE_SA_INIT,
+	       "peer begins and is answered: %s, %s", sa->suite.encr->name, hs->ke->name);
 }
 
 static void ppk_done_r(struct engine *e, struct ike_sa *sa, struct job *job)

@@ -6,6 +6,7 @@
 #include "ike/pair.h"
 #include "ike/peer_certs.h"
 #include "ike/qcd.h"
+#include "ike/reason.h"
 #include "ike/sa.h"
 #include "ike/task.h"
 
@@ -116,7 +117,7 @@ static size_t offer(const struct engine *e, const struct ike_sa *sa, struct prop
 
 static void tell(struct engine *e, const struct ike_sa *sa, const struct ike_sa *old)
 {
-	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
+	report(e, REPORT_INFO, AREA_IKE, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
 	       "IKE SA [%u] rekeyed: [%u] carries on", old->number, sa->number);
 }
 
@@ -124,7 +125,7 @@ static void tell(struct engine *e, const struct ike_sa *sa, const struct ike_sa 
 
 void rekey_ike_fail(struct engine *e, struct ike_sa *sa, const char *why)
 {
-	report(e, REPORT_WARNING, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
+	report(e, REPORT_WARNING, AREA_IKE, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
 	       "cannot rekey IKE SA [%u]: %s", sa->number, why);
 	if (!rekey_ike_yield(e, sa)) {
 		sa->rekey_at = mono_after(e->now, 10 * SECOND);
@@ -309,8 +310,9 @@ static void refuse(struct engine *e, struct ike_sa *sa, uint16_t notify, struct 
 {
 	task_free(sa->theirs);
 	sa->theirs = NULL;
-	report(e, REPORT_INFO, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
-	       "peer's rekeying of IKE SA [%u] refused: %s", sa->number, notify_name(notify));
+	report_reason(e, REPORT_INFO, AREA_IKE, reason_of_notify(notify, true, false), sa->pair, sa,
+		      EXCHANGE_CREATE_CHILD_SA, "peer's rekeying of IKE SA [%u] refused: %s",
+		      sa->number, notify_name(notify));
 	sa_reply_notify(e, sa, EXCHANGE_CREATE_CHILD_SA, notify, data);
 	sa_work(e, sa);
 }

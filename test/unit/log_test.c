@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#define LOG_AREA AREA_DAEMON
+
 static struct report report_of(const char *text)
 {
 	return (struct report){ .level = REPORT_NOTICE,
@@ -266,18 +268,6 @@ static void test_a_long_line_is_cut_and_stays_a_line(void **state)
 	rmdir(dir);
 }
 
-static void test_levels_have_names(void **state)
-{
-	enum report_level level;
-
-	(void)state;
-	for (int i = REPORT_ERROR; i <= REPORT_DEBUG; i++) {
-		assert_true(report_level_parse(report_level_name((enum report_level)i), &level));
-		assert_int_equal(level, i);
-	}
-	assert_false(report_level_parse("loud", &level));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,7 +279,6 @@ int main(void)
 		cmocka_unit_test(test_a_file_is_written_and_opened_anew),
 		cmocka_unit_test(test_only_a_file_is_a_file),
 		cmocka_unit_test(test_a_long_line_is_cut_and_stays_a_line),
-		cmocka_unit_test(test_levels_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
