@@ -48,6 +48,7 @@ struct job_ref {
 	UT_hash_handle hh;
 	uint64_t ticket;
 	struct ike_sa *sa;
+	struct mono since;
 	struct job_ref *next; /* of the same SA */
 	job_handler *handler;
 };

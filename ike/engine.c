@@ -238,6 +238,7 @@ int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *h
 	}
 	job->ticket = ref->ticket = ++e->next_ticket;
 	ref->sa = sa;
+	ref->since = e->now;
 	ref->handler = handler;
 	a->job = job;
 	HASH_ADD(hh, e->jobs, ticket, sizeof(ref->ticket), ref);
@@ -420,6 +421,7 @@ static void job_done(struct engine *e, struct job *job)
 	HASH_FIND(hh, e->jobs, &job->ticket, sizeof(job->ticket), ref);
 	if (ref != NULL) {
 		HASH_DELETE(hh, e->jobs, ref);
+		tally_job(&e->counters.tally, e->now.us - ref->since.us);
 		if (ref->sa != NULL) {
 			save_touch(e, ref->sa->pair);
 			forget_job(ref->sa, ref);

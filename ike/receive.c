@@ -30,11 +30,12 @@ const struct exchange *exchange_by_type(uint8_t type)
 	return NULL;
 }
 
-static void drop(struct engine *e, const struct arrival *a, const char *why)
+static void drop(struct engine *e, const struct arrival *a, enum drop cause, const char *why)
 {
 	char from[ENDPOINT_TEXT_LEN];
 
 	e->counters.drops++;
+	e->counters.tally.drops[cause]++;
 	report(e, REPORT_DEBUG, AREA_NET, NULL, NULL, a->header.exchange,
 	       "dropped a datagram from %s: %s", endpoint_text(a->remote, from), why);
 }
@@ -71,7 +72,7 @@ static bool judged(struct engine *e, struct arrival *a)
 
 	if (j.notify == 0)
 		return true;
-	drop(e, a, j.why);
+	drop(e, a, DROP_UNEXPECTED, j.why);
 	if (a->header.exchange == EXCHANGE_IKE_SA_INIT) {
 		struct bytes data = j.notify == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD
 					    ? BYTES(&j.payload, 1)
@@ -102,14 +103,14 @@ static void receive_init(struct engine *e, struct arrival *a)
 
 	/* SK and SKF have no place here: there are no keys yet (RFC 7383 2.3). */
 	if (payloads_find(&a->payloads, PAYLOAD_SK) || payloads_find(&a->payloads, PAYLOAD_SKF)) {
-		drop(e, a, "an encrypted payload in IKE_SA_INIT");
+		drop(e, a, DROP_UNEXPECTED, "an encrypted payload in IKE_SA_INIT");
 		return;
 	}
 	if (h->response) {
 		HASH_FIND(hh, e->sas, &h->spi_i, sizeof(h->spi_i), sa);
 		if (sa == NULL || !sa->initiator || h->initiator ||
 		    !ip_equal(&sa->remote.ip, &a->remote->ip))
-			drop(e, a, "an IKE_SA_INIT answer to no request of ours");
+			drop(e, a, DROP_UNEXPECTED, "an IKE_SA_INIT answer to no request of ours");
 		else if (judged(e, a))
 			take_init(e, sa, &m);
 		return;
@@ -120,13 +121,13 @@ static void receive_init(struct engine *e, struct arrival *a)
 	 */
 	HASH_FIND(hh, e->sas, &h->spi_i, sizeof(h->spi_i), sa);
 	if (sa != NULL) {
-		drop(e, a, "our own request, reflected");
+		drop(e, a, DROP_UNEXPECTED, "our own request, reflected");
 		return;
 	}
 	if (!h->initiator || h->message_id != 0 || h->spi_i == 0 || h->spi_r != 0)
-		drop(e, a, "IKE_SA_INIT header fields that cannot be");
+		drop(e, a, DROP_MALFORMED, "IKE_SA_INIT header fields that cannot be");
 	else if (e->shutting_down)
-		drop(e, a, "shutting down");
+		drop(e, a, DROP_UNEXPECTED, "shutting down");
 	else if (judged(e, a))
 		init_answer(e, &m);
 }
@@ -252,7 +253,7 @@ static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a
 		blob_free(&chain);
 		break;
 	case FRAGMENT_DROPPED:
-		drop(e, a, "a fragment that cannot be");
+		drop(e, a, DROP_MALFORMED, "a fragment that cannot be");
 		break;
 	case FRAGMENT_QUEUED:
 		if (!mono_is_never(sa->window.fragments_until))
@@ -302,7 +303,7 @@ static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
 		if (sa->window.request_out && h->message_id == sa->window.send_id &&
 		    h->exchange == sa->window.request_exchange)
 			return true;
-		drop(e, a, "an answer to no request of ours");
+		drop(e, a, DROP_UNEXPECTED, "an answer to no request of ours");
 		return false;
 	}
 	switch (window_judge_request(&sa->window, h->message_id)) {
@@ -323,7 +324,7 @@ static bool wanted(struct engine *e, struct ike_sa *sa, const struct arrival *a)
 	case WINDOW_OUTSIDE:
 		break;
 	}
-	drop(e, a, "message id outside the window");
+	drop(e, a, DROP_WINDOW, "message id outside the window");
 	return false;
 }
 
@@ -362,12 +363,12 @@ static void receive_protected(struct engine *e, struct arrival *a)
 		/* What is not here may be about to be handed over. */
 		if (e->state_loaded && !knows_spi(e, &a->header))
 			complain(e, a, NOTIFY_INVALID_IKE_SPI, BYTES_NONE);
-		drop(e, a, "no IKE SA of these SPIs");
+		drop(e, a, DROP_NO_SA, "no IKE SA of these SPIs");
 		return;
 	}
 	/* The pair is between two addresses: a port may change on the way, an address not. */
 	if (!ip_equal(&sa->remote.ip, &a->remote->ip) || !ip_equal(&sa->local.ip, &a->local->ip)) {
-		drop(e, a, "not from the peer's address");
+		drop(e, a, DROP_ADDRESS, "not from the peer's address");
 		return;
 	}
 	if (a->header.response && qcd_take(e, sa, &a->payloads))
@@ -375,19 +376,19 @@ static void receive_protected(struct engine *e, struct arrival *a)
 	bool fragment = last && last->type == PAYLOAD_SKF;
 	if (x == NULL || !has_keys(sa) || last == NULL || (last->type != PAYLOAD_SK && !fragment) ||
 	    (fragment && !sa->peer_fragments) || !is_bare(a)) {
-		drop(e, a, "not a protected message that we can take");
+		drop(e, a, DROP_UNEXPECTED, "not a protected message that we can take");
 		return;
 	}
 	/* A peer that is not authenticated, or was refused, has nothing to ask but these. */
 	if (!sa->authenticated && !a->header.response && a->header.exchange != EXCHANGE_IKE_AUTH &&
 	    a->header.exchange != EXCHANGE_IKE_INTERMEDIATE) {
-		drop(e, a, "a request of a peer that is not authenticated");
+		drop(e, a, DROP_UNAUTHENTICATED, "a request of a peer that is not authenticated");
 		return;
 	}
 	const struct seal_keys k = keys_for(sa, &a->header);
 	if (sealed_open(&k, a->datagram, a->n, &a->payloads, &plain) != 0) {
 		e->counters.integrity_errors++;
-		drop(e, a, "integrity check failed");
+		drop(e, a, DROP_INTEGRITY, "integrity check failed");
 		return;
 	}
 	if (!wanted(e, sa, a))
@@ -414,7 +415,7 @@ void receive(struct engine *e, const struct endpoint *local, const struct endpoi
 				      &a.payloads, &a.inner_first);
 	if (bad != DECODE_OK) {
 		e->counters.decode_errors++;
-		drop(e, &a, decode_error_name(bad));
+		drop(e, &a, DROP_MALFORMED, decode_error_name(bad));
 		return;
 	}
 	/* Before the configuration is there: silence, so that no peer takes a refusal to heart. */

@@ -326,7 +326,7 @@ static enum report_area area_of(enum stage stage)
 static void attempt_end(struct engine *e, struct ike_sa *sa, uint16_t notify, bool ours,
 			const char *format, va_list args)
 {
-	struct status_attempt *a = sa->attempt, none = { 0 };
+	struct status_attempt *a = sa->attempt, none = { .initiator = sa->initiator };
 	char text[ATTEMPT_TEXT_LEN];
 
 	vsnprintf(text, sizeof(text), format, args);
@@ -341,6 +341,7 @@ static void attempt_end(struct engine *e, struct ike_sa *sa, uint16_t notify, bo
 		      exchange_of(a->stage), "%s failed: %s",
 		      sa->initiator ? "negotiation" : "peer's negotiation", text);
 	e->counters.ike_failed++;
+	tally_attempt(&e->counters.tally, a);
 	if (a == &none)
 		return;
 	pair_remember(sa->pair, a);
@@ -391,6 +392,7 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 		if (!a->failed)
 			a->stage = STAGE_UP;
 		a->retransmits = sa->retransmits;
+		tally_attempt(&e->counters.tally, a);
 		pair_remember(sa->pair, a);
 		sa->attempt = NULL;
 	}

@@ -8,6 +8,7 @@
 
 #include "ike/event.h"
 #include "ike/report.h"
+#include "ike/tally.h"
 
 struct engine;
 
@@ -129,6 +130,7 @@ struct status_counters {
 	/* RFC 6290: tokens sent in the clear; IKE SAs dropped for one; wrong ones. */
 	uint64_t qcd_sent, qcd_taken, qcd_wrong;
 	uint64_t cookies_sent, decode_errors, integrity_errors, invalid_spi;
+	struct status_tally tally;
 	size_t half_open, waiting, pairs, ike_sas, child_sas, jobs;
 };
 

@@ -47,6 +47,7 @@ void survivor_choose(struct engine *e, struct pair *p)
 		next = sa->next;
 		if (!sa->initiator || !sa_is_up(sa) || ours_survives(p, sa) || !has_carrier(sa))
 			continue;
+		e->counters.tally.collisions[COLLISION_FIRST_CONTACT]++;
 		report_reason(e, REPORT_INFO, AREA_IKE, REASON_SUPERFLUOUS, p, sa, 0,
 			      "both sides began at once: IKE SA [%u], the peer's, carries on",
 			      theirs->sa->number);

@@ -77,8 +77,10 @@ int task_nonce(struct engine *e, struct blob *out)
 	return r != 0 ? r : blob_copy(out, BYTES(nonce, sizeof(nonce)));
 }
 
-void task_meet(struct task *t, const struct task *other, struct child *child, struct ike_sa *sa)
+void task_meet(struct engine *e, struct task *t, const struct task *other, struct child *child,
+	       struct ike_sa *sa)
 {
+	e->counters.tally.collisions[sa != NULL ? COLLISION_IKE : COLLISION_CHILD]++;
 	blob_free(&t->rival.ni);
 	blob_free(&t->rival.nr);
 	t->rival.present = blob_copy(&t->rival.ni, blob_view(&other->ni)) == 0 &&

@@ -60,7 +60,8 @@ void tasks_forget_sa(struct pair *p, const struct ike_sa *sa);
 int task_nonce(struct engine *e, struct blob *out);
 
 /* `other` is complete and concerns the same SA as t: what t has to know of it. */
-void task_meet(struct task *t, const struct task *other, struct child *child, struct ike_sa *sa);
+void task_meet(struct engine *e, struct task *t, const struct task *other, struct child *child,
+	       struct ike_sa *sa);
 /* Between t and its rival: is what we made the redundant one? */
 bool task_ours_loses(const struct task *t);
 

@@ -47,6 +47,7 @@ static void fail(struct engine *e, struct ike_sa *sa, const char *why)
 
 	report(e, REPORT_WARNING, AREA_CHILD, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA, "%s: %s",
 	       t->old ? "cannot rekey a CHILD_SA" : "cannot make a CHILD_SA", why);
+	e->counters.tally.rekey_failures[REKEYED_CHILD] += t->kind == TASK_REKEY_CHILD;
 	if (t->kind != TASK_REKEY_IKE)
 		retry_later(e, sa, t, true);
 	if (t->fresh != NULL)
@@ -169,6 +170,7 @@ static void finish_ours(struct engine *e, struct ike_sa *sa, struct bytes shared
 		fail(e, sa, "key derivation failed");
 		return;
 	}
+	e->counters.tally.rekeys[REKEYED_CHILD][ROLE_INITIATOR] += t->kind == TASK_REKEY_CHILD;
 	if (t->rival.present && t->rival.child != NULL && task_ours_loses(t)) {
 		child_install_loser(e, c);
 	} else {
@@ -180,7 +182,7 @@ static void finish_ours(struct engine *e, struct ike_sa *sa, struct bytes shared
 			/* The peer's exchange for the same SA is still being answered: then decide.
 			 */
 			if (sa->theirs != NULL && sa->theirs->old == old)
-				task_meet(sa->theirs, t, c, NULL);
+				task_meet(e, sa->theirs, t, c, NULL);
 			else
 				old->want_delete = true;
 		}
@@ -269,6 +271,16 @@ static bool other_group(struct engine *e, struct ike_sa *sa, const struct inboun
 	return true;
 }
 
+static void count_refusal(struct engine *e, const struct task *t, uint16_t error)
+{
+	struct status_tally *all = &e->counters.tally;
+
+	if (error == NOTIFY_TEMPORARY_FAILURE)
+		all->collisions[COLLISION_POSTPONED]++;
+	else if (t->kind != TASK_NEW_CHILD)
+		all->rekey_failures[t->kind == TASK_REKEY_IKE ? REKEYED_IKE : REKEYED_CHILD]++;
+}
+
 bool create_child_refused(struct engine *e, struct ike_sa *sa, const struct inbound *m)
 {
 	struct task *t = sa->ours;
@@ -282,6 +294,7 @@ bool create_child_refused(struct engine *e, struct ike_sa *sa, const struct inbo
 		      AREA_CHILD, reason_of_notify(error, false, false), sa->pair, sa,
 		      EXCHANGE_CREATE_CHILD_SA, "peer refused CREATE_CHILD_SA: %s",
 		      notify_name(error));
+	count_refusal(e, t, error);
 	if (error == NOTIFY_CHILD_SA_NOT_FOUND)
 		child_not_found(e, sa, t);
 	else if (!rekey_ike_yield(e, sa))
@@ -403,12 +416,13 @@ void create_child_settled(struct engine *e, struct ike_sa *sa)
 	if (t == NULL)
 		return;
 	if (t->kind == TASK_REKEY_CHILD && t->fresh != NULL) {
+		e->counters.tally.rekeys[REKEYED_CHILD][ROLE_RESPONDER]++;
 		if (t->rival.present && t->rival.child != NULL) {
 			resolve(e, t->old, t->rival.child, t->fresh, task_ours_loses(t));
 		} else if (t->old != NULL) {
 			child_replaced(e, t->old, t->fresh);
 			if (ours != NULL && ours->old == t->old)
-				task_meet(ours, t, t->fresh, NULL);
+				task_meet(e, ours, t, t->fresh, NULL);
 		}
 	}
 	task_free(t);
@@ -525,6 +539,7 @@ static void create_child_answer(struct engine *e, struct ike_sa *sa, const struc
 	}
 	error = collide_request(old ? ASKED_REKEY_CHILD : ASKED_NEW_CHILD, doing_now(sa, old));
 	if (error != 0) {
+		e->counters.tally.collisions[COLLISION_POSTPONED]++;
 		refuse(e, sa, error, BYTES_NONE, "another exchange is under way");
 		return;
 	}

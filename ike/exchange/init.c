@@ -487,6 +487,12 @@ static void refuse(struct engine *e, const struct init_request *m, uint16_t noti
 		send_refusal(e, m, notify, data);
 }
 
+static void drop(struct engine *e, enum drop cause)
+{
+	e->counters.drops++;
+	e->counters.tally.drops[cause]++;
+}
+
 static size_t half_open_of(const struct pair *p)
 {
 	size_t n = 0;
@@ -510,8 +516,12 @@ static bool cookie_passes(struct engine *e, const struct init_request *m, const 
 	o->cookie_returned =
 		notify_find(m->payloads, NOTIFY_COOKIE, &n) &&
 		cookie_good(&e->cookies, n.data, o->nonce, m->remote, m->header->spi_i);
-	if (o->cookie_returned)
-		return e->half_open < HALF_OPEN_MAX && half_open_of(p) < HALF_OPEN_PEER_MAX;
+	if (o->cookie_returned) {
+		if (e->half_open < HALF_OPEN_MAX && half_open_of(p) < HALF_OPEN_PEER_MAX)
+			return true;
+		drop(e, DROP_LOAD);
+		return false;
+	}
 	if (cookie_make(&e->cookies, o->nonce, m->remote, m->header->spi_i, cookie) == 0) {
 		e->counters.cookies_sent++;
 		send_refusal(e, m, NOTIFY_COOKIE, BYTES(cookie, sizeof(cookie)));
@@ -539,6 +549,7 @@ static void remember_refusal(struct engine *e, const struct init_request *m, uin
 	a->notify_ours = true;
 	snprintf(a->reason, sizeof(a->reason), "%s", why);
 	snprintf(a->offered, sizeof(a->offered), "%s", offered);
+	tally_attempt(&e->counters.tally, a);
 	pair_remember(p, a);
 	pair_release(e, p);
 	report_reason(e, REPORT_ERROR, AREA_IKE, reason_of_notify(notify, true, true), p, NULL,
@@ -701,7 +712,7 @@ void init_answer(struct engine *e, const struct init_request *m)
 	if (is_repeat(e, m, p))
 		return;
 	if (!offer_decode(m->payloads, &o)) {
-		e->counters.drops++;
+		drop(e, DROP_MALFORMED);
 		refuse(e, m, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
 		return;
 	}
@@ -724,7 +735,7 @@ void init_answer(struct engine *e, const struct init_request *m)
 		return;
 	}
 	if (o.ke.n != suite.ke->public_len) {
-		e->counters.drops++;
+		drop(e, DROP_MALFORMED);
 		refuse(e, m, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
 		return;
 	}

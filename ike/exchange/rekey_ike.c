@@ -127,6 +127,7 @@ void rekey_ike_fail(struct engine *e, struct ike_sa *sa, const char *why)
 {
 	report(e, REPORT_WARNING, AREA_IKE, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
 	       "cannot rekey IKE SA [%u]: %s", sa->number, why);
+	e->counters.tally.rekey_failures[REKEYED_IKE]++;
 	if (!rekey_ike_yield(e, sa)) {
 		sa->rekey_at = mono_after(e->now, 10 * SECOND);
 		if (++sa->rekey_failures > REKEY_FAILURES_MAX && sa_reauthenticate(e, sa))
@@ -239,6 +240,7 @@ void rekey_ike_ours_made(struct engine *e, struct ike_sa *sa)
 		return;
 	}
 	tell(e, fresh, sa);
+	e->counters.tally.rekeys[REKEYED_IKE][ROLE_INITIATOR]++;
 	sa->ours = NULL;
 	if (sa->want_delete || sa->state != SA_UP) {
 		/* Meanwhile it was to go: the peer has the successor, which must go as well. */
@@ -248,7 +250,7 @@ void rekey_ike_ours_made(struct engine *e, struct ike_sa *sa)
 	} else if (t->rival.present && t->rival.ike_sa != NULL) {
 		resolve(e, sa, fresh, t->rival.ike_sa, task_ours_loses(t));
 	} else if (sa->theirs != NULL && sa->theirs->kind == TASK_REKEY_IKE) {
-		task_meet(sa->theirs, t, NULL, fresh); /* decided when the peer's is answered */
+		task_meet(e, sa->theirs, t, NULL, fresh); /* decided when the peer's is answered */
 	} else {
 		retire(e, sa, fresh, true);
 	}
@@ -323,10 +325,11 @@ void rekey_ike_theirs_made(struct engine *e, struct ike_sa *sa, struct ike_sa *f
 
 	sa->theirs = NULL;
 	tell(e, fresh, sa);
+	e->counters.tally.rekeys[REKEYED_IKE][ROLE_RESPONDER]++;
 	if (t->rival.present && t->rival.ike_sa != NULL) {
 		resolve(e, sa, t->rival.ike_sa, fresh, task_ours_loses(t));
 	} else if (sa->ours != NULL && sa->ours->kind == TASK_REKEY_IKE) {
-		task_meet(sa->ours, t, NULL, fresh); /* decided when ours is answered */
+		task_meet(e, sa->ours, t, NULL, fresh); /* decided when ours is answered */
 	} else {
 		retire(e, sa, fresh, false);
 	}
@@ -416,6 +419,7 @@ void rekey_ike_answer(struct engine *e, struct ike_sa *sa, const struct inbound 
 	uint16_t group;
 
 	sa->theirs = t;
+	e->counters.tally.collisions[COLLISION_POSTPONED] += error != 0;
 	if (t == NULL) {
 		refuse(e, sa, error ? error : NOTIFY_TEMPORARY_FAILURE, BYTES_NONE);
 		return;

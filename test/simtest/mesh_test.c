@@ -171,6 +171,14 @@ static void test_cold_start_loses_nothing(void **state)
 
 /* --- both start at once --- */
 
+static uint64_t crossings(const struct sim *s, unsigned host)
+{
+	struct status_counters c;
+
+	engine_counters(s->hosts[host].engine, &c);
+	return c.tally.collisions[COLLISION_FIRST_CONTACT];
+}
+
 static void test_crossed_start(void **state)
 {
 	struct times *t = calloc(1, sizeof *t);
@@ -196,6 +204,9 @@ static void test_crossed_start(void **state)
 		tally = sim_tally(s, -1, -1);
 		if (tally.lost != 0)
 			sim_breach(s, "%zu packets lost", tally.lost);
+		/* Seen by who gave up its own, one of the two. */
+		if (crossings(s, 0) + crossings(s, 1) != 1)
+			sim_breach(s, "a crossed start was not counted once");
 		sim_free(s);
 	}
 	times_print(t, "up after a crossed start, 2 ms");

@@ -189,6 +189,18 @@ static void check_rekey_request(struct duet *d, const struct draft *m, uint16_t 
 	assert_int_equal(draft_has(m, PAYLOAD_KE), group != KE_NONE);
 }
 
+/* This one rekeying is counted, and nothing else of its kind. */
+static void assert_rekeyed(struct duet *d, enum rekeyed kind, enum role by)
+{
+	const struct status_tally t = duet_counters(d).tally;
+
+	assert_int_equal(t.rekeys[kind][by], 1);
+	assert_int_equal(t.rekeys[kind][!by], 0);
+	assert_int_equal(t.rekey_failures[kind], 0);
+	for (int c = 0; c < COLLISIONS; c++)
+		assert_int_equal(t.collisions[c], 0);
+}
+
 static void core_rekeys(bool by_core, uint16_t group)
 {
 	struct peer_exchange x = { 0 };
@@ -222,6 +234,7 @@ static void core_rekeys(bool by_core, uint16_t group)
 	duet_assert_child(&d);
 	untouched(&d);
 	duet_hear_nothing(&d);
+	assert_rekeyed(&d, REKEYED_CHILD, ROLE_INITIATOR);
 	peer_exchange_free(&x);
 	duet_end(&d);
 }
@@ -323,6 +336,7 @@ static void peer_rekeys_then(bool by_core, uint16_t group, enum comes comes)
 	peer_use_child(&d.peer, &x);
 	untouched(&d);
 	duet_hear_nothing(&d);
+	assert_rekeyed(&d, REKEYED_CHILD, ROLE_RESPONDER);
 	peer_exchange_free(&x);
 	duet_end(&d);
 }
@@ -565,6 +579,9 @@ static void test_temporary_failure_received(void **state)
 		}
 		assert_in_range(tries, 2, 20);
 		assert_true(gave_up);
+		assert_int_equal(duet_counters(&d).tally.collisions[COLLISION_POSTPONED],
+				 tries + 1);
+		assert_int_equal(duet_counters(&d).tally.rekey_failures[i], 0);
 		duet_hear(&d, EXCHANGE_IKE_SA_INIT, false, &heard);
 		draft_free(&heard);
 		duet_assert_child(&d);
@@ -625,6 +642,7 @@ static void test_no_additional_sas_received(void **state)
 		duet_hear(&d, EXCHANGE_CREATE_CHILD_SA, false, &heard);
 		refuse(&d, &heard, refusals[i / 2], BYTES_NONE);
 		draft_free(&heard);
+		assert_int_equal(duet_counters(&d).tally.rekey_failures[i % 2], 1);
 		duet_assert_child(&d);
 		old = d.peer;
 		peer_init(&d.peer);
@@ -1084,6 +1102,7 @@ static void both_rekey(enum nonce_choice choice, uint16_t group, uint64_t seed, 
 	untouched(&d);
 	duet_wait(&d, 120 * SECOND);
 	duet_hear_nothing(&d);
+	assert_int_equal(duet_counters(&d).tally.collisions[COLLISION_CHILD], 1);
 	peer_exchange_free(&peers);
 	peer_exchange_free(&cores);
 	duet_end(&d);
@@ -1138,6 +1157,7 @@ static void test_rekey_of_what_is_being_deleted(void **state)
 	duet_hear(&d, EXCHANGE_INFORMATIONAL, false, &request); /* D(ESP, old) */
 	duet_say(&d, &said);
 	hear_error(&d, NOTIFY_TEMPORARY_FAILURE);
+	assert_int_equal(duet_counters(&d).tally.collisions[COLLISION_POSTPONED], 1);
 	peer_answer_delete(&d.peer, &request, old_out, &said);
 	draft_free(&request);
 	duet_say(&d, &said);
@@ -1278,6 +1298,7 @@ static void test_core_rekeys_the_ike_sa(void **state)
 		old = go_on(&d, &x);
 		core_deletes_ike(&d, &old);
 		assert_int_equal(duet_counters(&d).ike_sas, 1);
+		assert_rekeyed(&d, REKEYED_IKE, ROLE_INITIATOR);
 		new_ike_sa_works(&d);
 		peer_wipe(&old);
 		peer_exchange_free(&x);
@@ -1313,6 +1334,7 @@ static void test_peer_rekeys_the_ike_sa(void **state)
 		old = go_on(&d, &x);
 		duet_hear_nothing(&d); /* the peer deletes */
 		peer_deletes_ike(&d, &old);
+		assert_rekeyed(&d, REKEYED_IKE, ROLE_RESPONDER);
 		new_ike_sa_works(&d);
 		duet_wait(&d, 20 * SECOND);
 		assert_int_equal(duet_counters(&d).ike_sas, 1);
@@ -1557,6 +1579,7 @@ static void both_rekey_ike(enum nonce_choice choice, uint64_t seed, bool peer_fi
 		peer_deletes_ike(&d, &by_peer);
 		peer_wipe(&by_peer);
 	}
+	assert_int_equal(duet_counters(&d).tally.collisions[COLLISION_IKE], 1);
 	new_ike_sa_works(&d);
 	duet_wait(&d, 60 * SECOND);
 	duet_hear_nothing(&d);
