@@ -324,6 +324,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 	check_dpd(r, settings);
 	read_ppk(r, node_get(settings, "ppk"), node_get(settings, "ppk_id"), settings);
 	read_days(r, node_get(settings, "expiry_warning_days"));
+	read_control_group(r, settings);
 }
 
 /* --- the text ------------------------------------------------------------------------------ */
@@ -498,6 +499,7 @@ void config_free(struct config *c)
 		crl_file_wipe(&c->crl_files[i]);
 	free(c->crl_files);
 	free(c->crypto_properties);
+	free(c->control_group);
 	free(c->log_path);
 	*c = (struct config){ 0 };
 }

@@ -68,6 +68,7 @@ struct config {
 	enum on_stop on_stop;
 	enum log_target log;
 	char *log_path;			       /* LOG_TO_FILE */
+	char *control_group;		       /* NULL: root alone may ask the daemon */
 	struct sign_key *key;		       /* leaves this struct for the keyholder */
 	struct ppk ppk;			       /* this too; its key is empty if there is none */
 	struct trust *trust;		       /* built from ca_certificates */

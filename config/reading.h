@@ -66,6 +66,9 @@ void read_properties(struct reading *r, const struct node *settings);
  */
 void read_optional_suites(struct reading *r, const struct node *settings);
 
+/* control_group into r->out. */
+void read_control_group(struct reading *r, const struct node *settings);
+
 /* PPK and its identity, and whether both are there. Each may be NULL. */
 void read_ppk(struct reading *r, const struct node *key, const struct node *id,
 	      const struct node *settings);

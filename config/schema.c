@@ -347,6 +347,14 @@ static const struct key_row rows[] = {
 			"are cut off too.",
 	},
 	{
+		.name = "control_group",
+		.type = VALUE_TEXT,
+		.example = "ikemesh",
+		.effect = EFFECT_NEXT_START,
+		.text = "A group whose members may look (status, why, metrics ...) and change "
+			"nothing; none: root alone.",
+	},
+	{
 		.name = "crypto_properties",
 		.type = VALUE_TEXT,
 		.example = "fips=yes",

@@ -130,6 +130,8 @@ static bool add_text(const struct config *c, const struct key_row *row, struct v
 
 	if (!strcmp(row->name, "crypto_properties"))
 		return !c->crypto_properties || values_add(out, c->crypto_properties);
+	if (!strcmp(row->name, "control_group"))
+		return !c->control_group || values_add(out, c->control_group);
 	if (strcmp(row->name, "ppk_id") || !id->n || id->n > PPK_ID_MAX)
 		return true;
 	memcpy(text, id->p, id->n);

@@ -2,16 +2,37 @@
 #include "cmd/ikectl/client.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define PATIENCE_S 10
 #define ANSWER_MAX (256u << 20) /* octets */
+
+/* The socket's group is the one that control_group names. */
+static void explain_access(const char *path, char *error)
+{
+	const struct group *group = NULL;
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & S_IWGRP) != 0)
+		group = getgrgid(st.st_gid);
+	if (group != NULL)
+		snprintf(error, CLIENT_ERROR_LEN,
+			 "you may not ask the daemon at %s: root may, and members of the group %s",
+			 path, group->gr_name);
+	else
+		snprintf(error, CLIENT_ERROR_LEN,
+			 "you may not ask the daemon at %s: run this as root, or have root set "
+			 "control_group in ikemesh.yml",
+			 path);
+}
 
 static void explain(int err, const char *path, char *error)
 {
@@ -21,11 +42,14 @@ static void explain(int err, const char *path, char *error)
 			 "its directory with --run-dir",
 			 path);
 	else if (err == -EACCES || err == -EPERM)
-		snprintf(error, CLIENT_ERROR_LEN, "%s: %s: run this as root", path, strerror(-err));
+		explain_access(path, error);
 	else if (err == -EAGAIN || err == -ETIMEDOUT)
 		snprintf(error, CLIENT_ERROR_LEN,
 			 "the daemon at %s does not answer: see its log (`journalctl -u ikemesh`)",
 			 path);
+	else if (err == -EPROTO)
+		snprintf(error, CLIENT_ERROR_LEN,
+			 "the daemon at %s closed the connection without an answer", path);
 	else
 		snprintf(error, CLIENT_ERROR_LEN, "%s: %s", path, strerror(-err));
 }
@@ -96,12 +120,15 @@ static int receive_all(int fd, char **out, size_t *out_n)
 		now = recv(fd, text + n, room - n, 0);
 		if (now < 0 && errno == EINTR)
 			continue;
-		if (now < 0) {
-			free(text);
-			return -errno;
-		}
-		if (now == 0)
+		/* Refused before all that we said was read: what we were told is complete. */
+		if (now == 0 || (now < 0 && errno == ECONNRESET && n > 0))
 			break;
+		if (now < 0) {
+			int err = -errno;
+
+			free(text);
+			return err;
+		}
 		n += (size_t)now;
 	}
 	*out = text;
@@ -118,7 +145,7 @@ static int converse(const char *path, const json_t *request, json_t **answer)
 	if (fd < 0)
 		return fd;
 	err = send_line(fd, request);
-	if (err == 0)
+	if (err == 0 || err == -EPIPE || err == -ECONNRESET) /* it may have said why */
 		err = receive_all(fd, &text, &n);
 	close(fd);
 	if (err != 0)
@@ -129,13 +156,17 @@ static int converse(const char *path, const json_t *request, json_t **answer)
 }
 
 /* The daemon's refusal becomes the error. */
-static json_t *refused(json_t *answer, char *error)
+static json_t *refused(json_t *answer, int *err, char *error)
 {
+	const char *reason = json_string_value(json_object_get(answer, "reason"));
+
 	const char *why = json_string_value(json_object_get(answer, "error"));
 
 	if (!json_is_false(json_object_get(answer, "ok")))
 		return answer;
 	snprintf(error, CLIENT_ERROR_LEN, "%s", why != NULL ? why : "the daemon refused");
+	if (reason != NULL && strcmp(reason, "not allowed") == 0)
+		*err = -EPERM;
 	json_decref(answer);
 	return NULL;
 }
@@ -154,5 +185,5 @@ json_t *client_ask(const char *run_dir, const json_t *request, int *err,
 		explain(*err, path, error);
 		return NULL;
 	}
-	return refused(answer, error);
+	return refused(answer, err, error);
 }

@@ -9,7 +9,8 @@
 
 /*
  * The answer's document, owned by the caller. NULL: error says why and what to do next; *err is
- * -ENOENT or -ECONNREFUSED if no daemon is there, 0 if the daemon itself refused, else what failed.
+ * -ENOENT or -ECONNREFUSED if no daemon is there, -EACCES or -EPERM if whoever runs this may not
+ * ask it, 0 if the daemon refused for another reason, else what failed.
  */
 json_t *client_ask(const char *run_dir, const json_t *request, int *err,
 		   char error[static CLIENT_ERROR_LEN]);

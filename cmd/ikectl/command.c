@@ -15,6 +15,19 @@ const char *command_option(const struct invocation *in, const char *name)
 	return NULL;
 }
 
+enum status command_status(int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return STATUS_NO_DAEMON;
+	case -EACCES:
+	case -EPERM:
+		return STATUS_NOT_ALLOWED;
+	}
+	return STATUS_FAILED;
+}
+
 json_t *command_ask(const struct invocation *in, json_t *request, enum status *status)
 {
 	char error[CLIENT_ERROR_LEN];
@@ -25,7 +38,7 @@ json_t *command_ask(const struct invocation *in, json_t *request, enum status *s
 	*status = STATUS_GOOD;
 	if (answer == NULL) {
 		fprintf(stderr, "ikectl: %s\n", error);
-		*status = err == -ENOENT || err == -ECONNREFUSED ? STATUS_NO_DAEMON : STATUS_FAILED;
+		*status = command_status(err);
 	}
 	return answer;
 }

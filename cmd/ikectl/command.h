@@ -15,7 +15,8 @@ enum status {
 	STATUS_FAILED = 1,
 	STATUS_BAD_CONFIG = 2,
 	STATUS_NO_DAEMON = 3,
-	STATUS_USAGE = 64, /* sysexits.h */
+	STATUS_USAGE = 64,	 /* sysexits.h */
+	STATUS_NOT_ALLOWED = 77, /* likewise: EX_NOPERM */
 };
 
 #define COMMAND_ARGUMENTS 8
@@ -42,6 +43,9 @@ const char *command_option(const struct invocation *in, const char *name);
  * Asks the daemon; request is taken over. Its answer, or NULL with *status set and the reason said.
  */
 json_t *command_ask(const struct invocation *in, json_t *request, enum status *status);
+
+/* What it means that the daemon gave no answer, by client_ask()'s error. */
+enum status command_status(int err);
 
 void command_print_json(const json_t *document);
 

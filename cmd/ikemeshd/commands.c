@@ -235,39 +235,77 @@ static json_t *answer_reauth(struct daemon *d, const json_t *request)
 	return answer_sas(d, request, COMMAND_REAUTH, "authenticating anew: see statusall");
 }
 
-static const struct {
+static const struct row {
 	const char *name;
 	json_t *(*answer)(struct daemon *d, const json_t *request);
-} commands[] = {
-	{ "statusall", answer_statusall },
-	{ "status", answer_status },
-	{ "version", answer_version },
-	{ "config", answer_config },
-	{ "explain", daemon_answer_explain },
-	{ "reload", answer_reload },
-	{ "disable", answer_disable },
-	{ "up", answer_up },
-	{ "down", answer_down },
-	{ "rekey", answer_rekey },
-	{ "rekey-ike", answer_rekey_ike },
-	{ "reauth", answer_reauth },
-	{ "mode", daemon_answer_mode },
-	{ "confirm", daemon_answer_confirm },
-	{ "certs", answer_certs },
-	{ "preflight", answer_preflight },
-	{ "rotate", answer_rotate },
-	{ "rotate-status", answer_rotate_status },
+	bool reads;	    /* for members of control_group, too */
+	const char *writes; /* ... unless this is said with it */
+	bool same;	    /* for all who ask at the same time */
+} rows[] = {
+	{ .name = "statusall", .answer = answer_statusall, .reads = true, .same = true },
+	{ .name = "status", .answer = answer_status, .reads = true, .same = true },
+	{ .name = "version", .answer = answer_version, .reads = true },
+	{ .name = "config", .answer = answer_config, .reads = true },
+	{ .name = "explain", .answer = daemon_answer_explain, .reads = true },
+	{ .name = "reload", .answer = answer_reload },
+	{ .name = "disable", .answer = answer_disable },
+	{ .name = "up", .answer = answer_up },
+	{ .name = "down", .answer = answer_down },
+	{ .name = "rekey", .answer = answer_rekey },
+	{ .name = "rekey-ike", .answer = answer_rekey_ike },
+	{ .name = "reauth", .answer = answer_reauth },
+	{ .name = "mode", .answer = daemon_answer_mode, .reads = true, .writes = "mode" },
+	{ .name = "confirm", .answer = daemon_answer_confirm },
+	{ .name = "certs", .answer = answer_certs, .reads = true },
+	{ .name = "preflight", .answer = answer_preflight }, /* reads a file with our rights */
+	{ .name = "rotate", .answer = answer_rotate },
+	{ .name = "rotate-status", .answer = answer_rotate_status, .reads = true },
 };
 
-json_t *daemon_answer(void *arg, const json_t *request)
+/* NULL: *no says why not. */
+static const struct row *row_of(const json_t *request, json_t **no)
 {
 	const char *name = json_string_value(json_object_get(request, "command"));
 
-	if (name == NULL)
-		return control_error("a request needs a \"command\"");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].answer(arg, request);
+	for (size_t i = 0; name != NULL && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
 	}
-	return control_error("this daemon (ikemesh %s) knows no such command", IKEMESH_VERSION);
+	*no = name == NULL ? control_error("a request needs a \"command\"")
+			   : control_error("this daemon (ikemesh %s) knows no such command",
+					   IKEMESH_VERSION);
+	return NULL;
+}
+
+json_t *daemon_answer(struct daemon *d, const json_t *request)
+{
+	json_t *no;
+	const struct row *row = row_of(request, &no);
+
+	return row != NULL ? row->answer(d, request) : no;
+}
+
+static bool may(const struct control_asker *asker, const struct row *row, const json_t *request)
+{
+	bool reads = row->reads &&
+		     (row->writes == NULL || json_object_get(request, row->writes) == NULL);
+
+	return asker->rights == RIGHTS_ADMIN || (reads && asker->rights == RIGHTS_READ);
+}
+
+void daemon_ask(void *arg, const struct control_asker *asker, const json_t *request)
+{
+	json_t *answer;
+	const struct row *row = row_of(request, &answer);
+
+	if (row != NULL && !may(asker, row, request)) {
+		answer = control_not_allowed("only root may do this; the group that control_group "
+					     "names may look");
+		row = NULL;
+	}
+	if (row != NULL && row->same)
+		control_share(asker->control, asker->ticket);
+	if (row != NULL)
+		answer = row->answer(arg, request);
+	control_answer(asker->control, asker->ticket, answer);
 }

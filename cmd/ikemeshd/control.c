@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/control.h"
 #include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/control_client.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,59 +15,34 @@
 #include <unistd.h>
 
 #define EVENTS_A_TURN 16
+#define TURN_US 1000   /* answers are made for so long in one turn, or one is */
 #define NOT_YET ".new" /* behind the name until the socket is published */
 
 _Static_assert(CONTROL_PATH_LEN + sizeof(NOT_YET) - 1 ==
 		       sizeof(((struct sockaddr_un *)0)->sun_path),
 	       "both names fit a socket address");
 
-enum client_state {
-	CLIENT_FREE,
-	CLIENT_ASKING,	/* its request line is not complete */
-	CLIENT_WAITING, /* there is nothing to answer yet */
-	CLIENT_READING, /* it has not read all of its answer */
-};
-
-struct client {
-	enum client_state state;
-	int fd;
-	struct mono patience_ends, visit_ends;
-	char request[CONTROL_REQUEST_MAX];
-	size_t n_request;
-	json_t *question; /* CLIENT_WAITING */
-	char *answer;
-	size_t n_answer, sent;
-};
-
 struct control {
 	int epoll, listener, timer;
-	bool listening; /* false while every place is taken */
+	bool listening; /* false while every place is taken and nobody has to go */
 	struct mono armed;
+	struct mono rest_until; /* no answer is made before */
 	/* Where it is bound (or "", before), and the name that it is to have. */
 	char bound[CONTROL_PATH_LEN + sizeof(NOT_YET) - 1], path[CONTROL_PATH_LEN];
-	json_t *(*answer)(void *arg, const json_t *request);
+	gid_t group;
+	void (*ask)(void *arg, const struct control_asker *asker, const json_t *request);
 	void *arg;
+	uint64_t visits;
 	size_t n_answers; /* octets */
-	size_t n_waiting;
 	struct client clients[CONTROL_CLIENTS];
 };
 
-/* What an epoll event is about: a client's index, or one of these. */
+/* What an epoll event is about: a ticket, or one of these. */
 enum {
-	ABOUT_LISTENER = CONTROL_CLIENTS,
+	ABOUT_LISTENER,
 	ABOUT_TIMER,
+	ABOUT_OTHERS, /* ... which are fewer than there are places */
 };
-
-json_t *control_error(const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
-}
 
 static int watch(struct control *c, int operation, int fd, uint32_t events, uint64_t about)
 {
@@ -83,153 +58,63 @@ static void listen_again(struct control *c, bool on)
 	c->listening = on;
 }
 
-static uint64_t client_index(const struct control *c, const struct client *client)
+/* ---- places --------------------------------------------------------------------------------- */
+
+/* Its place is in it, and a number that is never used again. */
+static uint64_t new_ticket(struct control *c, const struct client *place)
 {
-	return (uint64_t)(client - c->clients);
+	return ++c->visits * CONTROL_CLIENTS + (uint64_t)(place - c->clients);
 }
 
-static void client_close(struct control *c, struct client *client)
+static struct client *by_ticket(struct control *c, uint64_t ticket)
 {
-	if (client->state == CLIENT_FREE)
-		return;
-	close(client->fd);
-	c->n_answers -= client->n_answer;
-	c->n_waiting -= client->state == CLIENT_WAITING;
-	json_decref(client->question);
-	free(client->answer);
-	*client = (struct client){ .state = CLIENT_FREE, .fd = -1 };
+	struct client *client = &c->clients[ticket % CONTROL_CLIENTS];
+
+	return client->state != CLIENT_FREE && client->ticket == ticket ? client : NULL;
+}
+
+static void leave(struct control *c, struct client *client)
+{
+	if (client->answer != NULL && client->answer->readers == 1)
+		c->n_answers -= client->answer->n;
+	client_leave(client);
 	listen_again(c, true);
 }
 
-static void client_progress(struct client *client)
+/* Who is stale first; then strangers before root; then who has made no progress for longest. */
+static bool goes_before(const struct client *a, const struct client *b, struct mono now)
 {
-	struct mono patience = clock_after(clock_now(), CONTROL_PATIENCE_S * CLOCK_SECOND);
+	const bool stale = client_is_stale(a, now), root = a->rights == RIGHTS_ADMIN;
 
-	client->patience_ends = clock_earlier(patience, client->visit_ends);
+	if (stale != client_is_stale(b, now))
+		return stale;
+	if (root != (b->rights == RIGHTS_ADMIN))
+		return !root;
+	return a->progress_at.us < b->progress_at.us;
 }
 
-static void client_write(struct control *c, struct client *client)
+/* Who makes room for somebody with these rights: who is stale, or for root whoever is not. */
+static struct client *who_goes(struct control *c, enum rights rights)
 {
-	ssize_t n = send(client->fd, client->answer + client->sent, client->n_answer - client->sent,
-			 MSG_DONTWAIT | MSG_NOSIGNAL);
+	const struct mono now = clock_now();
+	struct client *found = NULL;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n >= 0)
-		client->sent += (size_t)n;
-	if (n < 0 || client->sent == client->n_answer)
-		client_close(c, client);
-	else if (n > 0)
-		client_progress(client);
-}
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct client *client = &c->clients[i];
+		bool stranger = client->rights < RIGHTS_ADMIN;
 
-/* Takes over text; there is always a line end. */
-static void client_answer(struct control *c, struct client *client, json_t *document)
-{
-	char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
-	size_t n = text != NULL ? strlen(text) : 0;
-
-	json_decref(document);
-	if (text == NULL || c->n_answers + n + 1 > CONTROL_ANSWERS_MAX) {
-		free(text);
-		client_close(c, client);
-		return;
+		if (client->state == CLIENT_FREE ||
+		    (!client_is_stale(client, now) && !(stranger && rights == RIGHTS_ADMIN)))
+			continue;
+		if (!stranger && rights < RIGHTS_ADMIN)
+			continue;
+		if (found == NULL || goes_before(client, found, now))
+			found = client;
 	}
-	text[n++] = '\n'; /* in place of the NUL: the length is known */
-	client->state = CLIENT_READING;
-	client->answer = text;
-	client->n_answer = n;
-	c->n_answers += n;
-	if (watch(c, EPOLL_CTL_MOD, client->fd, EPOLLOUT, client_index(c, client)) != 0) {
-		client_close(c, client);
-		return;
-	}
-	client_progress(client);
-	client_write(c, client);
+	return found;
 }
 
-/* What else it sends is not read; that it leaves is told all the same (EPOLLHUP). */
-static void client_wait(struct control *c, struct client *client, const json_t *request)
-{
-	client->question = json_deep_copy(request);
-	client->state = CLIENT_WAITING;
-	client->patience_ends = clock_after(clock_now(), CONTROL_WAIT_S * CLOCK_SECOND);
-	c->n_waiting++;
-	if (client->question == NULL ||
-	    watch(c, EPOLL_CTL_MOD, client->fd, 0, client_index(c, client)) != 0)
-		client_close(c, client);
-}
-
-static void client_wait_ends(struct control *c, struct client *client)
-{
-	c->n_waiting -= client->state == CLIENT_WAITING;
-	json_decref(client->question);
-	client->question = NULL;
-	client->state = CLIENT_READING;
-	client->visit_ends = clock_after(clock_now(), CONTROL_VISIT_S * CLOCK_SECOND);
-}
-
-/* For the last time: an answer of which there is nothing yet is what there is. */
-static json_t *answer_now(struct control *c, json_t *request)
-{
-	json_object_set_new(request, "wait", json_false());
-	return c->answer(c->arg, request);
-}
-
-static void client_request(struct control *c, struct client *client, size_t n)
-{
-	json_error_t error;
-	json_t *request = json_loadb(client->request, n, JSON_REJECT_DUPLICATES, &error);
-	json_t *answer;
-
-	if (!json_is_object(request))
-		answer = control_error("a request is one line with one JSON object, such as "
-				       "{\"command\":\"version\"}");
-	else
-		answer = c->answer(c->arg, request);
-	if (json_is_null(answer) && c->n_waiting < CONTROL_WAITING)
-		client_wait(c, client, request);
-	else
-		client_answer(c, client, json_is_null(answer) ? answer_now(c, request) : answer);
-	json_decref(request);
-}
-
-/* last: its time is over. */
-static void client_ask_again(struct control *c, struct client *client, bool last)
-{
-	json_t *answer =
-		last ? answer_now(c, client->question) : c->answer(c->arg, client->question);
-
-	if (json_is_null(answer) && !last)
-		return;
-	client_wait_ends(c, client);
-	client_answer(c, client, answer);
-}
-
-static void client_read(struct control *c, struct client *client)
-{
-	size_t room = sizeof(client->request) - client->n_request;
-	char *from = client->request + client->n_request;
-	ssize_t n = recv(client->fd, from, room, MSG_DONTWAIT);
-	char *end;
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		client_close(c, client);
-		return;
-	}
-	client->n_request += (size_t)n;
-	end = memchr(from, '\n', (size_t)n);
-	if (end != NULL)
-		client_request(c, client, (size_t)(end - client->request));
-	else if (client->n_request == sizeof(client->request))
-		client_answer(
-			c, client,
-			control_error("the request is longer than %d octets", CONTROL_REQUEST_MAX));
-}
-
-static struct client *client_place(struct control *c)
+static struct client *free_place(struct control *c)
 {
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
 		if (c->clients[i].state == CLIENT_FREE)
@@ -238,12 +123,236 @@ static struct client *client_place(struct control *c)
 	return NULL;
 }
 
+/* Room for so many octets, if need be by who reads slowest. */
+static void make_room(struct control *c, size_t n)
+{
+	const struct mono now = clock_now();
+
+	while (c->n_answers + n > CONTROL_ANSWERS_MAX) {
+		struct client *slowest = NULL;
+
+		for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+			if (c->clients[i].state == CLIENT_READING &&
+			    (slowest == NULL || goes_before(&c->clients[i], slowest, now)))
+				slowest = &c->clients[i];
+		}
+		if (slowest == NULL)
+			return;
+		leave(c, slowest);
+	}
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static void turn_client(struct control *c, struct client *client);
+
+static void give(struct control *c, struct client *client, struct answer *answer)
+{
+	client_give(client, answer);
+	if (watch(c, EPOLL_CTL_MOD, client->fd, EPOLLOUT, client->ticket) != 0)
+		leave(c, client);
+	else
+		turn_client(c, client);
+}
+
+static bool asks_the_same(const struct client *a, const struct client *b)
+{
+	return a->rights == b->rights && a->n_request == b->n_request &&
+	       memcmp(a->request, b->request, a->n_request) == 0;
+}
+
+void control_answer_text(struct control *c, uint64_t ticket, char *text, size_t n)
+{
+	struct client *client = by_ticket(c, ticket);
+	struct answer *answer = NULL;
+
+	if (client == NULL || client->state != CLIENT_WAITING) {
+		free(text);
+		return;
+	}
+	make_room(c, n + 1);
+	if (text != NULL && c->n_answers + n < CONTROL_ANSWERS_MAX)
+		answer = answer_new(text, n);
+	else
+		free(text);
+	if (answer == NULL) {
+		leave(c, client);
+		return;
+	}
+	c->n_answers += answer->n;
+	answer->readers = 1; /* us, until all have it */
+	for (size_t i = 0; client->shares && i < CONTROL_CLIENTS; i++) {
+		struct client *other = &c->clients[i];
+
+		if (other->state == CLIENT_ASKED && asks_the_same(client, other))
+			give(c, other, answer);
+	}
+	give(c, client, answer);
+	if (answer->readers == 1)
+		c->n_answers -= answer->n;
+	answer_drop(answer);
+}
+
+static void ask(struct control *c, struct client *client, bool last);
+
+static size_t count_watching(const struct control *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		n += c->clients[i].state == CLIENT_WATCHING;
+	return n;
+}
+
+/* There is nothing to answer it yet. */
+static void wait_for_more(struct control *c, struct client *client)
+{
+	if (client->last)
+		leave(c, client);
+	else if (count_watching(c) < CONTROL_WAITING)
+		client_watch(client);
+	else
+		ask(c, client, true);
+}
+
+void control_answer(struct control *c, uint64_t ticket, json_t *document)
+{
+	struct client *client = by_ticket(c, ticket);
+	char *text;
+
+	if (client != NULL && client->state == CLIENT_WAITING && json_is_null(document)) {
+		wait_for_more(c, client);
+		return;
+	}
+	text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+
+	json_decref(document);
+	control_answer_text(c, ticket, text, text != NULL ? strlen(text) : 0);
+}
+
+void control_share(struct control *c, uint64_t ticket)
+{
+	struct client *client = by_ticket(c, ticket);
+
+	if (client != NULL)
+		client->shares = true;
+}
+
+static json_t *what_is_wrong(const struct client *client, const json_t *request)
+{
+	if (client->rights == RIGHTS_NONE)
+		return control_not_allowed("user %u may not ask here: root may, and members of "
+					   "the group that control_group names",
+					   (unsigned)client->uid);
+	if (client->too_long)
+		return control_error("the request is longer than %d octets", CONTROL_REQUEST_MAX);
+	if (!json_is_object(request))
+		return control_error("a request is one line with one JSON object, such as "
+				     "{\"command\":\"version\"}");
+	return NULL;
+}
+
+/* Has its answer made. last: of which there is nothing yet, is what there is. */
+static void ask(struct control *c, struct client *client, bool last)
+{
+	const struct control_asker asker = {
+		.control = c, .ticket = client->ticket, .rights = client->rights, .uid = client->uid
+	};
+	json_error_t error;
+	json_t *request =
+		json_loadb(client->request, client->n_request, JSON_REJECT_DUPLICATES, &error);
+	json_t *no = what_is_wrong(client, request);
+
+	client->state = CLIENT_WAITING;
+	client->last = last;
+	if (last)
+		json_object_set_new(request, "wait", json_false());
+	if (no != NULL)
+		control_answer(c, asker.ticket, no);
+	else
+		c->ask(c->arg, &asker, request);
+	json_decref(request);
+}
+
+/* In the order in which they came, but root first. */
+static struct client *next_asked(struct control *c)
+{
+	struct client *next = NULL;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct client *client = &c->clients[i];
+
+		if (client->state == CLIENT_ASKED &&
+		    (next == NULL || client->rights > next->rights ||
+		     (client->rights == next->rights && client->ticket < next->ticket)))
+			next = client;
+	}
+	return next;
+}
+
+/* What takes long is followed by as long a time without, in which the loop has others to serve. */
+static void serve(struct control *c)
+{
+	const struct mono began = clock_now();
+	struct mono now = began;
+	struct client *client;
+
+	if (c->rest_until.us > began.us)
+		return;
+	while (now.us - began.us < TURN_US && (client = next_asked(c)) != NULL) {
+		ask(c, client, false);
+		now = clock_now();
+	}
+	if (now.us - began.us >= TURN_US)
+		c->rest_until = clock_after(now, now.us - began.us);
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void turn_client(struct control *c, struct client *client)
+{
+	bool stays = false; /* whoever waits is heard of only when it has gone */
+
+	if (client->state == CLIENT_ASKING)
+		stays = client_read(client);
+	else if (client->state == CLIENT_READING)
+		stays = client_write(client);
+	if (stays && client->state == CLIENT_ASKED)
+		stays = watch(c, EPOLL_CTL_MOD, client->fd, 0, client->ticket) == 0;
+	if (!stays)
+		leave(c, client);
+}
+
+/* What it asks is read, so that closing does not take the answer back (it would with data unread).
+ */
+static void refuse_place(int fd)
+{
+	static const char text[] =
+		"{\"ok\":false,\"error\":\"too many others ask the daemon: try again\"}\n";
+	char request[CONTROL_REQUEST_MAX];
+
+	if (recv(fd, request, sizeof(request), MSG_DONTWAIT) >= 0 || errno == EAGAIN)
+		send(fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+}
+
+/* A place for whoever comes; the one whose it was leaves. NULL: there is none for these rights. */
+static struct client *place_for(struct control *c, enum rights rights)
+{
+	struct client *client = free_place(c);
+
+	if (client == NULL && (client = who_goes(c, rights)) != NULL)
+		leave(c, client);
+	return client;
+}
+
 static void accept_one(struct control *c)
 {
-	struct client *client = client_place(c);
+	struct client *client;
+	uid_t uid;
 	int fd;
 
-	if (client == NULL) {
+	if (free_place(c) == NULL && who_goes(c, RIGHTS_ADMIN) == NULL) {
 		/* The queue of the kernel holds the others until a place is free. */
 		listen_again(c, false);
 		return;
@@ -251,44 +360,22 @@ static void accept_one(struct control *c)
 	fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
-	if (watch(c, EPOLL_CTL_ADD, fd, EPOLLIN, client_index(c, client)) != 0) {
-		close(fd);
+	client = place_for(c, rights_of_socket(fd, c->group, &uid));
+	if (client == NULL) {
+		refuse_place(fd);
 		return;
 	}
-	client->state = CLIENT_ASKING;
-	client->fd = fd;
-	client->visit_ends = clock_after(clock_now(), CONTROL_VISIT_S * CLOCK_SECOND);
-	client_progress(client);
+	client_seat(client, fd, new_ticket(c, client), c->group);
+	if (watch(c, EPOLL_CTL_ADD, fd, EPOLLIN, client->ticket) != 0)
+		leave(c, client);
+	else
+		turn_client(c, client); /* most have asked already */
 }
 
-static void client_turn(struct control *c, struct client *client)
+static void arm(struct control *c, struct mono next)
 {
-	if (client->state == CLIENT_ASKING)
-		client_read(c, client);
-	else if (client->state == CLIENT_WAITING)
-		client_close(c, client); /* it has left */
-	else if (client->state == CLIENT_READING)
-		client_write(c, client);
-}
-
-/* Closes who was mute for too long; arms the timer for the next one. */
-static void end_patience(struct control *c)
-{
-	struct mono now = clock_now(), next = MONO_NEVER;
 	struct itimerspec at = { 0 };
 
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
-		struct client *client = &c->clients[i];
-
-		if (client->state == CLIENT_FREE)
-			continue;
-		if (client->patience_ends.us <= now.us && client->state == CLIENT_WAITING)
-			client_ask_again(c, client, true);
-		else if (client->patience_ends.us <= now.us)
-			client_close(c, client);
-		if (client->state != CLIENT_FREE)
-			next = clock_earlier(next, client->patience_ends);
-	}
 	if (next.us == c->armed.us)
 		return;
 	c->armed = next;
@@ -299,13 +386,37 @@ static void end_patience(struct control *c)
 	timerfd_settime(c->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-void control_wake(struct control *c)
+static void end_of_patience(struct control *c, struct client *client)
 {
-	for (size_t i = 0; i < CONTROL_CLIENTS && c->n_waiting > 0; i++) {
-		if (c->clients[i].state == CLIENT_WAITING)
-			client_ask_again(c, &c->clients[i], false);
+	if (client->state == CLIENT_WATCHING)
+		ask(c, client, true);
+	else
+		leave(c, client);
+}
+
+/* Closes who was mute for too long; arms the timer for what comes next. */
+static void end_patience(struct control *c)
+{
+	struct mono now = clock_now(), next = MONO_NEVER;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct client *client = &c->clients[i];
+
+		if (client->state != CLIENT_FREE && client_patience_ends(client).us <= now.us)
+			end_of_patience(c, client);
+		if (client->state == CLIENT_FREE)
+			continue;
+		next = clock_earlier(next, client_patience_ends(client));
+		if (client->state == CLIENT_ASKED)
+			next = clock_earlier(next, c->rest_until);
+		else if (!c->listening &&
+			 (client->state == CLIENT_ASKING || client->state == CLIENT_READING))
+			next = clock_earlier(
+				next, clock_after(client->progress_at, CONTROL_GRACE_MS * 1000));
 	}
-	end_patience(c);
+	if (!c->listening && who_goes(c, RIGHTS_ADMIN) != NULL)
+		listen_again(c, true);
+	arm(c, next);
 }
 
 void control_turn(struct control *c)
@@ -315,11 +426,22 @@ void control_turn(struct control *c)
 
 	for (int i = 0; i < n; i++) {
 		uint64_t about = ready[i].data.u64;
+		struct client *client = about >= ABOUT_OTHERS ? by_ticket(c, about) : NULL;
 
 		if (about == ABOUT_LISTENER)
 			accept_one(c);
-		else if (about < CONTROL_CLIENTS)
-			client_turn(c, &c->clients[about]);
+		else if (client != NULL)
+			turn_client(c, client);
+	}
+	serve(c);
+	end_patience(c);
+}
+
+void control_wake(struct control *c)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		if (c->clients[i].state == CLIENT_WATCHING)
+			ask(c, &c->clients[i], false);
 	}
 	end_patience(c);
 }
@@ -341,6 +463,9 @@ static int bind_and_listen(struct control *c)
 	if (bind(c->listener, (const struct sockaddr *)&a, sizeof(a)) != 0)
 		return -errno;
 	memcpy(c->bound, a.sun_path, sizeof(c->bound));
+	if (c->group != RIGHTS_NO_GROUP &&
+	    (lchown(c->bound, (uid_t)-1, c->group) != 0 || chmod(c->bound, 0660) != 0))
+		return -errno;
 	return listen(c->listener, CONTROL_CLIENTS) == 0 ? 0 : -errno;
 }
 
@@ -381,7 +506,8 @@ int control_open(const struct control_options *options, struct control **out)
 	c->epoll = c->timer = c->listener = -1;
 	c->listening = true;
 	c->armed = MONO_NEVER;
-	c->answer = options->answer;
+	c->group = options->group;
+	c->ask = options->ask;
 	c->arg = options->arg;
 	if (strlen(options->path) < sizeof(c->path)) {
 		memcpy(c->path, options->path, strlen(options->path) + 1);
@@ -409,8 +535,10 @@ void control_close(struct control *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-		client_close(c, &c->clients[i]);
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		if (c->clients[i].state != CLIENT_FREE)
+			client_leave(&c->clients[i]);
+	}
 	if (c->bound[0] != '\0') /* whoever has the other name, it is not us */
 		unlink(c->bound);
 	if (c->listener >= 0)

@@ -3,22 +3,31 @@
  * The control socket: one request line, one JSON answer, good-bye. A client can be slow, mute or
  * malicious, and is none of the loop's concern: nothing here blocks, what comes in and goes out is
  * bounded, and whoever makes no progress for CONTROL_PATIENCE_S, or stays for CONTROL_VISIT_S, is
- * shown the door.
+ * shown the door. When all places are taken, who has made no progress for CONTROL_GRACE_MS goes
+ * first, then whoever is not root, in favour of root; somebody else is told that there is no place.
  *
- * Opening takes everything that may fail; the socket appears under its name, complete and with
- * mode 0600, when it is published: its existence tells that the daemon is ready.
+ * Answers that take long are made one after the other, and what is made of the loop's time by them
+ * is at most half. Requests alike that wait meanwhile are answered with one answer, if whoever
+ * makes it says that it is the same for all.
+ *
+ * Opening takes everything that may fail; the socket appears under its name, complete and with its
+ * mode and group, when it is published: its existence tells that the daemon is ready.
  */
 #ifndef IKEMESH_CMD_CONTROL_H
 #define IKEMESH_CMD_CONTROL_H
 
+#include "cmd/ikemeshd/rights.h"
+
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-#define CONTROL_CLIENTS 64
+#define CONTROL_CLIENTS 128
 #define CONTROL_REQUEST_MAX 4096	/* octets, with the line end */
 #define CONTROL_ANSWERS_MAX (64u << 20) /* octets waiting to be read, of all clients together */
 #define CONTROL_PATIENCE_S 2
 #define CONTROL_VISIT_S 30
+#define CONTROL_GRACE_MS 250
 #define CONTROL_WAITING 16 /* clients that wait for something to happen ... */
 #define CONTROL_WAIT_S 5   /* ... for so long */
 
@@ -26,18 +35,29 @@
 
 struct control;
 
+/* Who has asked. */
+struct control_asker {
+	struct control *control;
+	uint64_t ticket; /* names it as long as it is there; never 0, and never given twice */
+	enum rights rights;
+	uid_t uid;
+};
+
 struct control_options {
 	const char *path; /* -ENAMETOOLONG beyond CONTROL_PATH_LEN */
+	gid_t group;	  /* may connect as well, mode 0660; RIGHTS_NO_GROUP: root alone, 0600 */
 	/*
-	 * Answers one request; the result is taken over. NULL: out of memory. json_null(): there is
-	 * nothing to say yet; it is asked the same again at each control_wake(), and after
-	 * CONTROL_WAIT_S, or at once where too many wait, for the last time: with "wait" set to
-	 * false in the request.
+	 * One request of somebody with at least RIGHTS_READ, valid for the call. It is answered by
+	 * control_answer() or control_answer_text(), now or later (within CONTROL_VISIT_S of its
+	 * coming): the client waits. Answered with json_null(), it waits for something to happen:
+	 * it is asked the same again at each control_wake(), and after CONTROL_WAIT_S, or at once
+	 * where too many wait, for the last time: with "wait" set to false in the request.
 	 */
-	json_t *(*answer)(void *arg, const json_t *request);
+	void (*ask)(void *arg, const struct control_asker *asker, const json_t *request);
 	void *arg;
 };
 
+/* -EPERM: the socket cannot be given to the group. */
 int control_open(const struct control_options *options, struct control **out);
 int control_publish(struct control *c); /* once; 0 or negative errno */
 void control_close(struct control *c);	/* removes the socket's name; NULL is fine */
@@ -46,7 +66,20 @@ int control_fd(const struct control *c);
 void control_turn(struct control *c); /* a bounded amount of work, without blocking */
 void control_wake(struct control *c); /* something happened that clients may wait for */
 
+/*
+ * Answers whoever has this ticket, unless it has gone or was answered. The document is taken over;
+ * NULL (out of memory) closes the connection. A text is of malloc() and n octets without line end.
+ */
+void control_answer(struct control *c, uint64_t ticket, json_t *document);
+void control_answer_text(struct control *c, uint64_t ticket, char *text, size_t n);
+
+/* Said within ask(): the answer is the same for all with the same rights who ask the same now. */
+void control_share(struct control *c, uint64_t ticket);
+
 /* {"ok": false, "error": text}; NULL on no memory. */
 json_t *control_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, and that the reason is who asks: {..., "reason": "not allowed"}. */
+json_t *control_not_allowed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

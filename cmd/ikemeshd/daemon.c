@@ -485,6 +485,24 @@ static int start_loop(struct daemon *d)
 	return 0;
 }
 
+/* Whoever may ask beside root. Without it the daemon protects all the same. */
+static gid_t control_group(struct daemon *d)
+{
+	const char *name = d->config->control_group;
+	gid_t group = RIGHTS_NO_GROUP;
+	int err = name != NULL ? rights_find_group(name, &group) : 0;
+
+	if (err == -ENOENT)
+		log_text(d->log, REPORT_WARNING,
+			 "control_group: there is no group %s here, only root may ask: `groupadd "
+			 "--system %s`, then start ikemeshd anew",
+			 name, name);
+	else if (err != 0)
+		log_text(d->log, REPORT_WARNING, "control_group: %s: %s; only root may ask", name,
+			 strerror(-err));
+	return group;
+}
+
 /*
  * Before the policies: a daemon that cannot be reached does not start, and what never started must
  * not leave a host cut off from its peers.
@@ -492,11 +510,21 @@ static int start_loop(struct daemon *d)
 static int start_control(struct daemon *d)
 {
 	char path[CONTROL_PATH_LEN];
-	const struct control_options options = { .path = path, .answer = daemon_answer, .arg = d };
+	struct control_options options = {
+		.path = path, .group = control_group(d), .ask = daemon_ask, .arg = d
+	};
 	int err;
 
 	snprintf(path, sizeof(path), "%s/control.sock", d->options.run_dir);
 	err = control_open(&options, &d->control);
+	if (err == -EPERM && options.group != RIGHTS_NO_GROUP) {
+		log_text(d->log, REPORT_WARNING,
+			 "control_group: the control socket cannot be given to %s, only root may "
+			 "ask: it takes CAP_CHOWN",
+			 d->config->control_group);
+		options.group = RIGHTS_NO_GROUP;
+		err = control_open(&options, &d->control);
+	}
 	if (err == 0)
 		err = loop_add(d->loop, control_fd(d->control), on_control, d);
 	return err == 0 ? 0 : refuse(d, err, path);

@@ -167,8 +167,10 @@ void daemon_hear_missed(struct daemon *d, void (*each)(const struct kernel_event
 /* explain.c */
 json_t *daemon_answer_explain(struct daemon *d, const json_t *request);
 
-/* commands.c: answers a request of the control socket; arg is the daemon. */
-json_t *daemon_answer(void *arg, const json_t *request);
+/* commands.c: answers a request of the control socket (control_options.ask); arg is the daemon. */
+void daemon_ask(void *arg, const struct control_asker *asker, const json_t *request);
+/* The answer itself, as root gets it; NULL on no memory. */
+json_t *daemon_answer(struct daemon *d, const json_t *request);
 
 /* cert_commands.c: what another configuration would do to the peers. 0 or negative errno. */
 int daemon_preflight(const struct daemon *d, const struct config *c, struct preflight *out);

@@ -32,7 +32,7 @@ int run_dir_take(const char *run_dir, struct log *log, int *lock)
 		return -ENAMETOOLONG;
 	}
 	snprintf(path, sizeof(path), "%s/lock", run_dir);
-	if (mkdir(run_dir, 0700) != 0 && errno != EEXIST)
+	if (mkdir(run_dir, 0711) != 0 && errno != EEXIST)
 		return run_dir_refuse(run_dir, log, -errno);
 	*lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*lock < 0)

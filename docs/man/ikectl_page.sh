@@ -17,7 +17,8 @@ ikectl \- shows and steers ikemeshd
 .SH DESCRIPTION
 Asks
 .BR ikemeshd (8)
-by its control socket, as root.
+by its control socket, as root. Members of the group that control_group names may look, and change
+nothing.
 .SH COMMANDS
 ROFF
 printf '%s\n' "$help" | awk '

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,26 +17,30 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define BIG (1 << 20)
+#define SLOW_MS 20
+#define READERS 54321 /* the group that may look */
+#define STRANGER 54322
 
 struct fixture {
 	char dir[64], path[80];
 	struct control *control;
 	unsigned asked;
-	char *big;	 /* what "big" is answered with */
-	unsigned events; /* "events" waits for one */
+	struct control_asker asker; /* the last one */
+	char *big;		    /* what "big" is answered with */
+	unsigned events;	    /* "events" waits for one */
 };
 
-static json_t *answer(void *arg, const json_t *request)
+static json_t *answer(const struct fixture *f, const json_t *request)
 {
-	struct fixture *f = arg;
 	const char *command = json_string_value(json_object_get(request, "command"));
 
-	f->asked++;
 	if (command != NULL && strcmp(command, "big") == 0)
 		return json_pack("{s:s}", "big", f->big);
 	if (command != NULL && strcmp(command, "fail") == 0)
@@ -50,10 +55,27 @@ static json_t *answer(void *arg, const json_t *request)
 	return json_pack("{s:b, s:O}", "ok", 1, "echo", request);
 }
 
+static void ask(void *arg, const struct control_asker *asker, const json_t *request)
+{
+	struct fixture *f = arg;
+	const char *command = json_string_value(json_object_get(request, "command"));
+	struct timespec pause = { .tv_nsec = SLOW_MS * 1000000L };
+
+	f->asked++;
+	f->asker = *asker;
+	if (command != NULL && strcmp(command, "later") == 0)
+		return;
+	if (command != NULL && strcmp(command, "slow") == 0)
+		nanosleep(&pause, NULL);
+	if (json_is_true(json_object_get(request, "shared")))
+		control_share(asker->control, asker->ticket);
+	control_answer(asker->control, asker->ticket, answer(f, request));
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct control_options o = { .path = f->path, .answer = answer, .arg = f };
+	struct control_options o = { .path = f->path, .group = READERS, .ask = ask, .arg = f };
 
 	strcpy(f->dir, "/tmp/ikemesh-ctl-XXXXXX");
 	if (mkdtemp(f->dir) == NULL)
@@ -135,7 +157,7 @@ static void test_a_question_is_answered_and_the_line_closed(void **state)
 	close(fd);
 }
 
-static void test_only_the_owner_may_ask(void **state)
+static void test_the_owner_and_a_group_may_connect(void **state)
 {
 	struct fixture *f = *state;
 	struct stat st;
@@ -143,7 +165,9 @@ static void test_only_the_owner_may_ask(void **state)
 
 	assert_int_equal(stat(f->path, &st), 0);
 	assert_true(S_ISSOCK(st.st_mode));
-	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(st.st_uid, geteuid());
+	assert_int_equal(st.st_gid, READERS);
 	snprintf(temporary, sizeof(temporary), "%s.new", f->path);
 	assert_int_not_equal(access(temporary, F_OK), 0);
 }
@@ -238,7 +262,7 @@ static void test_a_client_that_does_not_read_holds_nobody_up(void **state)
 	serve(f, 10);
 	other = client(f);
 	say(other, "{\"command\":\"hello\"}\n");
-	serve(f, 10);
+	serve(f, 100);
 	assert_true(hear(other, text, sizeof(text)) > 0);
 	/* It reads at last, and gets everything. */
 	for (int i = 0; i < 1000 && n < BIG + 11; i++) {
@@ -270,29 +294,287 @@ static void test_a_client_that_never_reads_is_dropped(void **state)
 	free(big);
 }
 
+static void take_all_places(struct fixture *f, int fds[static CONTROL_CLIENTS])
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		fds[i] = client(f);
+		serve(f, 0);
+	}
+}
+
+static void close_all(struct fixture *f, const int fds[static CONTROL_CLIENTS])
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		close(fds[i]);
+	serve(f, 20);
+}
+
 static void test_those_who_are_too_many_wait_and_then_have_their_turn(void **state)
 {
 	struct fixture *f = *state;
 	int mute[CONTROL_CLIENTS], late;
 	char text[256];
 
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
-		mute[i] = client(f);
-		serve(f, 1);
-	}
+	take_all_places(f, mute);
 	late = client(f);
 	say(late, "{\"command\":\"hello\"}\n");
 	serve(f, 20);
 	assert_int_equal(hear(late, text, sizeof(text)), -1);
 	/* One leaves. */
-	close(mute[7]);
+	shutdown(mute[7], SHUT_RDWR);
 	serve(f, 20);
 	assert_true(hear(late, text, sizeof(text)) > 0);
+	assert_int_equal(hear(mute[0], text, sizeof(text)), -1); /* is left in peace */
 	close(late);
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
-		if (i != 7)
-			close(mute[i]);
+	close_all(f, mute);
+}
+
+static void test_the_mute_one_goes_whose_place_is_wanted(void **state)
+{
+	struct fixture *f = *state;
+	int mute[CONTROL_CLIENTS], late;
+	struct mono began;
+	char text[256];
+
+	take_all_places(f, mute);
+	began = clock_now();
+	late = client(f);
+	say(late, "{\"command\":\"hello\"}\n");
+	serve(f, CONTROL_GRACE_MS + 100);
+	assert_true(hear(late, text, sizeof(text)) > 0);
+	assert_true(clock_now().us - began.us < CONTROL_PATIENCE_S * CLOCK_SECOND);
+	assert_int_equal(hear(mute[0], text, sizeof(text)), 0); /* the one that was there longest */
+	assert_int_equal(hear(mute[1], text, sizeof(text)), -1);
+	close(late);
+	close_all(f, mute);
+}
+
+/* ---- answers that take long, or come later --------------------------------------------------- */
+
+static void test_an_answer_may_come_later(void **state)
+{
+	struct fixture *f = *state;
+	int first = client(f), second = client(f);
+	struct control_asker asker;
+	char text[256];
+
+	say(first, "{\"command\":\"later\"}\n");
+	serve(f, 10);
+	asker = f->asker;
+	assert_int_equal(hear(first, text, sizeof(text)), -1);
+	say(second, "{\"command\":\"hello\"}\n"); /* nobody waits for it */
+	serve(f, 10);
+	assert_true(hear(second, text, sizeof(text)) > 0);
+	control_answer(f->control, asker.ticket, json_pack("{s:b}", "ok", 1));
+	serve(f, 10);
+	assert_true(hear(first, text, sizeof(text)) > 0);
+	assert_string_equal(text, "{\"ok\":true}\n");
+	/* Its ticket is worth nothing now. */
+	control_answer(f->control, asker.ticket, json_pack("{s:b}", "ok", 1));
+	close(first);
+	close(second);
+}
+
+static void test_who_has_gone_gets_no_answer(void **state)
+{
+	struct fixture *f = *state;
+	int first = client(f), next;
+	struct control_asker asker;
+	char text[256];
+
+	say(first, "{\"command\":\"later\"}\n");
+	serve(f, 10);
+	asker = f->asker;
+	close(first);
+	serve(f, 10);
+	next = client(f); /* on its place */
+	serve(f, 10);
+	control_answer(f->control, asker.ticket, json_pack("{s:b}", "ok", 1));
+	serve(f, 10);
+	assert_int_equal(hear(next, text, sizeof(text)), -1);
+	close(next);
+}
+
+static void test_who_asks_the_same_at_once_gets_the_same_answer(void **state)
+{
+	static const char line[] = "{\"command\":\"slow\",\"shared\":true}\n";
+	struct fixture *f = *state;
+	int fds[8], other;
+	char text[256];
+
+	other = client(f);
+	say(other, "{\"command\":\"slow\"}\n");
+	for (size_t i = 0; i < 8; i++) {
+		fds[i] = client(f);
+		say(fds[i], line);
 	}
+	serve(f, 5 * SLOW_MS);
+	for (size_t i = 0; i < 8; i++) {
+		assert_true(hear(fds[i], text, sizeof(text)) > 0);
+		assert_non_null(strstr(text, "\"shared\":true"));
+		close(fds[i]);
+	}
+	assert_true(hear(other, text, sizeof(text)) > 0);
+	assert_null(strstr(text, "shared"));
+	close(other);
+	/* Those that had come before it was made: at most the first of them is alone. */
+	assert_in_range(f->asked, 2, 3);
+}
+
+/* A loop that had nothing but slow answers to make would serve nobody else. */
+static void test_half_of_the_time_belongs_to_others(void **state)
+{
+	struct fixture *f = *state;
+	const struct mono began = clock_now();
+	int64_t longest = 0, within = 0;
+	int fds[8];
+
+	for (size_t i = 0; i < 8; i++) {
+		fds[i] = client(f);
+		say(fds[i], "{\"command\":\"slow\"}\n");
+	}
+	while (f->asked < 8) {
+		struct pollfd p = { .fd = control_fd(f->control), .events = POLLIN };
+		struct mono from;
+
+		assert_int_equal(poll(&p, 1, 1000), 1);
+		from = clock_now();
+		control_turn(f->control);
+		within += clock_now().us - from.us;
+		if (clock_now().us - from.us > longest)
+			longest = clock_now().us - from.us;
+	}
+	/* The rest of the last one is not waited for here. */
+	assert_true(clock_now().us - began.us > within * 3 / 2);
+	assert_true(longest < 8 * SLOW_MS * 1000);
+	for (size_t i = 0; i < 8; i++)
+		close(fds[i]);
+}
+
+/* ---- who may what -----------------------------------------------------------------------------
+ */
+
+static void test_rights(void **state)
+{
+	static const gid_t readers[] = { 5, READERS }, others[] = { 5, 6 };
+
+	(void)state;
+	assert_int_equal(rights_of(0, others, 2, 99, READERS), RIGHTS_ADMIN);
+	assert_int_equal(rights_of(99, others, 2, 99, READERS), RIGHTS_ADMIN);
+	assert_int_equal(rights_of(98, readers, 2, 99, READERS), RIGHTS_READ);
+	assert_int_equal(rights_of(98, others, 2, 99, READERS), RIGHTS_NONE);
+	assert_int_equal(rights_of(98, NULL, 0, 99, READERS), RIGHTS_NONE);
+	/* No group is nobody's group. */
+	assert_int_equal(rights_of(98, (const gid_t[]){ RIGHTS_NO_GROUP }, 1, 99, RIGHTS_NO_GROUP),
+			 RIGHTS_NONE);
+}
+
+/* Connects as somebody else, asks, and exits with how often it was answered. */
+static pid_t client_as(const struct fixture *f, uid_t uid, gid_t gid, const gid_t *groups, size_t n)
+{
+	char text[256];
+	pid_t pid = fork();
+	int fd;
+
+	if (pid != 0)
+		return pid;
+	if (chmod(f->dir, 0711) != 0 || setgroups(n, groups) != 0 || setgid(gid) != 0 ||
+	    setuid(uid) != 0)
+		_exit(99);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	memcpy(a.sun_path, f->path, strlen(f->path) + 1);
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
+		_exit(errno == EACCES ? 13 : 98);
+	if (send(fd, "{}\n", 3, MSG_NOSIGNAL) != 3 || recv(fd, text, sizeof(text), 0) <= 0)
+		_exit(97);
+	_exit(strstr(text, "not allowed") != NULL ? 1 : 0);
+}
+
+static int outcome(struct fixture *f, pid_t pid)
+{
+	int status = -1;
+
+	for (int i = 0; i < 500 && waitpid(pid, &status, WNOHANG) == 0; i++)
+		serve(f, 10);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_the_kernel_says_who_asks(void **state)
+{
+	static const gid_t readers[] = { 7, READERS };
+	struct fixture *f = *state;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(outcome(f, client_as(f, STRANGER, READERS, NULL, 0)), 0);
+	assert_int_equal(f->asker.rights, RIGHTS_READ);
+	assert_int_equal(f->asker.uid, STRANGER);
+	assert_int_equal(outcome(f, client_as(f, STRANGER, STRANGER, readers, 2)), 0);
+	assert_int_equal(f->asker.rights, RIGHTS_READ);
+	assert_int_equal(outcome(f, client_as(f, STRANGER, STRANGER, NULL, 0)), 13);
+	assert_int_equal(outcome(f, client_as(f, 0, 0, NULL, 0)), 0);
+	assert_int_equal(f->asker.rights, RIGHTS_ADMIN);
+	assert_int_equal(f->asked, 3);
+	/* Even if the file's mode let everybody in. */
+	assert_int_equal(chmod(f->path, 0666), 0);
+	assert_int_equal(outcome(f, client_as(f, STRANGER, STRANGER, NULL, 0)), 1);
+	assert_int_equal(f->asked, 3);
+}
+
+/* Takes a place as somebody who may look, and is mute until its end of the pipe is closed. */
+static pid_t occupant(const struct fixture *f, const int go[2])
+{
+	pid_t pid = fork();
+	char text[256];
+	int fds[CONTROL_CLIENTS];
+
+	if (pid != 0)
+		return pid;
+	close(go[1]);
+	if (setgroups(0, NULL) != 0 || setgid(READERS) != 0 || setuid(STRANGER) != 0)
+		_exit(99);
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+		memcpy(a.sun_path, f->path, strlen(f->path) + 1);
+		fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (connect(fds[i], (struct sockaddr *)&a, sizeof(a)) != 0)
+			_exit(98);
+		if (send(fds[i], "{\"command\":\"later\"}\n", 20, MSG_NOSIGNAL) != 20)
+			_exit(97);
+	}
+	(void)!read(go[0], text, sizeof(text));
+	_exit(0);
+}
+
+/* Those who may look wait for answers on all places: none is stale, and root gets in all the same.
+ */
+static void test_root_always_gets_in(void **state)
+{
+	struct fixture *f = *state;
+	int go[2], root;
+	char text[256];
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(f->dir, 0711), 0);
+	assert_int_equal(pipe(go), 0);
+	pid = occupant(f, go);
+	for (int i = 0; i < 500 && f->asked < CONTROL_CLIENTS; i++)
+		serve(f, 10);
+	assert_int_equal(f->asked, CONTROL_CLIENTS);
+	root = client(f);
+	say(root, "{\"command\":\"hello\"}\n");
+	serve(f, 20);
+	assert_true(hear(root, text, sizeof(text)) > 0);
+	/* And another of theirs is told that there is no place for it. */
+	assert_int_equal(outcome(f, client_as(f, STRANGER, READERS, NULL, 0)), 0);
+	close(go[0]);
+	close(go[1]);
+	assert_int_equal(outcome(f, pid), 0);
+	close(root);
 	serve(f, 20);
 }
 
@@ -434,7 +716,7 @@ static bool is_there(const char *path)
 static void test_the_name_comes_last_and_goes_with_it(void **state)
 {
 	char dir[] = "/tmp/ikemesh-ctl-XXXXXX", path[80];
-	struct control_options o = { .path = path, .answer = answer };
+	struct control_options o = { .path = path, .group = RIGHTS_NO_GROUP, .ask = ask };
 	struct control *c;
 
 	(void)state;
@@ -460,7 +742,7 @@ static void test_the_name_comes_last_and_goes_with_it(void **state)
 static void test_a_name_that_cannot_be_is_told_at_once(void **state)
 {
 	char dir[] = "/tmp/ikemesh-ctl-XXXXXX", path[CONTROL_PATH_LEN + 1];
-	struct control_options o = { .path = path, .answer = answer };
+	struct control_options o = { .path = path, .group = RIGHTS_NO_GROUP, .ask = ask };
 	struct control *c;
 
 	(void)state;
@@ -489,7 +771,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 		TEST(test_a_question_is_answered_and_the_line_closed),
-		TEST(test_only_the_owner_may_ask),
+		TEST(test_the_owner_and_a_group_may_connect),
 		TEST(test_a_question_may_come_in_pieces),
 		TEST(test_garbage_is_told_what_is_expected),
 		TEST(test_a_question_has_an_end),
@@ -497,10 +779,18 @@ int main(void)
 		TEST(test_a_client_that_does_not_read_holds_nobody_up),
 		TEST(test_a_client_that_never_reads_is_dropped),
 		TEST(test_those_who_are_too_many_wait_and_then_have_their_turn),
+		TEST(test_the_mute_one_goes_whose_place_is_wanted),
 		TEST(test_a_client_may_wait_for_something_to_happen),
 		TEST(test_who_waits_in_vain_is_told_so),
 		TEST(test_not_all_may_wait),
 		TEST(test_no_memory_for_an_answer_closes),
+		TEST(test_an_answer_may_come_later),
+		TEST(test_who_has_gone_gets_no_answer),
+		TEST(test_who_asks_the_same_at_once_gets_the_same_answer),
+		TEST(test_half_of_the_time_belongs_to_others),
+		cmocka_unit_test(test_rights),
+		TEST(test_the_kernel_says_who_asks),
+		TEST(test_root_always_gets_in),
 		TEST(test_ikectl_asks_and_understands),
 		TEST(test_ikectl_says_what_to_do_without_a_daemon),
 		cmocka_unit_test(test_the_name_comes_last_and_goes_with_it),

@@ -256,6 +256,7 @@ static void test_every_key(void **state)
 		{ "ike_proposals", BASE "ike_proposals: aes256-sha384-ecp384!\n" },
 		{ "log", BASE "log: /tmp/log\n" },
 		{ "crypto_properties", BASE "crypto_properties: provider=default\n" },
+		{ "control_group", BASE "control_group: adm\n" },
 		{ "ppk_id", BASE "ppk: 0x0123456789abcdef0123456789abcdef0123456789abcdef0123456789"
 				 "abcdef\nppk_id: mesh\n" },
 		{ "ppk_required",

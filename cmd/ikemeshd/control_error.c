@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/control.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static json_t *refusal(const char *reason, const char *format, va_list args)
+{
+	char text[512];
+
+	vsnprintf(text, sizeof(text), format, args);
+	return reason != NULL
+		       ? json_pack("{s:b, s:s, s:s}", "ok", 0, "error", text, "reason", reason)
+		       : json_pack("{s:b, s:s}", "ok", 0, "error", text);
+}
+
+json_t *control_error(const char *format, ...)
+{
+	va_list args;
+	json_t *all;
+
+	va_start(args, format);
+	all = refusal(NULL, format, args);
+	va_end(args);
+	return all;
+}
+
+json_t *control_not_allowed(const char *format, ...)
+{
+	va_list args;
+	json_t *all;
+
+	va_start(args, format);
+	all = refusal("not allowed", format, args);
+	va_end(args);
+	return all;
+}
