@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -66,4 +67,17 @@ int secret_guard_process(void)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
 		return -errno;
 	return 0;
+}
+
+int secret_lock_process(void)
+{
+	const struct rlimit all = { .rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY };
+	struct rlimit had;
+
+	(void)!setrlimit(RLIMIT_MEMLOCK, &all);
+	/* With a limit, memory that is wanted later would be refused. */
+	if (getrlimit(RLIMIT_MEMLOCK, &had) != 0 || had.rlim_cur != RLIM_INFINITY)
+		return -EPERM;
+	/* What is used, rather than what is set aside: the stacks of threads. */
+	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0 ? 0 : -errno;
 }

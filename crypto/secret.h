@@ -39,6 +39,12 @@ bool secret_equal(struct bytes a, struct bytes b);
  */
 int secret_guard_process(void);
 
+/*
+ * Keeps this process's memory out of swap, whatever it uses from now on. 0; -EPERM: it is not
+ * allowed to lock as much as it likes (RLIMIT_MEMLOCK), and nothing is locked; or negative errno.
+ */
+int secret_lock_process(void);
+
 /* Overwrites memory in a way that the compiler may not drop. */
 void wipe(void *p, size_t n);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/secret.h"
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -99,6 +101,32 @@ static void test_process_is_guarded(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/*
+ * Who may not lock all that it will want locks nothing: what it wants later would be refused.
+ * (That it is locked where it may be, the lab sees.)
+ */
+static void test_process_is_not_locked_by_halves(void **state)
+{
+	const struct rlimit little = { .rlim_cur = 1 << 20, .rlim_max = 1 << 20 };
+	pid_t child = fork();
+	int status = -1;
+
+	(void)state;
+	if (child == 0) {
+		void *later;
+
+		if (setrlimit(RLIMIT_MEMLOCK, &little) != 0 ||
+		    (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) ||
+		    secret_lock_process() != -EPERM)
+			_exit(1);
+		later = mmap(NULL, 16 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
+		_exit(later == MAP_FAILED ? 2 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +136,7 @@ int main(void)
 		cmocka_unit_test(test_equal_looks_at_every_octet),
 		cmocka_unit_test(test_wipe),
 		cmocka_unit_test(test_process_is_guarded),
+		cmocka_unit_test(test_process_is_not_locked_by_halves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
