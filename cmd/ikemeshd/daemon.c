@@ -675,6 +675,7 @@ static void arm(struct daemon *d)
 		next = clock_earlier(next, healing_deadline(d->healing));
 	next = clock_earlier(next, daemon_mode_deadline(d));
 	next = clock_earlier(next, d->trust_at);
+	next = clock_earlier(next, d->keep_at);
 	if (d->phase == DAEMON_LEAVING)
 		next = clock_earlier(next, d->leave_by);
 	loop_set_deadline(d->loop, next);

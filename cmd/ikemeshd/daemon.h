@@ -55,8 +55,10 @@ struct daemon {
 
 	struct handover handover; /* what a predecessor left; empty once it is taken */
 	struct keepsake keepsake; /* what the next one gets, whatever becomes of this one */
+	struct mono keep_at;	  /* it is begun, or MONO_NEVER */
 	char handover_why[HANDOVER_TEXT_LEN];
 
+	int unlocked; /* why memory may be swapped: negative errno; 0: it is not */
 	int lock;
 	int signals;
 	struct config *config; /* the core borrows its spec */

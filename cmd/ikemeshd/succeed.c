@@ -16,6 +16,8 @@
 
 /* How long the crypto jobs under way may take. */
 #define DRAIN_S 2
+/* Until what could not be kept is tried again. */
+#define KEEP_AGAIN_S 1
 
 static void leaf_of(const struct config *c, uint8_t out[static HANDOVER_LEAF_LEN])
 {
@@ -27,7 +29,9 @@ static void leaf_of(const struct config *c, uint8_t out[static HANDOVER_LEAF_LEN
 
 int daemon_succeed_take(struct daemon *d)
 {
+	d->unlocked = secret_lock_process();
 	handover_take(&d->handover, d->handover_why);
+	d->keep_at = handover_can_keep() ? (struct mono){ 0 } : MONO_NEVER;
 	return 0;
 }
 
@@ -43,12 +47,13 @@ uint32_t daemon_first_generation(const struct daemon *d, const struct config *c)
 
 int daemon_succeed_sockets(struct daemon *d)
 {
-	int sockets[UDP_SOCKETS], err;
+	int sockets[UDP_SOCKETS], err = 0;
 
-	if (d->handover.stored)
-		return 0;
 	udp_sockets(d->udp, sockets);
-	err = handover_store_sockets(sockets);
+	if (!d->handover.stored)
+		err = handover_store_sockets(sockets);
+	if (err == 0)
+		err = handover_store_key(&d->handover);
 	if (err != 0 && err != -ENOTCONN)
 		log_text(d->log, REPORT_WARNING,
 			 "systemd does not keep the IKE ports over a restart: %s", strerror(-err));
@@ -59,27 +64,32 @@ static int pack(struct daemon *d, struct handover *h, bool died)
 {
 	*h = (struct handover){ .generation = d->config->spec.credential.generation,
 				.sequence = d->handover.sequence,
+				.key = d->handover.key,
 				.died = died };
 	leaf_of(d->config, h->leaf);
 	udp_sockets(d->udp, h->sockets);
 	return engine_save(d->engine, &h->state);
 }
 
-/* From here on each step adds to it. Without it a kill costs the SAs, and nothing else. */
+/*
+ * From here on each step adds to it. Without it a kill costs the SAs, and nothing else. What it was
+ * gone on from is emptied only now: at any moment there is one to go on from.
+ */
 static void begin_keepsake(struct daemon *d)
 {
 	struct handover h;
 	int err;
 
-	if (!handover_can_keep())
-		return;
 	err = pack(d, &h, true);
 	if (err == 0)
 		err = keepsake_begin(&d->keepsake, &h);
 	secret_free(&h.state);
+	handover_used(&d->handover);
+	d->keep_at = MONO_NEVER;
 	if (err == 0)
 		return;
 	keepsake_drop(&d->keepsake);
+	d->keep_at = clock_after(clock_now(), KEEP_AGAIN_S * CLOCK_SECOND);
 	log_recurrent(d->log, REPORT_WARNING, "the SAs would not outlive this process: %s",
 		      strerror(-err));
 }
@@ -89,6 +99,11 @@ void daemon_succeed_load(struct daemon *d)
 	struct event loaded = { .kind = EVENT_STATE_LOADED };
 	struct event addresses = { .kind = EVENT_ADDRESSES };
 
+	if (d->unlocked != 0)
+		log_text(d->log, REPORT_NOTICE,
+			 "keys may get into swap, if there is some: memory cannot be locked (%s; "
+			 "LimitMEMLOCK=infinity in the unit lets it)",
+			 strerror(-d->unlocked));
 	if (d->handover_why[0] != '\0')
 		log_text(d->log, REPORT_WARNING, "%s", d->handover_why);
 	loaded.state_loaded.state = secret_view(&d->handover.state);
@@ -97,24 +112,23 @@ void daemon_succeed_load(struct daemon *d)
 	daemon_feed(d, &loaded);
 	addresses.addresses.locals = addresses_list(d->addresses, &addresses.addresses.n);
 	daemon_feed(d, &addresses);
+	if (handover_can_keep() && d->keepsake.fd < 0)
+		begin_keepsake(d);
 	handover_used(&d->handover);
-	begin_keepsake(d);
 }
 
+/* Before anything of the step is done. What is kept anew has the step in it. */
 void daemon_succeed_keep(struct daemon *d, struct bytes record)
 {
-	int err = d->keepsake.fd >= 0 ? keepsake_append(&d->keepsake, record) : 0;
-
-	if (err == 0)
+	if (d->keepsake.fd >= 0 && keepsake_append(&d->keepsake, record) == 0)
 		return;
-	keepsake_drop(&d->keepsake);
-	log_recurrent(d->log, REPORT_WARNING, "the SAs would not outlive this process: %s",
-		      strerror(-err));
+	if (d->keepsake.fd >= 0 || d->keep_at.us <= clock_now().us)
+		begin_keepsake(d);
 }
 
 void daemon_succeed_tidy(struct daemon *d)
 {
-	if (keepsake_is_long(&d->keepsake))
+	if (keepsake_is_long(&d->keepsake) || d->keep_at.us <= clock_now().us)
 		begin_keepsake(d);
 }
 
@@ -141,14 +155,17 @@ int daemon_succeed(struct daemon *d, enum succession how)
 	err = pack(d, &h, false);
 	if (err == 0 && how == SUCCESSION_STORE) {
 		err = keepsake_begin(&d->keepsake, &h);
-		if (err == 0)
+		/* Then it goes on from what was kept step by step. */
+		if (err == 0 || d->keepsake.fd >= 0)
 			err = handover_settle();
 	}
 	if (err == 0 && how == SUCCESSION_EXEC) {
 		log_text(d->log, REPORT_NOTICE, "executing %s anew: the SAs are handed over",
 			 d->options.program);
 		sd_notify(0, "RELOADING=1");
-		h.sequence = d->keepsake.sequence + 1;
+		/* The same: systemd keeps ours until the successor's own is there. */
+		if (d->keepsake.fd >= 0)
+			h.sequence = d->keepsake.sequence;
 		err = handover_exec(&h, d->options.program, d->options.argv);
 		sd_notify(0, "READY=1");
 	}

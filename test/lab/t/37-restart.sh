@@ -108,7 +108,7 @@ pings_end
 negotiated >/lab/after-watchdog
 systemd-analyze security --no-pager ikemesh 2>/dev/null | sed -n 's/.*Overall exposure level for [^:]*: //p' >/lab/score
 systemd-analyze security --no-pager ikemesh-policy 2>/dev/null | sed -n 's/.*Overall exposure level for [^:]*: //p' >/lab/score-policy
-grep -E '^(Uid|CapBnd|CapEff|NoNewPrivs|Seccomp):' "/proc/$now/status" >/lab/process
+grep -E '^(Uid|VmLck|CapBnd|CapEff|NoNewPrivs|Seccomp):' "/proc/$now/status" >/lab/process
 cmp /run/credentials/ikemesh.service/modules.builtin "/lib/modules/$(uname -r)/modules.builtin" || echo "no modules.builtin in the sandbox" >>/lab/trouble
 grep . /proc/sys/net/core/xfrm_larval_drop /proc/sys/net/core/xfrm_acq_expires >/lab/sysctls
 systemctl is-active ikemesh >/lab/active
@@ -160,6 +160,7 @@ report "systemd-analyze security: ikemesh $(cat "$at/score"), ikemesh-policy $(c
 read -r score _ <"$at/score"
 [ "${score/./}" -le 20 ] || fail "the sandbox is weak: $(cat "$at/score")"
 grep -q '^Seccomp:.2' "$at/process" && grep -q '^NoNewPrivs:.1' "$at/process" || fail "no sandbox: $(cat "$at/process")"
+grep -Eq '^VmLck:.*[1-9]' "$at/process" || fail "its memory is not locked: $(cat "$at/process")"
 [ "$(tr '\n' ' ' <"$at/sysctls")" = '/proc/sys/net/core/xfrm_larval_drop:0 /proc/sys/net/core/xfrm_acq_expires:3 ' ] || fail "$(cat "$at/sysctls")"
 ! grep -aE 'Read-only file system|Operation not permitted|Permission denied' "$at/journal" | grep -a ikemesh || fail "the sandbox is too small"
 [ "$(cat "$at/active")" = active ] || fail "it was not started again: $(journal)"
