@@ -17,20 +17,35 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
 }
 
-static const char *fault_of(int error)
+/* What is wrong with a file's content has numbers of its own, beside those of file_read(). */
+static int fault_of(int error)
 {
 	switch (error) {
 	case -ENOENT:
-		return "has no CRL in it";
+		return -ENODATA;
 	case -EINVAL:
-		return "is no CRL: its content is damaged";
+		return -EBADMSG;
 	default:
+		return -ENOMEM;
+	}
+}
+
+const char *crl_fault_text(int fault)
+{
+	switch (fault) {
+	case -ENODATA:
+		return "has no CRL in it";
+	case -EBADMSG:
+		return "is no CRL: its content is damaged";
+	case -ENOMEM:
 		return "cannot be read for want of memory";
+	default:
+		return file_error(fault);
 	}
 }
 
 /* NULL, and *fault says why. */
-static struct crls *read_lists(const char *path, const char **fault)
+static struct crls *read_lists(const char *path, int *fault)
 {
 	struct secret content;
 	struct crls *crls;
@@ -38,7 +53,7 @@ static struct crls *read_lists(const char *path, const char **fault)
 	int e = file_read(path, &content, &mode);
 
 	if (e != 0) {
-		*fault = file_error(e);
+		*fault = e;
 		return NULL;
 	}
 	crls = crls_new();
@@ -63,7 +78,7 @@ enum crl_look crl_file_look(struct crl_file *f)
 		return CRL_SAME;
 	f->seen = true;
 	f->as = now;
-	f->fault = NULL;
+	f->fault = 0;
 	fresh = read_lists(f->path, &f->fault);
 	if (fresh == NULL)
 		return CRL_BROKEN;

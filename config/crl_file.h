@@ -12,7 +12,7 @@
 struct crl_file {
 	char *path;
 	struct crls *crls; /* NULL: it could never be read */
-	const char *fault; /* what is wrong with the file as it is now; NULL: nothing */
+	int fault;	   /* what is wrong with the file as it is now; 0: nothing */
 	bool seen;
 	struct stat as; /* as it was when it was read */
 };
@@ -22,6 +22,9 @@ enum crl_look {
 	CRL_REPLACED, /* by other lists */
 	CRL_BROKEN,   /* now; fault says how */
 };
+
+/* A fault in words: "has no CRL in it". */
+const char *crl_fault_text(int fault);
 
 /* Reads it if it changed since the last look, or was never looked at. */
 enum crl_look crl_file_look(struct crl_file *f);

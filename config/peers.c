@@ -75,7 +75,7 @@ static void say_fault(struct reading *r, const struct node *node, const struct c
 	const bool hard = r->out->rules.crl_policy == CRL_HARD;
 
 	report_add(&r->report, hard ? PROBLEM_ERROR : PROBLEM_WARNING, node_place(node), NULL,
-		   "crls: %s %s%s", f->path, f->fault,
+		   "crls: %s %s%s", f->path, crl_fault_text(f->fault),
 		   hard ? "" : "; it is left out until it can be read");
 }
 

@@ -36,4 +36,9 @@ int crls_join(struct crls *c, const struct crls *from); /* 0 or -ENOMEM */
 size_t crls_count(const struct crls *c); /* NULL is none */
 void crls_describe(const struct crls *c, size_t i, struct crl_info *out);
 
+/* List i as it was read, for crls_add(); the caller's. 0 or -ENOMEM. */
+int crls_der(const struct crls *c, size_t i, struct blob *out);
+/* The same lists in the same order; either may be NULL. */
+bool crls_equal(const struct crls *a, const struct crls *b);
+
 #endif

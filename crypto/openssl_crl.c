@@ -174,6 +174,28 @@ void crls_describe(const struct crls *c, size_t i, struct crl_info *out)
 	ERR_clear_error();
 }
 
+int crls_der(const struct crls *c, size_t i, struct blob *out)
+{
+	unsigned char *der = NULL;
+	const int n = i2d_X509_CRL(sk_X509_CRL_value(c->list, (int)i), &der);
+	int r = n <= 0 ? -ENOMEM : blob_copy(out, BYTES(der, (size_t)n));
+
+	OPENSSL_free(der);
+	ERR_clear_error();
+	return r;
+}
+
+bool crls_equal(const struct crls *a, const struct crls *b)
+{
+	if ((a == NULL) != (b == NULL) || crls_count(a) != crls_count(b))
+		return false;
+	for (int i = 0; i < (int)crls_count(a); i++)
+		if (X509_CRL_match(sk_X509_CRL_value(a->list, i), sk_X509_CRL_value(b->list, i)) !=
+		    0)
+			return false;
+	return true;
+}
+
 /* ---- what is said of a certificate in it -------------------------------------------------- */
 
 /* RFC 5280 5.3.1 */

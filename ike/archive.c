@@ -166,6 +166,18 @@ void archive_octets(struct archive *a, uint8_t *p, size_t n)
 	}
 }
 
+void archive_text(struct archive *a, char *text, size_t size)
+{
+	uint16_t n = a->loads ? 0 : (uint16_t)strnlen(text, size);
+
+	archive_u16(a, &n);
+	if (n >= size)
+		a->failed = true;
+	archive_octets(a, (uint8_t *)text, a->failed ? 0 : n);
+	if (a->loads)
+		text[a->failed ? 0 : n] = '\0';
+}
+
 void archive_ip(struct archive *a, struct ip *ip)
 {
 	archive_u8(a, &ip->family);
@@ -219,6 +231,35 @@ void archive_secret(struct archive *a, struct secret *v, size_t most)
 		a->failed = a->failed || secret_new(v, n) != 0;
 	}
 	archive_octets(a, v->p, a->failed ? 0 : n);
+}
+
+void archive_string(struct archive *a, char **v, size_t most)
+{
+	bool there = !a->loads && *v != NULL;
+	size_t n;
+
+	archive_bool(a, &there);
+	n = there ? length(a, a->loads ? 0 : strlen(*v), most) : 0;
+	if (a->loads) {
+		*v = there && !a->failed ? calloc(1, n + 1) : NULL;
+		a->failed = a->failed || (there && *v == NULL);
+	}
+	if (there && !a->failed)
+		archive_octets(a, (uint8_t *)*v, n);
+	if (there && a->loads && !a->failed && strlen(*v) != n)
+		a->failed = true;
+}
+
+size_t archive_count(struct archive *a, size_t *n, size_t most)
+{
+	uint64_t wide = a->loads ? 0 : *n;
+
+	archive_u64(a, &wide);
+	if (wide > most)
+		a->failed = true;
+	if (a->loads)
+		*n = a->failed ? 0 : (size_t)wide;
+	return a->failed ? 0 : (size_t)wide;
 }
 
 /* ---- rows -------------------------------------------------------------------------------- */

@@ -38,12 +38,18 @@ void archive_uint(struct archive *a, unsigned *v);
 void archive_i64(struct archive *a, int64_t *v);
 void archive_mono(struct archive *a, struct mono *v);
 void archive_octets(struct archive *a, uint8_t *p, size_t n);
+/* A text with its final NUL within size octets. */
+void archive_text(struct archive *a, char *text, size_t size);
 void archive_ip(struct archive *a, struct ip *ip);
 void archive_endpoint(struct archive *a, struct endpoint *at);
 
 /* Owned octets, at most `most`; what v held when loading is not freed. */
 void archive_blob(struct archive *a, struct blob *v, size_t most);
 void archive_secret(struct archive *a, struct secret *v, size_t most);
+/* An owned text of at most `most` octets, or none (NULL). */
+void archive_string(struct archive *a, char **v, size_t most);
+/* How many of something follow, at most `most`; 0 once it has failed. */
+size_t archive_count(struct archive *a, size_t *n, size_t most);
 
 /* Rows by their ids; a row that is not there (any more) is an error. NULL is kept. */
 void archive_encr(struct archive *a, const struct encr_alg **v);

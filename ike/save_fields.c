@@ -30,17 +30,6 @@ void save_header_fields(struct archive *a, struct engine *e)
 
 /* ---- plain fields ------------------------------------------------------------------------ */
 
-static void text_field(struct archive *a, char *text, size_t size)
-{
-	uint16_t n = a->loads ? 0 : (uint16_t)strlen(text);
-
-	archive_u16(a, &n);
-	if (n >= size)
-		a->failed = true;
-	archive_octets(a, (uint8_t *)text, a->failed ? 0 : n);
-	text[a->failed ? 0 : n] = '\0';
-}
-
 static void attempt_fields(struct archive *a, struct status_attempt *t)
 {
 	uint8_t stage = a->loads ? 0 : (uint8_t)t->stage;
@@ -63,8 +52,8 @@ static void attempt_fields(struct archive *a, struct status_attempt *t)
 	archive_u8(a, &verdict);
 	t->verdict = (enum verdict)verdict;
 	a->failed = a->failed || verdict > VERDICT_FAILED || t->unreachable != unreachable;
-	text_field(a, t->reason, sizeof(t->reason));
-	text_field(a, t->offered, sizeof(t->offered));
+	archive_text(a, t->reason, sizeof(t->reason));
+	archive_text(a, t->offered, sizeof(t->offered));
 }
 
 void save_pair_fields(struct archive *a, struct pair *p)

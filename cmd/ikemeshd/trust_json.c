@@ -25,7 +25,7 @@ static json_t *file_json(const struct crl_file *f, time_t now)
 	for (size_t i = 0; i < crls_count(f->crls); i++)
 		json_array_append_new(lists, list_json(f->crls, i, now));
 	return json_pack("{s:s, s:o, s:o}", "file", f->path, "fault",
-			 f->fault != NULL ? json_string(f->fault) : json_null(), "lists", lists);
+			 f->fault != 0 ? json_string(crl_fault_text(f->fault)) : json_null(), "lists", lists);
 }
 
 json_t *trust_json(const struct config *c, const char *own_fault, time_t now)

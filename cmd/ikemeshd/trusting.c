@@ -24,9 +24,10 @@ static void say_look(struct daemon *d, const struct crl_file *f, enum crl_look l
 	else if (f->crls != NULL)
 		log_text(d->log, REPORT_ERROR,
 			 "%s %s: the CRLs that were read of it before stay in force", f->path,
-			 f->fault);
+			 crl_fault_text(f->fault));
 	else
-		log_text(d->log, REPORT_ERROR, "%s %s", f->path, f->fault);
+		log_text(d->log, REPORT_ERROR, "%s %s", f->path,
+			 crl_fault_text(f->fault));
 }
 
 static int renew(struct daemon *d)
