@@ -232,6 +232,7 @@ static void read_scalar(struct reading *r, const struct key_row *row, const stru
 	case VALUE_TEXT:
 	case VALUE_DAYS:
 	case VALUE_TEXTS:
+	case VALUE_LEVELS:
 		break; /* these depend on each other: read_settings() */
 	}
 }
@@ -325,6 +326,7 @@ static void read_settings(struct reading *r, const struct node *settings)
 	read_ppk(r, node_get(settings, "ppk"), node_get(settings, "ppk_id"), settings);
 	read_days(r, node_get(settings, "expiry_warning_days"));
 	read_control_group(r, settings);
+	read_log_levels(r, node_get(settings, "log_levels"));
 }
 
 /* --- the text ------------------------------------------------------------------------------ */

@@ -12,6 +12,7 @@
 
 #include "config/crl_file.h"
 #include "crypto/job.h"
+#include "ike/level.h"
 #include "ike/spec.h"
 
 enum problem_level {
@@ -67,8 +68,10 @@ struct config {
 	struct spec spec;
 	enum on_stop on_stop;
 	enum log_target log;
-	char *log_path;			       /* LOG_TO_FILE */
-	char *control_group;		       /* NULL: root alone may ask the daemon */
+	char *log_path;	     /* LOG_TO_FILE */
+	char *control_group; /* NULL: root alone may ask the daemon */
+	/* By enum report_area: the enum report_level and 1; 0: as --log-level says. */
+	uint8_t log_levels[REPORT_N_AREAS];
 	struct sign_key *key;		       /* leaves this struct for the keyholder */
 	struct ppk ppk;			       /* this too; its key is empty if there is none */
 	struct trust *trust;		       /* built from ca_certificates */

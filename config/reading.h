@@ -76,6 +76,9 @@ void read_ppk(struct reading *r, const struct node *key, const struct node *id,
 /* expiry_warning_days; NULL: the usual ones. */
 void read_days(struct reading *r, const struct node *node);
 
+/* log_levels; NULL: none. */
+void read_log_levels(struct reading *r, const struct node *node);
+
 /* An error: `what` was expected at node, with the line `key: example` as its mend. */
 void expected(struct reading *r, const struct key_row *row, const struct node *node);
 

@@ -202,6 +202,14 @@ static const struct key_row rows[] = {
 		.text = "Where messages go: journal, syslog, stderr, or the path of a file.",
 	},
 	{
+		.name = "log_levels",
+		.type = VALUE_LEVELS,
+		.example = "[notice, auth=debug]",
+		.text = "How much is said, of all or of one area: error, warning, notice, info or "
+			"debug; nothing: as --log-level says. `ikectl log` lists the areas, and "
+			"changes levels for a while.",
+	},
+	{
 		.name = "ike_lifetime",
 		.type = VALUE_DURATION,
 		.fallback = "4h",

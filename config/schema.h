@@ -26,6 +26,7 @@ enum value_type {
 	VALUE_TEXT,	    /* nothing: none */
 	VALUE_DAYS,	    /* a list of numbers of days */
 	VALUE_TEXTS,	    /* a list of texts; nothing: none */
+	VALUE_LEVELS,	    /* a list of "LEVEL" and "AREA=LEVEL"; nothing: none */
 };
 
 /* When a reload's change of a key is felt. */

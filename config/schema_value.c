@@ -106,6 +106,7 @@ int schema_number(const struct key_row *row, const char *text, uint64_t *out)
 	case VALUE_TEXT:
 	case VALUE_TEXTS:
 	case VALUE_DAYS:
+	case VALUE_LEVELS:
 		break;
 	}
 	return r ? r : in_range(row, *out);
@@ -198,6 +199,9 @@ const char *schema_expected(const struct key_row *row, char out[static EXPECTED_
 		break;
 	case VALUE_DAYS:
 		words = "a list of days, such as [30, 14, 7, 3, 1]";
+		break;
+	case VALUE_LEVELS:
+		words = "a list of levels and AREA=LEVEL, such as [notice, auth=debug]";
 		break;
 	}
 	snprintf(out, EXPECTED_LEN, "%s", words);

@@ -183,6 +183,21 @@ static bool add_days(const struct config *c, struct values *out)
 	return true;
 }
 
+static bool add_levels(const struct config *c, struct values *out)
+{
+	for (size_t i = 0; i < REPORT_N_AREAS; i++) {
+		char text[40];
+
+		if (c->log_levels[i] == 0)
+			continue;
+		snprintf(text, sizeof(text), "%s=%s", report_area_name((enum report_area)i),
+			 report_level_name((enum report_level)(c->log_levels[i] - 1)));
+		if (!values_add(out, text))
+			return false;
+	}
+	return true;
+}
+
 static bool add_values(const struct config *c, const struct key_row *row, struct values *out)
 {
 	switch (row->type) {
@@ -208,6 +223,8 @@ static bool add_values(const struct config *c, const struct key_row *row, struct
 		return add_days(c, out);
 	case VALUE_TEXTS:
 		return add_texts(c, row, out);
+	case VALUE_LEVELS:
+		return add_levels(c, out);
 	case VALUE_KEY:
 	case VALUE_SECRET:
 		break;

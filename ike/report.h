@@ -7,39 +7,10 @@
 #define IKEMESH_IKE_REPORT_H
 
 #include "ike/ip.h"
+#include "ike/level.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum report_level {
-	REPORT_ERROR,
-	REPORT_WARNING,
-	REPORT_NOTICE, /* up, down */
-	REPORT_INFO,
-	REPORT_DEBUG,
-};
-#define REPORT_LEVELS (REPORT_DEBUG + 1)
-
-/* What an operator may want to hear more or less of. */
-#define REPORT_AREAS(X)                                                         \
-	X(IKE, "ike", "IKE SAs: how they begin, are rekeyed and end")           \
-	X(AUTH, "auth", "who the peer is: IKE_AUTH, certificates, PPK")         \
-	X(CHILD, "child", "CHILD_SAs: how they begin, are rekeyed and end")     \
-	X(XFRM, "xfrm", "the kernel's policies and SAs, and what it asks for")  \
-	X(NET, "net", "datagrams, sockets, addresses, NAT")                     \
-	X(TRUST, "trust", "our own certificate, CAs, CRLs, rotation")           \
-	X(CONFIG, "config", "the configuration, its reload, the mode in force") \
-	X(CONTROL, "control", "what ikectl asked for")                          \
-	X(DAEMON, "daemon", "start, stop, handover, the log itself")
-
-enum report_area {
-#define X(id, name, text) AREA_##id,
-	REPORT_AREAS(X)
-#undef X
-};
-#define X(id, name, text) +1
-enum { REPORT_N_AREAS = 0 REPORT_AREAS(X) };
-#undef X
 
 /*
  * Why. The first part is what `ikectl why` calls the same, as far as it can be known without
@@ -106,14 +77,6 @@ struct report {
 	char *text; /* owned by the action */
 };
 
-/* "warning", "auth", "wrong-ca"; of REASON_NONE "". */
-const char *report_level_name(enum report_level level);
-const char *report_area_name(enum report_area area);
-const char *report_area_text(enum report_area area); /* what it is about, in one line */
-const char *reason_name(enum reason reason);
-
-/* False: there is none of that name. */
-bool report_level_parse(const char *name, enum report_level *out);
-bool report_area_parse(const char *name, enum report_area *out);
+const char *reason_name(enum reason reason); /* "wrong-ca"; of REASON_NONE "" */
 
 #endif

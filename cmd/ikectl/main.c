@@ -6,6 +6,7 @@
 #include "cmd/ikectl/doctor.h"
 #include "cmd/ikectl/explain.h"
 #include "cmd/ikectl/invocation.h"
+#include "cmd/ikectl/log.h"
 #include "cmd/ikectl/mode.h"
 #include "cmd/ikectl/pki.h"
 #include "cmd/ikectl/plan.h"
@@ -196,6 +197,16 @@ static const struct command commands[] = {
 	  .synopsis = "confirm",
 	  .help = "the mode stays that --confirm-within would take back",
 	  .run = mode_confirm_run },
+	{ .name = "log",
+	  .argument = ARGUMENT_OPTIONAL,
+	  .synopsis = "log [AREA] [LEVEL|default] [--for DURATION]\n                      ",
+	  .help = "how much is said of what; with LEVEL (error, warning, notice, info, debug) "
+		  "from now\n"
+		  "                       on, for a while, or until the daemon ends; default: as "
+		  "configured",
+	  .run = log_run,
+	  .further = 1,
+	  .options = log_options },
 	{ .name = "wait",
 	  .synopsis = "wait [--peers A,B|N] [--timeout D]\n                      ",
 	  .help = "until the daemon is ready; with --peers until SAs with these (which are asked\n"

@@ -254,6 +254,7 @@ static const struct row {
 	{ .name = "rekey", .answer = answer_rekey },
 	{ .name = "rekey-ike", .answer = answer_rekey_ike },
 	{ .name = "reauth", .answer = answer_reauth },
+	{ .name = "log", .answer = daemon_answer_log, .reads = true, .writes = "level" },
 	{ .name = "mode", .answer = daemon_answer_mode, .reads = true, .writes = "mode" },
 	{ .name = "confirm", .answer = daemon_answer_confirm },
 	{ .name = "certs", .answer = answer_certs, .reads = true },

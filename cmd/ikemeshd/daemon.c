@@ -267,6 +267,8 @@ static int start_log(struct daemon *d)
 	if (err != 0)
 		fprintf(stderr, "ikemeshd: cannot write the log %s: %s\n",
 			c->log_path != NULL ? c->log_path : "", log_path_error(err));
+	else
+		levels_configure(log_levels(d->log), c->log_levels);
 	return err;
 }
 

@@ -169,6 +169,9 @@ void daemon_hear_missed(struct daemon *d, void (*each)(const struct kernel_event
 /* explain.c */
 json_t *daemon_answer_explain(struct daemon *d, const json_t *request);
 
+/* log_commands.c */
+json_t *daemon_answer_log(struct daemon *d, const json_t *request);
+
 /* commands.c: answers a request of the control socket (control_options.ask); arg is the daemon. */
 void daemon_ask(void *arg, const struct control_asker *asker, const json_t *request);
 /* The answer itself, as root gets it; NULL on no memory. */

@@ -2,16 +2,15 @@
 #include "cmd/ikemeshd/log.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/fold.h"
+#include "cmd/ikemeshd/log_file.h"
 #include "ike/message/iana.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
@@ -23,8 +22,9 @@
 
 struct log {
 	enum log_target target;
-	int fd; /* LOG_TO_FILE: ours; LOG_TO_STDERR: 2 */
-	enum report_level level;
+	struct log_file file; /* LOG_TO_FILE */
+	uint64_t lost;	      /* reports that the journal did not take */
+	struct levels levels;
 	struct fold fold;
 };
 
@@ -73,10 +73,12 @@ void log_line(const struct report *r, char *out, size_t room)
 	snprintf(out, room, "%s%s%s%s", peer, peer[0] != '\0' ? ": " : "", text, context);
 }
 
-/* Descriptors get time and level too; one write a line, so that lines never mingle. */
-static void write_line(int fd, enum report_level level, const char *line)
+#define STAMPED_LEN (LINE_LEN + 128)
+
+/* Descriptors get time and level too. Returns its octets, the line end among them. */
+static size_t stamp_line(enum report_level level, const char *line, char out[static STAMPED_LEN])
 {
-	char stamp[32] = "", all[LINE_LEN + 128];
+	char stamp[32] = "";
 	struct timespec ts = { 0 };
 	struct tm tm;
 	int n;
@@ -84,13 +86,54 @@ static void write_line(int fd, enum report_level level, const char *line)
 	clock_gettime(CLOCK_REALTIME, &ts);
 	if (gmtime_r(&ts.tv_sec, &tm) != NULL)
 		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-	n = snprintf(all, sizeof(all), "%s.%03ldZ ikemeshd %s: %s\n", stamp, ts.tv_nsec / 1000000,
+	n = snprintf(out, STAMPED_LEN, "%s.%03ldZ ikemeshd %s: %s\n", stamp, ts.tv_nsec / 1000000,
 		     report_level_name(level), line);
-	if (n >= (int)sizeof(all)) {
-		n = (int)sizeof(all) - 1;
-		all[n - 1] = '\n';
+	if (n >= STAMPED_LEN) {
+		n = STAMPED_LEN - 1;
+		out[n - 1] = '\n';
 	}
-	(void)!write(fd, all, (size_t)n);
+	return (size_t)n;
+}
+
+/* One write a line, so that lines never mingle. */
+static void write_stderr(enum report_level level, const char *line)
+{
+	char all[STAMPED_LEN];
+	size_t n = stamp_line(level, line, all);
+
+	(void)!write(STDERR_FILENO, all, n);
+}
+
+/* The file cannot tell that it cannot be written: where systemd or an operator hears it, once. */
+static void say_failing(const struct log_file *f)
+{
+	char path[256], text[LINE_LEN];
+
+	log_escape(f->path, path, sizeof(path));
+	snprintf(text, sizeof(text),
+		 "the log %s cannot be written (%s): what is to be said is lost until it can", path,
+		 strerror(-f->error));
+	write_stderr(REPORT_ERROR, text);
+}
+
+/* The reader learns where the gap is. */
+static void say_gap(struct log_file *f)
+{
+	char all[STAMPED_LEN], text[128];
+
+	snprintf(text, sizeof(text), "%" PRIu64 " line%s could not be written here: %s",
+		 f->lost_since, f->lost_since == 1 ? "" : "s", strerror(-f->error));
+	log_file_gap(f, all, stamp_line(REPORT_WARNING, text, all));
+}
+
+static void write_file(struct log_file *f, enum report_level level, const char *line)
+{
+	char all[STAMPED_LEN];
+
+	if (f->lost_since > 0)
+		say_gap(f);
+	if (log_file_write(f, all, stamp_line(level, line, all)))
+		say_failing(f);
 }
 
 #define FIELDS_MAX 12
@@ -115,7 +158,8 @@ put_field(struct fields *f, const char *format, ...)
 	f->n++;
 }
 
-static void write_journal(const struct report *r, const char *line)
+/* False: the journal did not take it. */
+static bool write_journal(const struct report *r, const char *line)
 {
 	struct fields f = { .n = 0 };
 	char text[IP_TEXT_LEN];
@@ -136,24 +180,26 @@ static void write_journal(const struct report *r, const char *line)
 		put_field(&f, "EXCHANGE=%s", exchange_name(r->exchange));
 	if (r->has_message_id)
 		put_field(&f, "MESSAGE_ID=%" PRIu32, r->message_id);
-	sd_journal_sendv(f.v, f.n);
+	return sd_journal_sendv(f.v, f.n) >= 0;
 }
 
-static void write_report(const struct log *l, const struct report *r)
+static void write_report(struct log *l, const struct report *r)
 {
 	char line[LINE_LEN];
 
 	log_line(r, line, sizeof(line));
 	switch (l->target) {
 	case LOG_TO_JOURNAL:
-		write_journal(r, line);
+		l->lost += !write_journal(r, line);
 		break;
 	case LOG_TO_SYSLOG:
 		syslog(priorities[r->level], "%s", line);
 		break;
 	case LOG_TO_STDERR:
+		write_stderr(r->level, line);
+		break;
 	case LOG_TO_FILE:
-		write_line(l->fd, r->level, line);
+		write_file(&l->file, r->level, line);
 		break;
 	}
 }
@@ -169,21 +215,6 @@ static void write_sum(void *arg, const struct fold_slot *slot)
 	write_report(arg, &sum);
 }
 
-/* A log that is read by nobody (a FIFO, a terminal that stands still) must not stop the daemon. */
-static int open_file(const char *path)
-{
-	int fd =
-		open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-	struct stat st;
-
-	if (fd < 0)
-		return errno == ENXIO ? -EINVAL : -errno;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		return fd;
-	close(fd);
-	return -EINVAL;
-}
-
 const char *log_path_error(int err)
 {
 	return err == -EINVAL ? "is not a regular file" : strerror(-err);
@@ -191,21 +222,26 @@ const char *log_path_error(int err)
 
 int log_retarget(struct log *l, enum log_target target, const char *path)
 {
-	int fd = STDERR_FILENO;
+	int err;
 
+	if (target == LOG_TO_FILE && l->target == target && strcmp(l->file.path, path) == 0)
+		return 0;
+	err = target == LOG_TO_FILE ? log_file_open(&l->file, path) : 0;
+	if (err != 0)
+		return err;
+	if (target != LOG_TO_FILE)
+		log_file_close(&l->file);
 	if (target == LOG_TO_JOURNAL && access(JOURNAL_SOCKET, W_OK) != 0)
 		target = LOG_TO_STDERR;
-	if (target == LOG_TO_FILE)
-		fd = open_file(path);
-	if (fd < 0)
-		return fd;
-	if (l->target == LOG_TO_FILE)
-		close(l->fd);
 	if (target == LOG_TO_SYSLOG)
 		openlog("ikemeshd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	l->target = target;
-	l->fd = fd;
 	return 0;
+}
+
+int log_reopen(struct log *l)
+{
+	return l->target == LOG_TO_FILE ? log_file_reopen(&l->file) : 0;
 }
 
 int log_open(enum log_target target, const char *path, enum report_level level, struct log **out)
@@ -216,9 +252,9 @@ int log_open(enum log_target target, const char *path, enum report_level level, 
 	*out = NULL;
 	if (l == NULL)
 		return -ENOMEM;
-	l->level = level;
+	levels_init(&l->levels, level);
 	l->target = LOG_TO_STDERR;
-	l->fd = STDERR_FILENO;
+	l->file.fd = -1;
 	fold_init(&l->fold, write_sum, l);
 	err = log_retarget(l, target, path);
 	if (err != 0) {
@@ -234,14 +270,39 @@ void log_close(struct log *l)
 	if (l == NULL)
 		return;
 	fold_flush(&l->fold);
-	if (l->target == LOG_TO_FILE)
-		close(l->fd);
+	log_file_close(&l->file);
 	free(l);
+}
+
+struct levels *log_levels(struct log *l)
+{
+	return &l->levels;
+}
+
+struct log_state log_state(const struct log *l)
+{
+	static const char *const names[] = {
+		[LOG_TO_JOURNAL] = "journal",
+		[LOG_TO_SYSLOG] = "syslog",
+		[LOG_TO_STDERR] = "stderr",
+	};
+	const bool file = l->target == LOG_TO_FILE;
+
+	return (struct log_state){
+		.target = file ? l->file.path : names[l->target],
+		.lost = l->lost + l->file.lost,
+		.error = file ? l->file.error : 0,
+	};
+}
+
+static bool is_wanted(const struct log *l, const struct report *r)
+{
+	return r->level <= levels_of(&l->levels, r->area);
 }
 
 void log_report(struct log *l, const struct report *report)
 {
-	if (report->level <= l->level && fold_admit(&l->fold, clock_now(), report))
+	if (is_wanted(l, report) && fold_admit(&l->fold, clock_now(), report))
 		write_report(l, report);
 }
 
@@ -255,7 +316,7 @@ void log_text_in(struct log *l, enum report_area area, enum report_level level, 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (level <= l->level)
+	if (is_wanted(l, &r))
 		write_report(l, &r);
 }
 
@@ -274,5 +335,10 @@ void log_recurrent_in(struct log *l, enum report_area area, enum report_level le
 
 struct mono log_tick(struct log *l, struct mono now)
 {
-	return fold_tick(&l->fold, now);
+	enum report_area area;
+
+	while (levels_end(&l->levels, now, &area))
+		log_text_in(l, AREA_DAEMON, REPORT_NOTICE, "the log level of %s is %s again",
+			    report_area_name(area), report_level_name(levels_of(&l->levels, area)));
+	return clock_earlier(fold_tick(&l->fold, now), levels_next(&l->levels));
 }

@@ -8,6 +8,7 @@
 #ifndef IKEMESH_CMD_LOG_H
 #define IKEMESH_CMD_LOG_H
 
+#include "cmd/ikemeshd/levels.h"
 #include "config/config.h"
 #include "ike/action.h"
 
@@ -23,8 +24,20 @@ void log_close(struct log *l); /* tells what was held back; NULL is fine */
 /* An error of log_open() and log_retarget() in words: "is not a regular file". */
 const char *log_path_error(int err);
 
-/* Another target, or the same file opened anew. On failure the old one stays. */
+/* Another target; the same file stays as it is open. On failure the old one stays. */
 int log_retarget(struct log *l, enum log_target target, const char *path);
+/* The same file by its name: logrotate may have moved it away. On failure the old one stays. */
+int log_reopen(struct log *l);
+
+/* How much is said of which area: its owner may change it. */
+struct levels *log_levels(struct log *l);
+
+struct log_state {
+	const char *target; /* "journal", "syslog", "stderr" or a path; the log's */
+	uint64_t lost;	    /* reports that could not be written */
+	int error;	    /* negative errno of the last one to a file; 0: it was written */
+};
+struct log_state log_state(const struct log *l);
 
 void log_report(struct log *l, const struct report *report); /* folded */
 void log_recurrent_in(struct log *l, enum report_area area, enum report_level level,
@@ -36,7 +49,8 @@ void log_text_in(struct log *l, enum report_area area, enum report_level level, 
 #define log_recurrent(l, level, ...) log_recurrent_in(l, LOG_AREA, level, __VA_ARGS__)
 #define log_text(l, level, ...) log_text_in(l, LOG_AREA, level, __VA_ARGS__)
 
-/* Tells what was held back long enough; returns when to call again. */
+/* Tells what was held back long enough, and ends levels whose time is over; returns when to call
+ * again. */
 struct mono log_tick(struct log *l, struct mono now);
 
 /* Printable ASCII: the others become \xNN, and what does not fit is cut. */

@@ -202,6 +202,7 @@ static int take_over(struct daemon *d, struct config *c, struct daemon_loading *
 	config_free(d->config);
 	free(d->config);
 	d->config = c;
+	levels_configure(log_levels(d->log), c->log_levels);
 	daemon_remember(d);
 	past_add(d->past, &c->spec.credential);
 	daemon_trust_loaded(d);
@@ -237,6 +238,17 @@ int daemon_load(struct daemon *d, struct daemon_loading *how)
 		free(c);
 	}
 	return err;
+}
+
+/* Whatever becomes of the configuration: logrotate has moved the file away. */
+static void reopen_log(struct daemon *d)
+{
+	int err = log_reopen(d->log);
+
+	if (err != 0)
+		log_text(d->log, REPORT_ERROR,
+			 "the log cannot be opened anew: %s; it goes on in the old file",
+			 log_path_error(err));
 }
 
 /* systemd 253 wants to know which of several reloads this is (Type=notify-reload). */
@@ -275,6 +287,7 @@ int daemon_reload(struct daemon *d, bool force, char text[static DAEMON_TEXT_LEN
 	int err;
 
 	notify_reloading();
+	reopen_log(d);
 	err = daemon_load(d, &how);
 	sd_notify(0, "READY=1");
 	if (err == 0)

@@ -11,7 +11,7 @@ visible() {
 	ike/message/*) echo 'crypto/ ike/message/ ike/ip.h ike/spec.h' ;;
 	ike/*) echo 'crypto/ ike/' ;;
 	crypto/*) echo 'crypto/' ;;
-	config/*) echo 'config/ crypto/ ike/ip.h ike/spec.h' ;;
+	config/*) echo 'config/ crypto/ ike/ip.h ike/level.h ike/spec.h' ;;
 	xfrm/*) echo 'xfrm/ crypto/ ike/ip.h ike/spec.h' ;;
 	cmd/*) echo 'cmd/ config/ xfrm/ ike/ crypto/' ;;
 	esac

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -207,6 +208,8 @@ static void test_a_file_is_written_and_opened_anew(void **state)
 	/* logrotate moves it, SIGHUP opens it anew. */
 	assert_int_equal(rename(path, old), 0);
 	assert_int_equal(log_retarget(l, LOG_TO_FILE, path), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(log_reopen(l), 0);
 	log_text(l, REPORT_ERROR, "second");
 	assert_int_equal(count_lines(read_all(path)), 1);
 	assert_int_equal(count_lines(read_all(old)), 2);
@@ -221,6 +224,63 @@ static void test_a_file_is_written_and_opened_anew(void **state)
 	assert_non_null(strstr(read_all(path), "again (said 4 more times"));
 	unlink(path);
 	unlink(old);
+	rmdir(dir);
+}
+
+static void limit_files(rlim_t octets)
+{
+	struct rlimit r;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
+	r.rlim_cur = octets;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+/* As on a disk that is full, and has room again: no signal, no line that is half another's. */
+static void test_a_full_disk_costs_lines_alone(void **state)
+{
+	char dir[] = "/tmp/ikemesh-log-XXXXXX", path[64], said[1024], *text;
+	struct log *l;
+	int stderr_was = dup(STDERR_FILENO), ends[2];
+	ssize_t n;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/log", dir);
+	assert_int_equal(log_open(LOG_TO_FILE, path, REPORT_NOTICE, &l), 0);
+	assert_int_equal(pipe(ends), 0);
+	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+	close(ends[1]);
+	log_text(l, REPORT_NOTICE, "before");
+	limit_files(100);
+	log_text(l, REPORT_NOTICE, "this one is cut off in the middle, where its octets %s",
+		 "come to the limit");
+	for (int i = 0; i < 4; i++)
+		log_text(l, REPORT_NOTICE, "lost");
+	assert_int_equal(log_state(l).lost, 5);
+	assert_int_equal(log_state(l).error, -EFBIG);
+	limit_files(RLIM_INFINITY);
+	log_text(l, REPORT_NOTICE, "after");
+	log_text(l, REPORT_NOTICE, "and on");
+	assert_int_equal(log_state(l).lost, 5);
+	assert_int_equal(log_state(l).error, 0);
+	dup2(stderr_was, STDERR_FILENO);
+	close(stderr_was);
+
+	/* It was said once, where it could be. */
+	n = read(ends[0], said, sizeof(said) - 1);
+	assert_true(n > 0);
+	said[n] = '\0';
+	close(ends[0]);
+	assert_int_equal(count_lines(said), 1);
+	assert_non_null(strstr(said, "cannot be written (No space left on device)"));
+	text = read_all(path);
+	assert_int_equal(count_lines(text), 5);
+	assert_non_null(strstr(text, "ikemeshd warning: 5 lines could not be written here: "
+				     "File too large\n"));
+	assert_non_null(strstr(text, "ikemeshd notice: after\n"));
+	log_close(l);
+	unlink(path);
 	rmdir(dir);
 }
 
@@ -277,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_another_peer_is_another_message),
 		cmocka_unit_test(test_the_memory_is_bounded_and_loses_no_count),
 		cmocka_unit_test(test_a_file_is_written_and_opened_anew),
+		cmocka_unit_test(test_a_full_disk_costs_lines_alone),
 		cmocka_unit_test(test_only_a_file_is_a_file),
 		cmocka_unit_test(test_a_long_line_is_cut_and_stays_a_line),
 	};

@@ -265,6 +265,7 @@ static void test_every_key(void **state)
 		{ "peer_identities", BASE "peer_identities: [\"O=Example, CN=*\"]\n" },
 		{ "crls", BASE "crls: [@CRL]\n" },
 		{ "crl_policy", BASE "crls: [@CRL]\ncrl_policy: hard\n" },
+		{ "log_levels", BASE "log_levels: [auth=debug]\n" },
 		{ "expiry_warning_days", BASE "expiry_warning_days: [60, 5]\n" },
 	};
 	size_t n;
