@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/early.h"
+#include "cmd/ikemeshd/parking.h"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/ip6.h>
 #include <stdlib.h>
@@ -11,41 +11,169 @@
 #include <unistd.h>
 
 #define PACKET_MAX 65536
+#define RECEIVE_BUFFER (4 << 20) /* octets, for all SPIs of a family */
+#define READ_MAX 4096		 /* packets at once */
+#define FAMILIES 2
+
+/* As they go back: with an IP header. */
+struct packet {
+	struct packet *next;
+	size_t n;
+	uint8_t octets[];
+};
 
 struct awaited {
 	struct ip local, remote;
 	uint32_t spi;
 	struct mono until;
-	int fd;
+	struct packet *first, **end; /* end NULL: there is none */
+	size_t n_packets, octets;
 };
 
 struct early {
-	int (*bypass)(int fd, int family);
+	int in[FAMILIES];   /* parked while nothing is awaited there; -1: not there */
+	int back[FAMILIES]; /* to the kernel again */
 	struct awaited a[EARLY_MAX];
 	size_t n;
+	uint8_t room[PACKET_MAX];
 };
+
+static const int families[FAMILIES] = { AF_INET, AF_INET6 };
+
+static size_t family_of(const struct ip *ip)
+{
+	return ip->family == 4 ? 0 : 1;
+}
+
+/* --- the sockets ------------------------------------------------------------------------------ */
+
+/* It hears nothing: no packet is of that protocol. */
+static int back_open(int family, int (*bypass)(int fd, int family))
+{
+	const int on = 1;
+	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+	int err = 0;
+
+	if (fd < 0)
+		return -1;
+	if (family == AF_INET6) /* IPPROTO_RAW means it for IPv4 */
+		err = setsockopt(fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof(on));
+	if (err == 0 && bypass != NULL)
+		err = bypass(fd, family);
+	if (err == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int in_open(int family, int (*bypass)(int fd, int family))
+{
+	const int on = 1, octets = RECEIVE_BUFFER;
+	int fd = parking_open(family, IPPROTO_ESP, bypass);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets));
+	if (family == AF_INET ||
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
 
 struct early *early_new(int (*bypass)(int fd, int family))
 {
 	struct early *e = calloc(1, sizeof(*e));
 
-	if (e != NULL)
-		e->bypass = bypass;
+	for (size_t f = 0; e != NULL && f < FAMILIES; f++) {
+		e->in[f] = in_open(families[f], bypass);
+		e->back[f] = back_open(families[f], bypass);
+	}
 	return e;
+}
+
+/* IPv4's raw sockets are given the IP header too, IPv6's are not. Awaited SPIs pass. */
+static void put_filter(const struct early *e, size_t f, struct sock_filter *code, size_t *n)
+{
+	uint32_t spis[EARLY_MAX];
+	size_t n_spis = 0;
+
+	for (size_t i = 0; i < e->n; i++)
+		if (family_of(&e->a[i].local) == f)
+			spis[n_spis++] = e->a[i].spi;
+	code[(*n)++] = (struct sock_filter){ .code = f == 1 ? BPF_LDX | BPF_IMM
+							    : BPF_LDX | BPF_B | BPF_MSH };
+	code[(*n)++] = (struct sock_filter){ .code = BPF_LD | BPF_W | BPF_IND };
+	for (size_t i = 0; i < n_spis; i++)
+		code[(*n)++] = (struct sock_filter){ .code = BPF_JMP | BPF_JEQ | BPF_K,
+						     .k = spis[i],
+						     .jt = (uint8_t)(n_spis - i) };
+	code[(*n)++] = (struct sock_filter){ .code = BPF_RET | BPF_K };
+	code[(*n)++] = (struct sock_filter){ .code = BPF_RET | BPF_K, .k = UINT32_MAX };
+}
+
+static int hear(const struct early *e, size_t f)
+{
+	struct sock_filter code[EARLY_MAX + 4];
+	struct sock_fprog program = { .filter = code };
+	size_t n = 0;
+
+	put_filter(e, f, code, &n);
+	program.len = (unsigned short)n;
+	return parking_leave(e->in[f], families[f], &program);
+}
+
+static bool is_awaited_in(const struct early *e, size_t f)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (family_of(&e->a[i].local) == f)
+			return true;
+	return false;
+}
+
+/* What is awaited has changed. */
+static void renew(const struct early *e, size_t f)
+{
+	if (!is_awaited_in(e, f))
+		parking_return(e->in[f], families[f]);
+	else
+		(void)hear(e, f); /* the filter before lets the others through */
+}
+
+/* --- what is awaited -------------------------------------------------------------------------- */
+
+static void forget_packets(struct awaited *a)
+{
+	while (a->first != NULL) {
+		struct packet *p = a->first;
+
+		a->first = p->next;
+		free(p);
+	}
+	a->end = NULL;
 }
 
 static void drop(struct early *e, size_t i)
 {
-	close(e->a[i].fd);
+	const size_t f = family_of(&e->a[i].local);
+
+	forget_packets(&e->a[i]);
 	e->a[i] = e->a[--e->n];
+	renew(e, f);
 }
 
 void early_free(struct early *e)
 {
 	if (e == NULL)
 		return;
-	while (e->n > 0)
-		drop(e, e->n - 1);
+	for (size_t i = 0; i < e->n; i++)
+		forget_packets(&e->a[i]);
+	for (size_t f = 0; f < FAMILIES; f++) {
+		if (e->in[f] >= 0)
+			close(e->in[f]);
+		if (e->back[f] >= 0)
+			close(e->back[f]);
+	}
 	free(e);
 }
 
@@ -62,7 +190,147 @@ void early_prune(struct early *e, struct mono now)
 	}
 }
 
-/* --- a socket that keeps one SPI of one peer -------------------------------------------------- */
+static struct awaited *find(struct early *e, const struct ip *local, const struct ip *remote,
+			    uint32_t spi)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		struct awaited *a = &e->a[i];
+
+		if (a->spi == spi && ip_equal(&a->local, local) && ip_equal(&a->remote, remote))
+			return a;
+	}
+	return NULL;
+}
+
+/* Without room packets may be lost, as they would be without all this. */
+void early_expect(struct early *e, const struct ip *local, const struct ip *remote, uint32_t spi,
+		  struct mono now)
+{
+	const size_t f = family_of(local);
+
+	early_prune(e, now);
+	if (e->n == EARLY_MAX || e->in[f] < 0 || e->back[f] < 0)
+		return;
+	e->a[e->n++] = (struct awaited){
+		.local = *local,
+		.remote = *remote,
+		.spi = spi,
+		.until.us = now.us + EARLY_WAIT_US,
+	};
+	if (hear(e, f) != 0)
+		e->n--;
+}
+
+/* --- packets ---------------------------------------------------------------------------------- */
+
+struct arrived {
+	struct ip local, remote;
+	uint32_t spi;
+	const uint8_t *p; /* with an IP header */
+	size_t n;
+};
+
+static uint32_t get_u32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static bool read_v4(const uint8_t *p, size_t n, struct arrived *out)
+{
+	const size_t head = n >= 20 ? (p[0] & 0xfu) * 4u : n;
+
+	if (head + 4 > n)
+		return false;
+	*out = (struct arrived){ .local = ip_from(4, p + 16),
+				 .remote = ip_from(4, p + 12),
+				 .spi = get_u32(p + head),
+				 .p = p,
+				 .n = n };
+	return true;
+}
+
+static bool read_v6(const struct sockaddr_in6 *from, const struct in6_pktinfo *info, uint8_t *p,
+		    size_t n, struct arrived *out)
+{
+	struct ip6_hdr h = { .ip6_vfc = 6 << 4 };
+
+	if (n < sizeof(h) + 4)
+		return false;
+	h.ip6_plen = htons((uint16_t)(n - sizeof(h)));
+	h.ip6_nxt = IPPROTO_ESP;
+	h.ip6_hlim = 64;
+	h.ip6_src = from->sin6_addr;
+	h.ip6_dst = info->ipi6_addr;
+	memcpy(p, &h, sizeof(h));
+	*out = (struct arrived){ .local = ip_from(6, info->ipi6_addr.s6_addr),
+				 .remote = ip_from(6, from->sin6_addr.s6_addr),
+				 .spi = get_u32(p + sizeof(h)),
+				 .p = p,
+				 .n = n };
+	return true;
+}
+
+/* 1, 0 for what is none of ours, or -1: there is no more. */
+static int receive(struct early *e, size_t f, struct arrived *out)
+{
+	const size_t head = f == 1 ? sizeof(struct ip6_hdr) : 0;
+	struct sockaddr_in6 from = { 0 };
+	struct iovec data = { .iov_base = e->room + head, .iov_len = PACKET_MAX - head };
+	union {
+		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+		struct cmsghdr align;
+	} control;
+	struct msghdr m = { .msg_name = &from,
+			    .msg_namelen = sizeof(from),
+			    .msg_iov = &data,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	struct in6_pktinfo info;
+	const struct cmsghdr *c;
+	ssize_t n = recvmsg(e->in[f], &m, MSG_DONTWAIT);
+
+	if (n < 0)
+		return -1;
+	if (f == 0)
+		return read_v4(e->room, (size_t)n, out);
+	c = CMSG_FIRSTHDR(&m);
+	if (c == NULL || c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_PKTINFO)
+		return 0;
+	memcpy(&info, CMSG_DATA(c), sizeof(info));
+	return read_v6(&from, &info, e->room, (size_t)n + head, out);
+}
+
+static void keep(struct awaited *a, const struct arrived *p)
+{
+	struct packet *kept;
+
+	if (a->n_packets == EARLY_PACKETS || a->octets + p->n > EARLY_OCTETS)
+		return;
+	kept = malloc(sizeof(*kept) + p->n);
+	if (kept == NULL)
+		return;
+	kept->next = NULL;
+	kept->n = p->n;
+	memcpy(kept->octets, p->p, p->n);
+	*(a->end != NULL ? a->end : &a->first) = kept;
+	a->end = &kept->next;
+	a->n_packets++;
+	a->octets += p->n;
+}
+
+static void take(struct early *e, size_t f)
+{
+	struct arrived p;
+	int r;
+
+	for (int i = 0; i < READ_MAX && (r = receive(e, f, &p)) >= 0; i++) {
+		struct awaited *a = r > 0 ? find(e, &p.local, &p.remote, p.spi) : NULL;
+
+		if (a != NULL)
+			keep(a, &p);
+	}
+}
 
 static socklen_t address_of(const struct ip *ip, struct sockaddr_storage *out)
 {
@@ -80,143 +348,34 @@ static socklen_t address_of(const struct ip *ip, struct sockaddr_storage *out)
 	return sizeof(v6);
 }
 
-/* IPv4's raw sockets are given the IP header too, IPv6's are not. */
-static int filter_attach(int fd, bool v6, uint32_t spi)
-{
-	struct sock_filter code[] = {
-		{ .code = v6 ? BPF_LDX | BPF_IMM : BPF_LDX | BPF_B | BPF_MSH },
-		{ .code = BPF_LD | BPF_W | BPF_IND },
-		{ .code = BPF_JMP | BPF_JEQ | BPF_K, .k = spi, .jf = 1 },
-		{ .code = BPF_RET | BPF_K, .k = UINT32_MAX },
-		{ .code = BPF_RET | BPF_K },
-	};
-	const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
-
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
-}
-
-/* From now on it keeps nothing more, and least of all what is handed back. */
-static void shut(int fd)
-{
-	struct sock_filter code[] = { { .code = BPF_RET | BPF_K } };
-	const struct sock_fprog program = { .len = 1, .filter = code };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
-}
-
-static int socket_for(const struct early *e, const struct awaited *a)
-{
-	const int family = a->local.family == 4 ? AF_INET : AF_INET6, room = EARLY_OCTETS;
-	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ESP);
-	struct sockaddr_storage to;
-	socklen_t n;
-
-	if (fd < 0)
-		return -1;
-	/* Filter and bypass before the addresses: nothing else is let in, and no policy is asked.
-	 */
-	if (filter_attach(fd, family == AF_INET6, a->spi) != 0 ||
-	    (e->bypass != NULL && e->bypass(fd, family) != 0))
-		goto fail;
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
-	n = address_of(&a->local, &to);
-	if (bind(fd, (const struct sockaddr *)&to, n) != 0)
-		goto fail;
-	n = address_of(&a->remote, &to);
-	if (connect(fd, (const struct sockaddr *)&to, n) == 0)
-		return fd;
-fail:
-	close(fd);
-	return -1;
-}
-
-void early_expect(struct early *e, const struct ip *local, const struct ip *remote, uint32_t spi,
-		  struct mono now)
-{
-	struct awaited a = { .local = *local, .remote = *remote, .spi = spi };
-
-	early_prune(e, now);
-	if (e->n == EARLY_MAX)
-		return;
-	a.until.us = now.us + EARLY_WAIT_US;
-	a.fd = socket_for(e, &a);
-	if (a.fd >= 0) /* else packets may be lost, as they would be without all this */
-		e->a[e->n++] = a;
-}
-
-/* --- and back to the kernel ------------------------------------------------------------------- */
-
-static int socket_back(const struct early *e, int family)
-{
-	const int on = 1;
-	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
-	int err = 0;
-
-	if (fd < 0)
-		return -1;
-	if (family == AF_INET6) /* IPPROTO_RAW means it for IPv4 */
-		err = setsockopt(fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof(on));
-	if (err == 0 && e->bypass != NULL)
-		err = e->bypass(fd, family);
-	if (err == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static size_t put_header6(const struct awaited *a, size_t payload, uint8_t *out)
-{
-	struct ip6_hdr h = { 0 };
-
-	h.ip6_vfc = 6 << 4;
-	h.ip6_plen = htons((uint16_t)payload);
-	h.ip6_nxt = IPPROTO_ESP;
-	h.ip6_hlim = 64;
-	memcpy(&h.ip6_src, a->remote.b, sizeof(h.ip6_src));
-	memcpy(&h.ip6_dst, a->local.b, sizeof(h.ip6_dst));
-	memcpy(out, &h, sizeof(h));
-	return sizeof(h);
-}
-
-/* As if it came now: by the loopback, to the address that it was sent to. */
+/* As if they came now, in their order: by the loopback, to the address that they were sent to. */
 static size_t hand_back(const struct early *e, const struct awaited *a)
 {
-	const bool v6 = a->local.family != 4;
-	const size_t head = v6 ? sizeof(struct ip6_hdr) : 0;
-	int back = socket_back(e, v6 ? AF_INET6 : AF_INET);
-	uint8_t *packet = malloc(PACKET_MAX);
+	const int fd = e->back[family_of(&a->local)];
 	struct sockaddr_storage to;
 	socklen_t to_n = address_of(&a->local, &to);
 	size_t n = 0;
 
-	shut(a->fd);
-	for (int i = 0; back >= 0 && packet != NULL && i < EARLY_PACKETS; i++) {
-		ssize_t got = recv(a->fd, packet + head, PACKET_MAX - head, 0);
-
-		if (got <= 0)
-			break;
-		if (v6)
-			put_header6(a, (size_t)got, packet);
-		n += sendto(back, packet, head + (size_t)got, 0, (const struct sockaddr *)&to,
-			    to_n) > 0;
-	}
-	free(packet);
-	if (back >= 0)
-		close(back);
+	for (const struct packet *p = a->first; p != NULL; p = p->next)
+		n += sendto(fd, p->octets, p->n, MSG_DONTWAIT, (const struct sockaddr *)&to, to_n) >
+		     0;
 	return n;
 }
 
 size_t early_deliver(struct early *e, const struct ip *local, const struct ip *remote, uint32_t spi)
 {
-	for (size_t i = 0; i < e->n; i++) {
-		struct awaited *a = &e->a[i];
-		size_t n;
+	struct awaited *a = find(e, local, remote, spi);
+	struct awaited due;
+	size_t n;
 
-		if (a->spi != spi || !ip_equal(&a->local, local) || !ip_equal(&a->remote, remote))
-			continue;
-		n = hand_back(e, a);
-		drop(e, i);
-		return n;
-	}
-	return 0;
+	if (a == NULL)
+		return 0;
+	take(e, family_of(local));
+	/* It is awaited no longer before it is handed back, or it would be heard again. */
+	due = *a;
+	a->first = NULL;
+	drop(e, (size_t)(a - e->a));
+	n = hand_back(e, &due);
+	forget_packets(&due);
+	return n;
 }

@@ -23,8 +23,10 @@ struct healing {
 	uint64_t count;
 	struct mono started, rose_at, read_at, forget_at;
 	struct mono resume_at; /* MONO_NEVER: the tap is watched */
-	struct tap *tap;
-	bool barred; /* the tap could not be opened */
+	struct tap *tap;       /* NULL: it cannot be, for tap_error */
+	int tap_error;
+	bool listening;
+	bool barred; /* it should listen, and cannot */
 };
 
 bool healing_parse(const char *text, uint64_t *count)
@@ -62,7 +64,7 @@ static bool is_young(const struct healing *h, struct mono now)
 
 static void plan(struct healing *h, struct mono now)
 {
-	const bool often = is_young(h, now) && h->tap == NULL;
+	const bool often = is_young(h, now) && !h->listening;
 
 	h->read_at = clock_after(now, often ? HEALING_YOUNG_US : HEALING_IDLE_US);
 	if (h->barred)
@@ -74,15 +76,22 @@ static void plan(struct healing *h, struct mono now)
 
 static void listen_to(struct healing *h, struct mono now, uint64_t rises)
 {
-	const struct tap_options o = { .port_natt = h->options.port_natt,
-				       .bypass = h->options.bypass,
-				       .epoll = h->epoll };
-	int err = tap_open(&o, &h->tap);
+	int err = h->tap != NULL ? tap_listen(h->tap) : h->tap_error;
 
 	h->resume_at = MONO_NEVER;
 	h->forget_at = clock_after(now, FORGET_US);
+	h->listening = err == 0;
 	h->barred = err != 0;
 	h->options.told(h->options.arg, rises, err);
+}
+
+static void open_tap(struct healing *h)
+{
+	const struct tap_options o = { .port_natt = h->options.port_natt,
+				       .bypass = h->options.bypass,
+				       .epoll = h->epoll };
+
+	h->tap_error = tap_open(&o, &h->tap);
 }
 
 int healing_open(const struct healing_options *options, struct mono now, struct healing **out)
@@ -107,6 +116,7 @@ int healing_open(const struct healing_options *options, struct mono now, struct 
 		close(h->stat);
 		h->stat = -1;
 	}
+	open_tap(h);
 	/* What it counted before we came may be peers that still wait for us. */
 	if (h->stat < 0 || h->count > 0)
 		listen_to(h, now, 0);
@@ -134,7 +144,7 @@ int healing_fd(const struct healing *h)
 
 bool healing_is_listening(const struct healing *h)
 {
-	return h->tap != NULL;
+	return h->listening;
 }
 
 static bool seen(void *arg, const struct tapped *p)
@@ -159,7 +169,7 @@ static bool seen(void *arg, const struct tapped *p)
 
 void healing_turn(struct healing *h, struct mono now)
 {
-	if (h->tap == NULL || tap_turn(h->tap, seen, h) < TAP_TURN_MAX)
+	if (!h->listening || tap_turn(h->tap, seen, h) < TAP_TURN_MAX)
 		return;
 	/* A flood: what is not read is lost, and the rest of the daemon has its time. */
 	tap_watch(h->tap, false);
@@ -172,14 +182,14 @@ static void look(struct healing *h, struct mono now)
 
 	if (read_count(h, &count) && count != h->count) {
 		h->rose_at = now;
-		if (h->tap == NULL)
+		if (!h->listening)
 			listen_to(h, now, count - h->count);
 		h->count = count;
 	}
 	const int64_t calm = h->stat < 0 ? HEALING_YOUNG_FOR_US : HEALING_CALM_US;
-	if (h->tap != NULL && now.us - h->rose_at.us >= calm) {
-		tap_close(h->tap);
-		h->tap = NULL;
+	if (h->listening && now.us - h->rose_at.us >= calm) {
+		tap_park(h->tap);
+		h->listening = false;
 		h->resume_at = h->forget_at = MONO_NEVER;
 	}
 	plan(h, now);
@@ -187,11 +197,11 @@ static void look(struct healing *h, struct mono now)
 
 void healing_tick(struct healing *h, struct mono now)
 {
-	if (h->tap != NULL && h->resume_at.us <= now.us) {
+	if (h->listening && h->resume_at.us <= now.us) {
 		h->resume_at = MONO_NEVER;
 		tap_watch(h->tap, true);
 	}
-	if (h->tap != NULL && h->forget_at.us <= now.us) {
+	if (h->listening && h->forget_at.us <= now.us) {
 		h->forget_at = clock_after(now, FORGET_US);
 		tap_forget(h->tap);
 	}

@@ -5,8 +5,9 @@
  * The kernel drops such ESP in silence and counts it: XfrmInNoStates in /proc/net/xfrm_stat. The
  * counter is read every HEALING_YOUNG_US in the first HEALING_YOUNG_FOR_US, when a reboot would
  * show, and every HEALING_IDLE_US later on. When it rises, or has risen before we came, the tap is
- * opened, and closed again when it has not risen for HEALING_CALM_US. Without that counter
- * (CONFIG_XFRM_STATISTICS) the tap is open while the daemon is young, and never again.
+ * made to listen, until it has not risen for HEALING_CALM_US. Without that counter
+ * (CONFIG_XFRM_STATISTICS) the tap listens while the daemon is young, and never again. Its sockets
+ * are opened at the start, and parked while it does not listen.
  *
  * Only that one counter matters: XfrmInStateInvalid, ...Expired, ...ProtoError and the like tell of
  * SAs that are there, and XfrmInNoPols and XfrmInTmplMismatch of packets that were not for us to
@@ -33,7 +34,7 @@ struct healing_options {
 	/* Does the kernel have this inbound SA? */
 	bool (*held)(void *arg, const struct sa_ref *ref);
 	void (*stray)(void *arg, const struct event *event);
-	/* The tap was opened for rises of the counter since the last look, or could not be: error.
+	/* The tap listens for rises of the counter since the last look, or could not be: error.
 	 */
 	void (*told)(void *arg, uint64_t rises, int error);
 	void *arg;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/tap.h"
+#include "cmd/ikemeshd/parking.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,6 +19,7 @@ struct tap {
 	int epoll;
 	uint16_t port_natt;
 	int fds[TAP_KINDS]; /* -1: not there */
+	bool listening;	    /* else they are parked */
 	uint32_t known[TAP_KNOWN_MAX];
 	size_t n_known, next;
 	bool stale; /* the filters do not yet have all that is known */
@@ -69,7 +71,8 @@ size_t tap_filter(enum tap_kind kind, uint16_t port_natt, const uint32_t *known,
 	return m;
 }
 
-static int filter_attach(const struct tap *t, enum tap_kind kind)
+/* The socket hears what the filter lets through. */
+static int hear(const struct tap *t, enum tap_kind kind)
 {
 	struct sock_filter code[TAP_FILTER_MAX];
 	const struct sock_fprog program = {
@@ -77,16 +80,14 @@ static int filter_attach(const struct tap *t, enum tap_kind kind)
 		.filter = code,
 	};
 
-	if (setsockopt(t->fds[kind], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
-		return -errno;
-	return 0;
+	return parking_leave(t->fds[kind], is_v6(kind) ? AF_INET6 : AF_INET, &program);
 }
 
 static void filters_renew(struct tap *t)
 {
-	for (int kind = 0; kind < TAP_KINDS && t->stale; kind++)
+	for (int kind = 0; kind < TAP_KINDS && t->stale && t->listening; kind++)
 		if (t->fds[kind] >= 0)
-			filter_attach(t, (enum tap_kind)kind);
+			hear(t, (enum tap_kind)kind);
 	t->stale = false;
 }
 
@@ -122,20 +123,14 @@ static int socket_open(struct tap *t, enum tap_kind kind, const struct tap_optio
 	struct epoll_event want = { .events = EPOLLIN };
 	int fd, err;
 
-	fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		    is_udp(kind) ? IPPROTO_UDP : IPPROTO_ESP);
+	fd = parking_open(family, is_udp(kind) ? IPPROTO_UDP : IPPROTO_ESP, o->bypass);
 	if (fd < 0)
-		return is_v6(kind) && errno == EAFNOSUPPORT ? 0 : -errno;
+		return is_v6(kind) && fd == -EAFNOSUPPORT ? 0 : fd;
 	t->fds[kind] = fd;
-	if ((err = filter_attach(t, kind)) != 0)
-		return err;
 	if ((err = set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)) != 0)
 		return err;
 	err = is_v6(kind) ? set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
 			  : set(fd, IPPROTO_IP, IP_PKTINFO, 1);
-	/* Without it the inbound policies would take the packets away before this socket. */
-	if (err == 0 && o->bypass != NULL)
-		err = o->bypass(fd, family);
 	if (err == 0 && epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &want) != 0)
 		err = -errno;
 	return err;
@@ -172,6 +167,30 @@ void tap_close(struct tap *t)
 		if (t->fds[kind] >= 0)
 			close(t->fds[kind]); /* and so out of the epoll set */
 	free(t);
+}
+
+int tap_listen(struct tap *t)
+{
+	int err = 0;
+
+	t->listening = true;
+	for (int kind = 0; kind < TAP_KINDS && err == 0; kind++)
+		if (t->fds[kind] >= 0)
+			err = hear(t, (enum tap_kind)kind);
+	if (err != 0)
+		tap_park(t);
+	return err;
+}
+
+void tap_park(struct tap *t)
+{
+	t->listening = false;
+	t->n_known = t->next = 0;
+	for (int kind = 0; kind < TAP_KINDS; kind++)
+		if (t->fds[kind] >= 0)
+			parking_return(t->fds[kind],
+				       is_v6((enum tap_kind)kind) ? AF_INET6 : AF_INET);
+	tap_watch(t, true);
 }
 
 void tap_watch(struct tap *t, bool on)

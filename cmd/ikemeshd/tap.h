@@ -2,9 +2,9 @@
 /*
  * Sees the ESP that comes to this host, plain and in UDP, whether or not there is an SA for it: raw
  * sockets with a bypass of their own, which get a copy of each packet and take nothing from
- * anybody. It is for a while only, since each copy costs: a filter in the kernel keeps those SPIs
- * away of which the reader says that they are known, so that a busy SA costs no more than its first
- * packet.
+ * anybody. They listen for a while only, since each copy costs, and are parked otherwise: a filter
+ * in the kernel keeps those SPIs away of which the reader says that they are known, so that a busy
+ * SA costs no more than its first packet.
  */
 #ifndef IKEMESH_CMD_TAP_H
 #define IKEMESH_CMD_TAP_H
@@ -36,9 +36,14 @@ struct tap_options {
 	int epoll;			   /* where the sockets are watched; stays the caller's */
 };
 
-/* 0 or negative errno. A kernel without IPv6 gets IPv4 alone. */
+/* Parked, at first. 0 or negative errno. A kernel without IPv6 gets IPv4 alone. */
 int tap_open(const struct tap_options *options, struct tap **out);
 void tap_close(struct tap *t); /* NULL is fine */
+
+/* What comes from now on is heard. 0 or negative errno: it is parked. */
+int tap_listen(struct tap *t);
+/* Nothing more is heard, and what was is forgotten. */
+void tap_park(struct tap *t);
 
 /*
  * At most TAP_TURN_MAX packets of each socket. seen() returns true if the SPI is known: it is not
