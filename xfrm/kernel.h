@@ -126,12 +126,6 @@ int kernel_socket_bypass(int fd, int family);
 /* setsockopt UDP_ENCAP on the port 4500 socket. */
 int kernel_socket_udp_encap(int fd);
 
-/*
- * MTU of the way from local to remote as the routes have it: the interface's, or what a router's
- * ICMP error said. ESP is not taken off. No packet leaves. Negative errno: no route ...
- */
-int kernel_path_mtu(const struct ip *local, const struct ip *remote);
-
 /* A sysctl under /proc/sys/net/core, in the caller's network namespace, written only if it is
  * another; old (may be NULL) receives what it was. */
 int kernel_sysctl_set(const char *name, int value, int *old);

@@ -14,8 +14,6 @@
 
 #include "xfrm/encode.h"
 
-#define DISCARD_PORT 9 /* any will do: nothing is sent */
-
 int kernel_socket_bypass(int fd, int family)
 {
 	bool v4 = family == AF_INET;
@@ -36,56 +34,6 @@ int kernel_socket_udp_encap(int fd)
 	int type = UDP_ENCAP_ESPINUDP;
 
 	return setsockopt(fd, IPPROTO_UDP, UDP_ENCAP, &type, sizeof(type)) ? -errno : 0;
-}
-
-static socklen_t address_of(const struct ip *ip, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (ip->family == 4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, ip->b, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, ip->b, 16);
-	return sizeof(*v6);
-}
-
-static int connected_mtu(int fd, const struct ip *local, const struct ip *remote)
-{
-	bool v4 = remote->family == 4;
-	struct sockaddr_storage a;
-	socklen_t n = address_of(local, 0, &a), size = sizeof(int);
-	int mtu;
-
-	if (bind(fd, (struct sockaddr *)&a, n))
-		return -errno;
-	n = address_of(remote, DISCARD_PORT, &a);
-	if (connect(fd, (struct sockaddr *)&a, n))
-		return -errno;
-	if (getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU : IPV6_MTU, &mtu, &size))
-		return -errno;
-	return mtu;
-}
-
-int kernel_path_mtu(const struct ip *local, const struct ip *remote)
-{
-	int family = remote->family == 4 ? AF_INET : AF_INET6;
-	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
-
-	if (fd < 0)
-		return -errno;
-	/* connect() asks the policies too, and would take ESP off. */
-	r = kernel_socket_bypass(fd, family);
-	if (!r)
-		r = connected_mtu(fd, local, remote);
-	close(fd);
-	return r;
 }
 
 static int sysctl_file(const char *name, int flags)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/path_probe.h"
 #include "xfrm/kernel.h"
+#include "xfrm/route.h"
 
 #include <errno.h>
 #include <linux/icmp.h>
@@ -259,9 +260,14 @@ static size_t fits(const struct path_probe *p, size_t mtu)
 
 static size_t believed(const struct prober *s)
 {
-	struct ip local = { .family = s->p->peer.family }; /* any: as the routes have it */
-	int mtu = kernel_path_mtu(&local, &s->p->peer);
+	const struct ip any = { 0 };
+	struct routes routes;
+	int mtu = routes_open(&routes, kernel_socket_bypass);
 
+	if (mtu == 0) {
+		mtu = routes_path_mtu(&routes, &any, &s->p->peer);
+		routes_close(&routes);
+	}
 	return mtu > 0 ? fits(s->p, (size_t)mtu) : s->p->most;
 }
 

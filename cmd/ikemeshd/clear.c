@@ -2,6 +2,7 @@
 #include "cmd/ikemeshd/clear.h"
 #include "cmd/ikemeshd/clear_filter.h"
 #include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/parking.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 #define READ_MAX 256	     /* packets of a socket in one turn */
 #define LEFT_OUT_MAX 256     /* more than a filter has room for */
 #define FAMILIES 2
+#define NOBODYS 0x88b5 /* IEEE 802: for experiments */
 
 static const struct {
 	uint8_t family;
@@ -27,8 +29,9 @@ static const struct {
 
 struct clear {
 	int epoll;
-	int fds[FAMILIES]; /* -1: nothing is optional there */
-	int error;
+	int fds[FAMILIES];	/* -1: it cannot be had, for open_error */
+	bool watched[FAMILIES]; /* else it hears nothing: nothing is optional there */
+	int open_error, error;
 	bool builtin;			   /* decryption within GRO */
 	const struct policy_set *policies; /* NULL: none yet */
 	struct mono since;
@@ -146,16 +149,16 @@ static void renew(struct clear *c, struct mono now)
 	const size_t n = left_out(c, now, seen, &c->renew_at);
 
 	for (size_t i = 0; i < FAMILIES; i++)
-		if (c->fds[i] >= 0)
+		if (c->watched[i])
 			attach(c->fds[i], c->policies, families[i].family, seen, n);
 }
 
 /* ---- the sockets ------------------------------------------------------------------------------
  */
 
-static bool is_open(const struct clear *c)
+static bool is_watching(const struct clear *c)
 {
-	return c->fds[0] >= 0 || c->fds[1] >= 0;
+	return c->watched[0] || c->watched[1];
 }
 
 static void watch(struct clear *c, bool on)
@@ -167,24 +170,18 @@ static void watch(struct clear *c, bool on)
 			epoll_ctl(c->epoll, EPOLL_CTL_MOD, c->fds[i], &want);
 }
 
-/* It hears nothing before it is bound, and that is after its filter is there. */
+/* It hears nothing before it is bound. */
 static int socket_open(struct clear *c, size_t i)
 {
-	const struct sockaddr_ll any = { .sll_family = AF_PACKET,
-					 .sll_protocol = htons(families[i].ethertype) };
 	const int room = RECEIVE_BUFFER;
 	struct epoll_event want = { .events = EPOLLIN };
 	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err;
+	int err = 0;
 
 	if (fd < 0)
 		return -errno;
-	err = attach(fd, c->policies, families[i].family, NULL, 0);
-	if (err == 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) != 0)
-		err = -errno;
-	if (err == 0 && bind(fd, (const struct sockaddr *)&any, sizeof(any)) != 0)
-		err = -errno;
-	if (err == 0 && epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &want) != 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) != 0 ||
+	    epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &want) != 0)
 		err = -errno;
 	if (err != 0)
 		close(fd);
@@ -193,11 +190,52 @@ static int socket_open(struct clear *c, size_t i)
 	return err;
 }
 
+static int hear(const struct clear *c, size_t i, uint16_t ethertype)
+{
+	const struct sockaddr_ll any = { .sll_family = AF_PACKET,
+					 .sll_protocol = htons(ethertype) };
+
+	return bind(c->fds[i], (const struct sockaddr *)&any, sizeof(any)) == 0 ? 0 : -errno;
+}
+
+/* The filter is there before it hears. */
+static int begin(struct clear *c, size_t i)
+{
+	int err = c->fds[i] >= 0 ? 0 : c->open_error;
+
+	if (err == 0)
+		err = attach(c->fds[i], c->policies, families[i].family, NULL, 0);
+	if (err == 0)
+		err = hear(c, i, families[i].ethertype);
+	c->watched[i] = err == 0;
+	return err;
+}
+
+/* A packet socket that was bound stays so: to a protocol that nobody speaks, behind a filter. */
+static void end(struct clear *c, size_t i)
+{
+	uint8_t octet;
+
+	if (!c->watched[i])
+		return;
+	c->watched[i] = false;
+	parking_deafen(c->fds[i]);
+	(void)hear(c, i, NOBODYS);
+	while (recv(c->fds[i], &octet, sizeof(octet), MSG_DONTWAIT | MSG_TRUNC) >= 0)
+		;
+}
+
 static void socket_close(struct clear *c, size_t i)
 {
 	if (c->fds[i] >= 0)
 		close(c->fds[i]);
 	c->fds[i] = -1;
+}
+
+static void watch_from(struct clear *c, struct mono now)
+{
+	c->since = now;
+	watch(c, true); /* the last thing may have been a pause */
 }
 
 int clear_policies(struct clear *c, const struct policy_set *policies, struct mono now)
@@ -209,16 +247,16 @@ int clear_policies(struct clear *c, const struct policy_set *policies, struct mo
 		int err = 0;
 
 		if (!wanted)
-			socket_close(c, i);
-		else if (c->fds[i] < 0)
-			err = socket_open(c, i);
+			end(c, i);
+		else if (!c->watched[i])
+			err = begin(c, i);
 		if (c->error == 0)
 			c->error = err;
 	}
-	if (!is_open(c))
+	if (!is_watching(c))
 		c->since = c->resume_at = c->renew_at = MONO_NEVER;
 	else if (c->since.us == MONO_NEVER.us)
-		c->since = now;
+		watch_from(c, now);
 	renew(c, now);
 	return c->error;
 }
@@ -314,6 +352,9 @@ int clear_open(struct clear **out)
 		free(c);
 		return err;
 	}
+	/* Told when they are wanted, which may be never. */
+	for (size_t i = 0; i < FAMILIES && c->open_error == 0; i++)
+		c->open_error = socket_open(c, i);
 	*out = c;
 	return 0;
 }
@@ -341,7 +382,7 @@ static void read_socket(struct clear *c, size_t i, struct mono now)
 {
 	uint8_t head[CLEAR_SNAP];
 
-	for (int k = 0; c->fds[i] >= 0 && k < READ_MAX; k++) {
+	for (int k = 0; c->watched[i] && k < READ_MAX; k++) {
 		struct sockaddr_ll from = { 0 };
 		socklen_t len = sizeof(from);
 		ssize_t n =
@@ -360,13 +401,13 @@ void clear_read(struct clear *c, struct mono now)
 {
 	for (size_t i = 0; i < FAMILIES; i++)
 		read_socket(c, i, now);
-	if (is_open(c))
+	if (is_watching(c))
 		renew(c, now);
 }
 
 void clear_turn(struct clear *c, struct mono now)
 {
-	if (!is_open(c))
+	if (!is_watching(c))
 		return;
 	clear_read(c, now);
 	watch(c, false);
@@ -378,7 +419,7 @@ void clear_tick(struct clear *c, struct mono now)
 {
 	const bool paused = c->resume_at.us != MONO_NEVER.us;
 
-	if (!is_open(c) || clear_deadline(c).us > now.us)
+	if (!is_watching(c) || clear_deadline(c).us > now.us)
 		return;
 	renew(c, now);
 	c->resume_at = MONO_NEVER;

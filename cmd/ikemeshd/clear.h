@@ -5,11 +5,11 @@
  * Packet sockets see what arrives, before the policies and whatever a firewall says. What came as
  * ESP in transport mode is not seen again after its decryption, unless the kernel decrypts while it
  * puts packets together (GRO, with its module esp4_offload or esp6_offload): then it is seen like
- * cleartext, and nothing but an SA with the peer tells the difference. They are open only while
- * something is optional. A filter in the kernel lets through what clear_filter.h says, and leaves
- * out whom it was shown in the last CLEAR_QUIET_US, so that one who talks much hides nobody who
- * talks little. They are read once in CLEAR_PAUSE_US at most, and what does not fit their small
- * buffers is lost: a flood costs the filter and no more.
+ * cleartext, and nothing but an SA with the peer tells the difference. They are opened at
+ * once, and hear something only while something is optional. A filter in the kernel lets through
+ * what clear_filter.h says, and leaves out whom it was shown in the last CLEAR_QUIET_US, so that
+ * one who talks much hides nobody who talks little. They are read once in CLEAR_PAUSE_US at most,
+ * and what does not fit their small buffers is lost: a flood costs the filter and no more.
  *
  * Neither xt_policy nor nftables is needed for it, and nothing of ours stands in the operator's
  * firewall.
@@ -31,7 +31,7 @@ struct clear_peer {
 	struct mono last; /* as it was read: up to CLEAR_PAUSE_US + CLEAR_QUIET_US later than now */
 };
 
-int clear_open(struct clear **out); /* watches nothing yet; 0 or negative errno */
+int clear_open(struct clear **out); /* hears nothing yet; 0 or negative errno */
 void clear_close(struct clear *c);  /* NULL is fine */
 
 /*

@@ -30,6 +30,7 @@ static json_t *status_of(struct daemon *d, const struct ip *only)
 		.config_path = d->options.config_path,
 		.config = d->config,
 		.own_fault = own_fault,
+		.routes = &d->routes,
 		.only = only,
 		.expiry_days = d->config->expiry_days,
 		.n_expiry_days = d->config->n_expiry_days,
@@ -187,7 +188,7 @@ static json_t *answer_up(struct daemon *d, const json_t *request)
 		return no;
 	if (has_sas(d, remote))
 		return answer_ok("there is an IKE SA already, or one on its way: see statusall");
-	err = udp_local_for(d->udp, remote, &e.command.local);
+	err = routes_local_for(&d->routes, remote, &e.command.local);
 	if (err != 0)
 		return control_error("no route to %s: %s", text, strerror(-err));
 	if (!spec_covers(&d->config->spec, &e.command.local))

@@ -349,6 +349,22 @@ static int start_sockets(struct daemon *d)
 	return daemon_succeed_sockets(d);
 }
 
+/* What is wanted only at times is opened now as well: later on no socket can be. */
+static int start_parked(struct daemon *d)
+{
+	int err = routes_open(&d->routes, kernel_socket_bypass);
+
+	if (err != 0)
+		return refuse(d, err, "cannot ask the routes");
+	d->early = early_new(kernel_socket_bypass);
+	if (d->early == NULL)
+		return refuse(d, -ENOMEM, "cannot start");
+	err = clear_open(&d->clear);
+	if (err != 0)
+		return refuse(d, err, "cannot watch for peers in the clear");
+	return daemon_heal_open(d);
+}
+
 static int start_pool(struct daemon *d)
 {
 	int err = pool_open(pool_workers_here(), POOL_JOBS_MAX, keyring_run, &d->pool);
@@ -401,9 +417,6 @@ static int start_engine(struct daemon *d)
 	d->engine = engine_new(&options);
 	wipe(secret, sizeof(secret));
 	if (d->engine == NULL)
-		return refuse(d, -ENOMEM, "cannot start");
-	d->early = early_new(kernel_socket_bypass);
-	if (d->early == NULL)
 		return refuse(d, -ENOMEM, "cannot start");
 	d->hands = daemon_hands(d);
 	performer_init(&d->performer, &d->hands);
@@ -552,10 +565,11 @@ static int start_ready(struct daemon *d)
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	daemon_succeed_take, start_config,  start_log,	    daemon_mode_start, start_run_dir,
-	start_signals,	     start_kernel,  start_sockets,  start_pool,	       start_engine,
-	start_loop,	     start_control, start_policies, daemon_heal_start, daemon_clear_start,
-	daemon_renew_start,  start_publish, start_ready,
+	daemon_succeed_take, start_config,   start_log,		daemon_mode_start,
+	start_run_dir,	     start_signals,  start_kernel,	start_sockets,
+	start_parked,	     start_pool,     start_engine,	start_loop,
+	start_control,	     start_policies, daemon_heal_start, daemon_clear_start,
+	daemon_renew_start,  start_publish,  start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */
@@ -648,6 +662,7 @@ static void daemon_close(struct daemon *d)
 	}
 	keyholder_free(d->keyholder);
 	udp_close(d->udp);
+	routes_close(&d->routes);
 	handover_wipe(&d->handover);
 	keepsake_close(&d->keepsake);
 	policies_free(&d->policies);
@@ -711,6 +726,7 @@ int daemon_run(const struct daemon_options *options)
 			    .lock = -1,
 			    .signals = -1,
 			    .addresses_at = MONO_NEVER,
+			    .routes = { -1, -1 },
 			    .keepsake = { .fd = -1 },
 			    .rotation_timer = -1,
 			    .mode.back_at = MONO_NEVER,

@@ -27,6 +27,7 @@
 #include "ike/engine.h"
 #include "xfrm/address.h"
 #include "xfrm/kernel.h"
+#include "xfrm/route.h"
 
 #define IKE_PORT 500
 #define IKE_PORT_NATT 4500
@@ -68,6 +69,7 @@ struct daemon {
 	struct mono addresses_at; /* to be read again, since it failed; MONO_NEVER: all is well */
 	struct policies policies;
 	struct udp *udp;
+	struct routes routes;
 	struct pool *pool;
 	struct keyholder *keyholder;
 	struct engine *engine;
@@ -187,12 +189,13 @@ void daemon_watch_look(struct daemon *d); /* says what ends soon */
 int daemon_rotate(struct daemon *d);	  /* begins to re-authenticate all peers; 0 or -ENOMEM */
 
 /* heal.c: the wires between healing.h and the rest. 0 or negative errno. */
-int daemon_heal_start(struct daemon *d);
+int daemon_heal_open(struct daemon *d);	 /* its sockets */
+int daemon_heal_start(struct daemon *d); /* it is served */
 
 /* mode.c: optional and enforced */
 /* Reads what was chosen and applies it to the configuration; a daemon with none starts. */
 int daemon_mode_start(struct daemon *d);
-int daemon_clear_start(struct daemon *d); /* 0 or negative errno */
+int daemon_clear_start(struct daemon *d); /* it is served; 0 or negative errno */
 /* Once in each turn: the watch for peers in the clear goes by the policies as they are now. */
 void daemon_clear_follow(struct daemon *d);
 /* What nobody can confirm any more is taken back at once. */

@@ -272,7 +272,7 @@ json_t *daemon_answer_explain(struct daemon *d, const json_t *request)
 	if (!read_question(request, &q))
 		return control_error("\"address\" must be an IPv4 or IPv6 address, \"port\" and "
 				     "\"protocol\" numbers");
-	err = udp_local_for(d->udp, &q.remote, &q.local);
+	err = routes_local_for(&d->routes, &q.remote, &q.local);
 	if (err != 0 && !take_any_local(d, &q))
 		return control_error("no route to %s: %s", ip_text(&q.remote, text),
 				     strerror(-err));

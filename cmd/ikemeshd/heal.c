@@ -44,7 +44,14 @@ static void on_stray(void *arg)
 	healing_turn(d->healing, clock_now());
 }
 
-int daemon_heal_start(struct daemon *d)
+static int refused(const struct daemon *d, int err)
+{
+	if (err != 0)
+		log_text(d->log, REPORT_ERROR, "cannot watch for lost SAs: %s", strerror(-err));
+	return err;
+}
+
+int daemon_heal_open(struct daemon *d)
 {
 	const struct healing_options options = {
 		.port_natt = IKE_PORT_NATT,
@@ -54,11 +61,10 @@ int daemon_heal_start(struct daemon *d)
 		.told = told,
 		.arg = d,
 	};
-	int err = healing_open(&options, clock_now(), &d->healing);
+	return refused(d, healing_open(&options, clock_now(), &d->healing));
+}
 
-	if (err == 0)
-		err = loop_add(d->loop, healing_fd(d->healing), on_stray, d);
-	if (err != 0)
-		log_text(d->log, REPORT_ERROR, "cannot watch for lost SAs: %s", strerror(-err));
-	return err;
+int daemon_heal_start(struct daemon *d)
+{
+	return refused(d, loop_add(d->loop, healing_fd(d->healing), on_stray, d));
 }

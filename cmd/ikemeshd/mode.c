@@ -68,11 +68,9 @@ static void on_clear(void *arg)
 
 int daemon_clear_start(struct daemon *d)
 {
-	int err = clear_open(&d->clear);
+	int err = loop_add(d->loop, clear_fd(d->clear), on_clear, d);
 
 	d->prune_at = MONO_NEVER;
-	if (err == 0)
-		err = loop_add(d->loop, clear_fd(d->clear), on_clear, d);
 	if (err != 0)
 		log_text(d->log, REPORT_ERROR, "cannot watch for peers in the clear: %s",
 			 strerror(-err));

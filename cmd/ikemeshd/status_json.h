@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "ike/engine.h"
 #include "xfrm/kernel.h"
+#include "xfrm/route.h"
 #include <jansson.h>
 
 /* All borrowed for the call. */
@@ -26,6 +27,7 @@ struct status_sources {
 	struct mono now, started;
 	time_t wall_now, wall_started;
 	const char *config_path;     /* NULL: not known */
+	const struct routes *routes; /* NULL: no MTU of paths */
 	const struct ip *only;	     /* pairs with this peer alone, in more detail; NULL: all */
 	const uint32_t *expiry_days; /* see ending.h */
 	size_t n_expiry_days;

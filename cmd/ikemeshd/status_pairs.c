@@ -320,13 +320,15 @@ static void visit_ike(void *arg, const struct status_ike *s)
 }
 
 /*
- * The path's MTU as the routes have it: the interface's, or less where a router said so. A socket
- * for each would be much for a thousand pairs: only where one peer was asked for.
+ * The path's MTU as the routes have it: the interface's, or less where a router said so. Asking for
+ * each would be much for a thousand pairs: only where one peer was asked for.
  */
 static void add_sizes(const struct walk *w, const struct status_child *c, json_t *child)
 {
 	const struct overhead o = overhead_of(c->encr, c->integ, c->encap);
-	int mtu = w->s->only != NULL ? kernel_path_mtu(&c->local, &c->remote) : 0;
+	int mtu = w->s->only != NULL && w->s->routes != NULL
+			  ? routes_path_mtu(w->s->routes, &c->local, &c->remote)
+			  : 0;
 
 	json_object_set_new(child, "overhead_min", json_integer((json_int_t)o.min));
 	json_object_set_new(child, "overhead_max", json_integer((json_int_t)o.max));

@@ -27,7 +27,6 @@ struct port {
 struct udp {
 	int epoll;
 	struct port ports[UDP_SOCKETS];
-	int (*bypass)(int fd, int family);
 	struct udp_counters counters;
 	uint8_t buffer[BUFFER_LEN];
 };
@@ -214,7 +213,6 @@ int udp_open(const struct udp_options *options, struct udp **out, char error[sta
 	if (u == NULL)
 		return -ENOMEM;
 	memcpy(u->ports, ports, sizeof(ports));
-	u->bypass = options->bypass;
 	u->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (u->epoll < 0)
 		err = -errno;
@@ -490,35 +488,4 @@ int udp_keepalive(struct udp *u, const struct endpoint *local, const struct endp
 	struct iovec part = { .iov_base = &octet, .iov_len = 1 };
 
 	return send_parts(u, port_for(u, local), local, remote, &part, 1);
-}
-
-static int connected_from(int fd, const struct ip *remote, struct ip *local)
-{
-	union address a;
-	socklen_t n = address_from_endpoint(&(struct endpoint){ .ip = *remote, .port = 500 }, &a);
-
-	if (connect(fd, &a.any, n) != 0)
-		return -errno;
-	n = sizeof(a);
-	if (getsockname(fd, &a.any, &n) != 0)
-		return -errno;
-	*local = endpoint_from_address(&a).ip;
-	return 0;
-}
-
-int udp_local_for(const struct udp *u, const struct ip *remote, struct ip *local)
-{
-	int family = remote->family == 4 ? AF_INET : AF_INET6;
-	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	/* connect() looks up the policies too, and must not wait for an SA. */
-	if (u->bypass != NULL)
-		err = u->bypass(fd, family);
-	if (err == 0)
-		err = connected_from(fd, remote, local);
-	close(fd);
-	return err;
 }

@@ -72,12 +72,6 @@ int udp_send(struct udp *u, const struct endpoint *local, const struct endpoint 
 /* A NAT keepalive (RFC 3948 2.3): the one octet that has no marker. */
 int udp_keepalive(struct udp *u, const struct endpoint *local, const struct endpoint *remote);
 
-/*
- * The local address that the routes choose for remote. 0, or negative errno: -ENETUNREACH ... No
- * packet leaves, and no policy is asked.
- */
-int udp_local_for(const struct udp *u, const struct ip *remote, struct ip *local);
-
 const struct udp_counters *udp_counters(const struct udp *u);
 
 #endif

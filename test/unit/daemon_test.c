@@ -224,8 +224,7 @@ static void test_nobody_negotiates_with_himself(void **state)
 	const struct engine_options options = { .random = no_random };
 	struct fixture *f = *state;
 	struct subnet_spec *all = f->d.config->spec.protect;
-	char error[UDP_ERROR_LEN], text[IP_TEXT_LEN];
-	struct udp_options ports = { 0 };
+	char text[IP_TEXT_LEN];
 	const struct ip *locals;
 	bool host_bits;
 	size_t n;
@@ -233,17 +232,12 @@ static void test_nobody_negotiates_with_himself(void **state)
 	assert_true(subnet_parse("0.0.0.0/0", &all->net, &host_bits));
 	f->d.engine = engine_new(&options);
 	assert_int_equal(addresses_open(&f->d.addresses), 0);
-	for (unsigned i = 0; i < 50 && !f->d.udp; i++) {
-		ports.port = (uint16_t)(40000 + ((unsigned)getpid() + i) * 2 % 20000);
-		ports.port_natt = (uint16_t)(ports.port + 1);
-		udp_open(&ports, &f->d.udp, error);
-	}
-	assert_non_null(f->d.udp);
+	assert_int_equal(routes_open(&f->d.routes, NULL), 0);
 	locals = addresses_list(f->d.addresses, &n);
 	for (size_t i = 0; i < n; i++)
 		assert_up_refused(&f->d, ip_text(&locals[i], text), "of this host itself");
 	assert_up_refused(&f->d, "127.0.0.1", "of this host itself"); /* not on that list */
-	udp_close(f->d.udp);
+	routes_close(&f->d.routes);
 	addresses_close(f->d.addresses);
 	engine_free(f->d.engine);
 }

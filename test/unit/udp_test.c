@@ -289,18 +289,6 @@ static void test_ipv6_too(void **state)
 	udp_close(u);
 }
 
-static void test_the_routes_choose_an_address(void **state)
-{
-	struct udp *u = open_somewhere();
-	const struct ip remote = ip_v4(127, 0, 0, 9), here = ip_v4(127, 0, 0, 1);
-	struct ip local = { 0 };
-
-	(void)state;
-	assert_int_equal(udp_local_for(u, &remote, &local), 0);
-	assert_true(ip_equal(&local, &here));
-	udp_close(u);
-}
-
 static void test_a_taken_port_is_named(void **state)
 {
 	struct udp *u = open_somewhere(), *second;
@@ -345,7 +333,6 @@ int main(void)
 		cmocka_unit_test(test_icmp_errors_name_both_ends),
 		cmocka_unit_test(test_an_earlier_error_spoils_no_later_datagram),
 		cmocka_unit_test(test_ipv6_too),
-		cmocka_unit_test(test_the_routes_choose_an_address),
 		cmocka_unit_test(test_a_taken_port_is_named),
 		cmocka_unit_test(test_nowhere_to_send),
 	};
