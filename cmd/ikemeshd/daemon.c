@@ -2,6 +2,7 @@
 #include "cmd/ikemeshd/daemon.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/crash_secret.h"
+#include "cmd/ikemeshd/notify.h"
 #include "cmd/ikemeshd/run_dir.h"
 #include "cmd/ikemeshd/stop.h"
 #include "config/remembered.h"
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define LOG_AREA AREA_DAEMON
@@ -560,7 +560,7 @@ static int start_ready(struct daemon *d)
 	daemon_hear_missed(d, on_kernel_event);
 	log_text(d->log, REPORT_NOTICE, "ikemesh %s is ready: %zu protected, %zu bypassed subnets",
 		 IKEMESH_VERSION, d->config->spec.n_protect, d->config->spec.n_bypass);
-	sd_notify(0, "READY=1");
+	notify("READY=1");
 	return 0;
 }
 
@@ -600,7 +600,7 @@ static void leave(struct daemon *d)
 	d->phase = DAEMON_LEAVING;
 	d->removes = d->disable || (kind == STOP_FOR_GOOD && d->config->on_stop == ON_STOP_CLEAR);
 	d->leave_by = clock_after(clock_now(), LEAVE_S * CLOCK_SECOND);
-	sd_notify(0, "STOPPING=1");
+	notify("STOPPING=1");
 	log_text(d->log, REPORT_NOTICE,
 		 d->removes
 			 ? "leaving (%s): telling the peers, removing our SAs and policies"

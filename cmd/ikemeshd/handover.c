@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/handover.h"
+#include "cmd/ikemeshd/notify.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define BARRIER_US 5000000
+#define BARRIER_MS 5000
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 
 static const char *const state_names[HANDOVER_STATES] = { "ikemesh-state-0", "ikemesh-state-1" };
@@ -127,7 +128,7 @@ static int store(int fd, const char *name)
 
 	/* FDPOLL=0: a socket with an ICMP error would count as hung up. */
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
-	r = sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+	r = notify_with(text, fd);
 	return r > 0 ? 0 : r == 0 ? -ENOTCONN : r;
 }
 
@@ -159,7 +160,7 @@ static void remove_state(uint64_t sequence)
 	char text[64];
 
 	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", handover_state_name(sequence));
-	sd_notify(0, text);
+	notify(text);
 }
 
 bool handover_can_keep(void)
@@ -169,7 +170,7 @@ bool handover_can_keep(void)
 
 int handover_settle(void)
 {
-	int r = sd_notify_barrier(0, BARRIER_US);
+	int r = notify_barrier(BARRIER_MS);
 
 	return r < 0 ? r : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/daemon.h"
-
+#include "cmd/ikemeshd/notify.h"
 #include "config/remembered.h"
 #include "crypto/provider.h"
 
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #define LOG_AREA AREA_CONFIG
 
@@ -257,8 +256,8 @@ static void notify_reloading(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-		   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	notifyf("RELOADING=1\nMONOTONIC_USEC=%lld",
+		(long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
 static void say_refused(const char *path, int err, const struct daemon_loading *how,
@@ -289,7 +288,7 @@ int daemon_reload(struct daemon *d, bool force, char text[static DAEMON_TEXT_LEN
 	notify_reloading();
 	reopen_log(d);
 	err = daemon_load(d, &how);
-	sd_notify(0, "READY=1");
+	notify("READY=1");
 	if (err == 0)
 		snprintf(text, DAEMON_TEXT_LEN, "%s was loaded anew%s", path,
 			 d->policies.error != 0 ? POLICIES_INCOMPLETE : "");

@@ -6,11 +6,11 @@
  */
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/daemon.h"
+#include "cmd/ikemeshd/notify.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #define LOG_AREA AREA_DAEMON
 
@@ -162,12 +162,12 @@ int daemon_succeed(struct daemon *d, enum succession how)
 	if (err == 0 && how == SUCCESSION_EXEC) {
 		log_text(d->log, REPORT_NOTICE, "executing %s anew: the SAs are handed over",
 			 d->options.program);
-		sd_notify(0, "RELOADING=1");
+		notify("RELOADING=1");
 		/* The same: systemd keeps ours until the successor's own is there. */
 		if (d->keepsake.fd >= 0)
 			h.sequence = d->keepsake.sequence;
 		err = handover_exec(&h, d->options.program, d->options.argv);
-		sd_notify(0, "READY=1");
+		notify("READY=1");
 	}
 	secret_free(&h.state);
 	if (err != 0)

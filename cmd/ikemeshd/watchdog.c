@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/watchdog.h"
+#include "cmd/ikemeshd/notify.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -20,7 +21,7 @@ static void on_timer(void *arg)
 	uint64_t times;
 
 	if (read(w->timer, &times, sizeof(times)) == (ssize_t)sizeof(times))
-		sd_notify(0, "WATCHDOG=1");
+		notify("WATCHDOG=1");
 }
 
 static int arm(const struct watchdog *w, uint64_t us)
@@ -69,5 +70,5 @@ void watchdog_close(struct watchdog *w)
 
 void watchdog_start_within(unsigned seconds)
 {
-	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", seconds * MICRO);
+	notifyf("EXTEND_TIMEOUT_USEC=%llu", seconds * MICRO);
 }
