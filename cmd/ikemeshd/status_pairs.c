@@ -2,6 +2,7 @@
 #include "cmd/ikemeshd/status_pairs.h"
 #include "cmd/ikemeshd/cert_json.h"
 #include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/sa_counts.h"
 #include "crypto/trust.h"
 #include "ike/message/iana.h"
 #include "xfrm/overhead.h"
@@ -11,21 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct counted {
-	struct sa_ref ref;
-	struct sa_counters counters;
-};
-
 /* The walk: where the next pair, IKE SA and CHILD_SA belong. Borrowed nodes of the tree. */
 struct walk {
 	const struct status_sources *s;
-	struct counted *counted; /* sorted */
-	size_t n_counted, room;
+	struct sa_counts counts;
 	json_t *pairs, *ikes, *children;
 	json_t *pair;
-	struct mono retry_at;	      /* of the pair */
-	bool up, connecting, waiting; /* the pair */
-	bool skipped;		      /* another peer than the one asked for */
+	struct pair_seen seen;
+	bool skipped; /* another peer than the one asked for */
 	size_t n_up, n_connecting;
 };
 
@@ -114,7 +108,7 @@ static json_t *connection_of(const struct walk *w, const struct ip *remote)
 	return json_string(name);
 }
 
-static json_t *identity_json(uint8_t type, struct bytes id)
+json_t *status_identity(uint8_t type, struct bytes id)
 {
 	char text[CERT_TEXT_LEN];
 	struct ip ip;
@@ -134,80 +128,50 @@ static json_t *identity_json(uint8_t type, struct bytes id)
 	return json_string(text);
 }
 
-/* ---- the kernel's counters, dumped once ----------------------------------------------------- */
-
-static int compare_refs(const struct sa_ref *a, const struct sa_ref *b)
+static json_t *traffic_json(const struct walk *w, const struct ip *dst, uint32_t spi)
 {
-	if (a->spi != b->spi)
-		return a->spi < b->spi ? -1 : 1;
-	return ip_compare(&a->dst, &b->dst);
-}
+	const struct sa_counters *found = sa_counts_find(&w->counts, dst, spi);
 
-static int compare_counted(const void *a, const void *b)
-{
-	return compare_refs(&((const struct counted *)a)->ref, &((const struct counted *)b)->ref);
-}
-
-static int count_sa(const struct sa_held *sa, void *arg)
-{
-	struct walk *w = arg;
-
-	if (sa->larval)
-		return 0;
-	if (w->n_counted == w->room) {
-		size_t room = w->room == 0 ? 64 : w->room * 2;
-		struct counted *more = realloc(w->counted, room * sizeof(*more));
-
-		if (more == NULL)
-			return -1;
-		w->counted = more;
-		w->room = room;
-	}
-	w->counted[w->n_counted++] = (struct counted){ .ref = sa->ref, .counters = sa->counters };
-	return 0;
-}
-
-static void count_all(struct walk *w)
-{
-	if (w->s->kernel == NULL)
-		return;
-	kernel_sa_dump(w->s->kernel, count_sa, w);
-	if (w->n_counted > 0)
-		qsort(w->counted, w->n_counted, sizeof(*w->counted), compare_counted);
-}
-
-static json_t *traffic_json(const struct walk *w, const struct ip *src, const struct ip *dst,
-			    uint32_t spi)
-{
-	const struct counted key = { .ref = { .src = *src, .dst = *dst, .spi = spi } };
-	const struct counted *found = NULL;
-
-	if (w->n_counted > 0)
-		found = bsearch(&key, w->counted, w->n_counted, sizeof(key), compare_counted);
 	if (found == NULL)
 		return json_null();
-	return json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)found->counters.bytes, "packets",
-			 (json_int_t)found->counters.packets, "used_s_ago",
-			 wall_ago_json(w, found->counters.last_used));
+	return json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)found->bytes, "packets",
+			 (json_int_t)found->packets, "used_s_ago",
+			 wall_ago_json(w, found->last_used));
 }
 
 /* ---- the walk ------------------------------------------------------------------------------- */
 
-static const char *pair_state(const struct walk *w)
+const char *status_pair_state(const struct pair_seen *p)
 {
-	if (w->up)
+	if (p->up)
 		return "up";
-	if (w->connecting)
+	if (p->connecting)
 		return "connecting";
-	if (w->waiting)
+	if (p->waiting)
 		return "waiting";
-	return w->retry_at.us != MONO_NEVER.us ? "backing off" : "down";
+	return p->retry_at.us != MONO_NEVER.us ? "backing off" : "down";
+}
+
+void status_pair_begins(struct pair_seen *seen, const struct status_pair *p)
+{
+	*seen = (struct pair_seen){ .waiting = p->waiting, .retry_at = p->retry_at };
+}
+
+void status_pair_has_ike(struct pair_seen *seen, const struct status_ike *s)
+{
+	seen->connecting |= s->state == IKE_CONNECTING || s->state == IKE_AUTHENTICATING;
+}
+
+void status_pair_has_child(struct pair_seen *seen, const struct status_child *c)
+{
+	seen->up |= c->state == CHILD_INSTALLED;
+	seen->connecting |= c->state == CHILD_INSTALLING;
 }
 
 static void end_pair(struct walk *w)
 {
 	if (w->pair != NULL)
-		json_object_set_new(w->pair, "state", json_string(pair_state(w)));
+		json_object_set_new(w->pair, "state", json_string(status_pair_state(&w->seen)));
 	w->pair = NULL;
 }
 
@@ -243,9 +207,7 @@ static void visit_pair(void *arg, const struct status_pair *p)
 	w->skipped = w->s->only != NULL && !ip_equal(w->s->only, &p->remote);
 	if (w->skipped)
 		return;
-	w->up = w->connecting = false;
-	w->retry_at = p->retry_at;
-	w->waiting = p->waiting;
+	status_pair_begins(&w->seen, p);
 	w->children = NULL;
 	w->ikes = json_array();
 	attempts = json_array();
@@ -291,9 +253,9 @@ static void visit_ike(void *arg, const struct status_ike *s)
 	w->n_connecting += s->state == IKE_CONNECTING || s->state == IKE_AUTHENTICATING;
 	if (w->skipped)
 		return;
-	peer = s->peer_id.n > 0 ? identity_json(s->peer_id_type, s->peer_id) : json_null();
+	peer = s->peer_id.n > 0 ? status_identity(s->peer_id_type, s->peer_id) : json_null();
 	cert = s->peer_cert != NULL ? cert_json(s->peer_cert, w->s->wall_now) : json_null();
-	w->connecting |= s->state == IKE_CONNECTING || s->state == IKE_AUTHENTICATING;
+	status_pair_has_ike(&w->seen, s);
 	w->children = json_array();
 	ike = json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:i}", "number", (int)s->number,
 			"state", ike_state_name(s->state), "initiator", s->initiator, "spi_i",
@@ -346,8 +308,7 @@ static void visit_child(void *arg, const struct status_child *c)
 
 	if (w->skipped)
 		return;
-	w->up |= c->state == CHILD_INSTALLED;
-	w->connecting |= c->state == CHILD_INSTALLING;
+	status_pair_has_child(&w->seen, c);
 	child = json_pack("{s:i, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:i, s:i}", "number",
 			  (int)c->number, "state", child_state_name(c->state), "reqid",
 			  (int)IKEMESH_REQID, "spi_in", spi_json(c->spi_in), "spi_out",
@@ -359,8 +320,8 @@ static void visit_child(void *arg, const struct status_child *c)
 	json_object_set_new(child, "udp_encapsulation", json_boolean(c->encap));
 	json_object_set_new(child, "installed_s_ago", ago_json(w, c->installed_at));
 	json_object_set_new(child, "rekey_in_s", until_json(w, c->rekey_at));
-	json_object_set_new(child, "in", traffic_json(w, &c->remote, &c->local, c->spi_in));
-	json_object_set_new(child, "out", traffic_json(w, &c->local, &c->remote, c->spi_out));
+	json_object_set_new(child, "in", traffic_json(w, &c->local, c->spi_in));
+	json_object_set_new(child, "out", traffic_json(w, &c->remote, c->spi_out));
 	add_sizes(w, c, child);
 	json_array_append_new(w->children, child);
 }
@@ -372,10 +333,10 @@ struct pairs_seen status_pairs(const struct status_sources *s)
 		.pair = visit_pair, .ike = visit_ike, .child = visit_child, .arg = &w
 	};
 
-	count_all(&w);
+	sa_counts_take(s->kernel, &w.counts);
 	engine_status(s->engine, &visitor);
 	end_pair(&w);
-	free(w.counted);
+	sa_counts_free(&w.counts);
 	return (struct pairs_seen){ .pairs = w.pairs,
 				    .n_up = w.n_up,
 				    .n_connecting = w.n_connecting };

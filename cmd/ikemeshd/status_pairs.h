@@ -11,9 +11,20 @@ struct pairs_seen {
 };
 struct pairs_seen status_pairs(const struct status_sources *s);
 
+/* How a pair is: known when all its SAs were visited, in this order. */
+struct pair_seen {
+	bool up, connecting, waiting;
+	struct mono retry_at;
+};
+void status_pair_begins(struct pair_seen *seen, const struct status_pair *p);
+void status_pair_has_ike(struct pair_seen *seen, const struct status_ike *s);
+void status_pair_has_child(struct pair_seen *seen, const struct status_child *c);
+const char *status_pair_state(const struct pair_seen *seen); /* "up", "backing off" ... */
+
 /* What the head of the document says in the same words. */
 json_t *status_ip(const struct ip *ip);
 json_t *status_text(const char *text); /* NULL: null */
+json_t *status_identity(uint8_t type, struct bytes id);
 json_t *status_ruling(const struct status_sources *s, const struct ip *remote);
 #define CONNECTION_LEN (SUBNET_TEXT_LEN + 16)
 void status_connection(const struct subnet_spec *net, bool protect,

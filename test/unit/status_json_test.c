@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's status document, made from a core under test. */
-#include "cmd/ikemeshd/status_json.h"
+#include "cmd/ikemeshd/pairs_json.h"
 #include "sim/duet.h"
 
 #include <errno.h>
@@ -154,13 +154,65 @@ static void test_attempts(void **state)
 	duet_end(&d);
 }
 
+/* The lean table says the same as the status. */
+static void test_table_of_pairs(void **state)
+{
+	struct duet d;
+	struct status_sources s = { .engine = NULL };
+	json_t *all;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_core_up(&d);
+	duet_wait(&d, 7 * SECOND);
+	s = (struct status_sources){
+		.engine = d.engine, .spec = &d.spec, .now = d.now, .started = d.now
+	};
+	all = pairs_json(&s);
+	assert_text(all, "format", "ikemesh-pairs/1");
+	assert_text(all, "mode", "enforced");
+	assert_int_equal(json_array_size(json_object_get(all, "pairs")), 1);
+	assert_text(at(all, "pairs", 0), "state", "up");
+	assert_text(at(all, "pairs", 0), "ruling", "enforced");
+	assert_int_equal(number(at(all, "pairs", 0), "since_s_ago"), 7);
+	assert_non_null(json_string_value(json_object_get(at(all, "pairs", 0), "identity")));
+	assert_null_value(at(all, "pairs", 0), "trouble");
+	json_decref(all);
+	duet_end(&d);
+}
+
+static void test_table_tells_trouble(void **state)
+{
+	struct duet d;
+	struct status_sources s = { .engine = NULL };
+	const json_t *row;
+	json_t *all;
+
+	(void)state;
+	duet_start(&d, &standin);
+	duet_acquire(&d);
+	duet_wait(&d, 400 * SECOND);
+	s = (struct status_sources){
+		.engine = d.engine, .spec = &d.spec, .now = d.now, .started = d.now
+	};
+	d.spec.optional = true;
+	all = pairs_json(&s);
+	row = at(all, "pairs", 0);
+	assert_text(all, "mode", "optional");
+	assert_true(number(row, "failures") > 0);
+	assert_non_null(json_string_value(json_object_get(row, "trouble")));
+	assert_null_value(row, "identity");
+	assert_null_value(row, "rekey_in_s");
+	json_decref(all);
+	duet_end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair_that_is_up),
-		cmocka_unit_test(test_one_peer),
-		cmocka_unit_test(test_since),
-		cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_pair_that_is_up), cmocka_unit_test(test_one_peer),
+		cmocka_unit_test(test_since),		cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_table_of_pairs),	cmocka_unit_test(test_table_tells_trouble),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
