@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/child.h"
+#include <inttypes.h>
 
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
@@ -185,13 +186,26 @@ static void add(struct engine *e, struct child *c, bool inbound)
 		c->out_added = true;
 }
 
-static void note_change(const struct engine *e, struct pair *p)
+/* Other than but, and whether they can carry traffic by now or not. */
+static bool has_installed(const struct pair *p, const struct child *but)
 {
-	bool up = false;
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		for (const struct child *c = sa->children; c; c = c->next)
+			if (c != but && !mono_is_never(c->installed_at))
+				return true;
+	return false;
+}
 
-	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		for (struct child *c = sa->children; c; c = c->next)
-			up |= !mono_is_never(c->installed_at);
+static void note_change(struct engine *e, struct pair *p)
+{
+	const bool up = has_installed(p, NULL);
+
+	if (p->up && !up) {
+		report_reason(e, REPORT_INFO, AREA_CHILD, report_cause(e, p), p, NULL, 0,
+			      "no CHILD_SA any more, after %" PRId64 " s",
+			      (e->now.us - p->since.us) / SECOND);
+		report_is(e, HAPPENING_DOWN);
+	}
 	if (up != p->up)
 		p->since = e->now;
 	p->up = up;
@@ -322,6 +336,8 @@ static void tell_installed(struct engine *e, const struct child *c)
 	report(e, REPORT_NOTICE, AREA_CHILD, c->sa->pair, c->sa, 0,
 	       "CHILD_SA {%u} installed with SPIs %08x_i %08x_o, %s", c->number, c->spi_in,
 	       c->spi_out, c->suite.encr->name);
+	if (!has_installed(c->sa->pair, c))
+		report_is(e, HAPPENING_UP);
 }
 
 static void update(struct engine *e, const struct child *c, bool inbound)
@@ -426,6 +442,7 @@ void child_replaced(struct engine *e, struct child *c, struct child *by)
 	c->out_waits = c->held = false;
 	report(e, REPORT_INFO, AREA_CHILD, c->sa->pair, by->sa, EXCHANGE_CREATE_CHILD_SA,
 	       "CHILD_SA {%u} rekeyed: {%u} carries on", c->number, by->number);
+	report_is(e, HAPPENING_REKEYED);
 	if (by->out_added)
 		drop_outbound(e, c);
 	arm(e, c, mono_after(e->now, UNDELETED_US));

@@ -349,6 +349,10 @@ void report(struct engine *e, enum report_level level, enum report_area area, co
 void report_reason(struct engine *e, enum report_level level, enum report_area area,
 		   enum reason reason, const struct pair *p, const struct ike_sa *sa,
 		   uint8_t exchange, const char *format, ...) __attribute__((format(printf, 8, 9)));
+/* The report that was made last, just now, is that this happened. */
+void report_is(struct engine *e, enum happening what);
+/* Why the pair's SAs went, as a report of this step has it; REASON_NONE: none has. */
+enum reason report_cause(const struct engine *e, const struct pair *p);
 int engine_random(struct engine *e, uint8_t *out, size_t n);
 /* A reply outside any IKE SA, rate-limited (RFC 7296 2.21.4). */
 bool engine_may_complain(struct engine *e, enum complaint about);

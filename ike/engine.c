@@ -329,6 +329,27 @@ void report_reason(struct engine *e, enum report_level level, enum report_area a
 	va_end(args);
 }
 
+void report_is(struct engine *e, enum happening what)
+{
+	struct action *last = e->out->n > 0 ? &e->out->a[e->out->n - 1] : NULL;
+
+	if (last != NULL && last->kind == ACTION_REPORT)
+		last->report.what = what;
+}
+
+enum reason report_cause(const struct engine *e, const struct pair *p)
+{
+	for (size_t i = e->out->n; i > 0; i--) {
+		const struct action *a = &e->out->a[i - 1];
+
+		if (a->kind == ACTION_REPORT && a->report.reason != REASON_NONE &&
+		    ip_equal(&a->report.remote, &p->key.remote) &&
+		    ip_equal(&a->report.local, &p->key.local))
+			return a->report.reason;
+	}
+	return REASON_NONE;
+}
+
 int engine_random(struct engine *e, uint8_t *out, size_t n)
 {
 	return e->options.random(e->options.random_arg, out, n);

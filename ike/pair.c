@@ -444,6 +444,7 @@ void pair_acquire(struct engine *e, struct pair *p)
 		return;
 	}
 	report(e, REPORT_INFO, AREA_XFRM, p, NULL, 0, "the kernel asks for an SA: traffic waits");
+	report_is(e, HAPPENING_ACQUIRE);
 	make_child(e, p);
 }
 

@@ -22,6 +22,12 @@ static const char *const reasons[N_REASONS] = { [REASON_NONE] = "",
 #undef X
 };
 
+static const char *const happenings[N_HAPPENINGS] = { [HAPPENING_NONE] = "",
+#define X(id, name) [HAPPENING_##id] = name,
+						      HAPPENINGS(X)
+#undef X
+};
+
 const char *report_level_name(enum report_level level)
 {
 	return levels[level];
@@ -35,6 +41,11 @@ const char *report_area_name(enum report_area area)
 const char *report_area_text(enum report_area area)
 {
 	return areas[area].text;
+}
+
+const char *happening_name(enum happening what)
+{
+	return happenings[what];
 }
 
 const char *reason_name(enum reason reason)

@@ -64,11 +64,39 @@ enum reason {
 enum { N_REASONS = 1 REASONS(X) };
 #undef X
 
+/*
+ * What happened, for programs that watch: most reports are none of these. A pair is up with its
+ * first CHILD_SA that carries traffic, and down without any.
+ */
+#define HAPPENINGS(X)                 \
+	X(ACQUIRE, "acquire")         \
+	X(UP, "up")                   \
+	X(DOWN, "down")               \
+	X(FAILED, "failed")           \
+	X(REKEYED, "rekeyed")         \
+	X(CLEAR, "in-the-clear")      \
+	X(RELOAD, "reload")           \
+	X(MODE, "mode")               \
+	X(CERTIFICATE, "certificate") \
+	X(START, "start")             \
+	X(STOP, "stop")
+
+enum happening {
+	HAPPENING_NONE,
+#define X(id, name) HAPPENING_##id,
+	HAPPENINGS(X)
+#undef X
+};
+#define X(id, name) +1
+enum { N_HAPPENINGS = 1 HAPPENINGS(X) };
+#undef X
+
 /* Printable text; values that came from the network are escaped already. */
 struct report {
 	enum report_level level;
 	enum report_area area;
 	enum reason reason;
+	enum happening what;
 	struct ip local, remote; /* none if no pair is meant */
 	uint64_t spi_i, spi_r;	 /* 0 if no IKE SA is meant */
 	uint8_t exchange;	 /* 0: none */
@@ -77,6 +105,7 @@ struct report {
 	char *text; /* owned by the action */
 };
 
-const char *reason_name(enum reason reason); /* "wrong-ca"; of REASON_NONE "" */
+const char *reason_name(enum reason reason);	 /* "wrong-ca"; of REASON_NONE "" */
+const char *happening_name(enum happening what); /* of HAPPENING_NONE "" */
 
 #endif

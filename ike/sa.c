@@ -340,6 +340,7 @@ static void attempt_end(struct engine *e, struct ike_sa *sa, uint16_t notify, bo
 	report_reason(e, REPORT_ERROR, area_of(a->stage), attempt_reason(a), sa->pair, sa,
 		      exchange_of(a->stage), "%s failed: %s",
 		      sa->initiator ? "negotiation" : "peer's negotiation", text);
+	report_is(e, HAPPENING_FAILED);
 	e->counters.ike_failed++;
 	tally_attempt(&e->counters.tally, a);
 	if (a == &none)

@@ -6,6 +6,8 @@
 #ifndef IKEMESH_CTL_COMMAND_H
 #define IKEMESH_CTL_COMMAND_H
 
+#include "cmd/ikectl/colour.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +27,7 @@ enum status {
 struct invocation {
 	const char *run_dir;
 	bool json;
+	enum colour_choice colour;
 	const char *command;
 	const char *argument; /* the first; NULL: none */
 	const char *arguments[COMMAND_ARGUMENTS];

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/invocation.h"
+#include "config/near.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* From here on what getopt_long() returns is an option of the command, by its place. */
 #define OWN 256
 
 static const struct option general[] = {
-	{ "run-dir", required_argument, NULL, 'r' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },
+	{ "run-dir", required_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' },
+	{ "color", required_argument, NULL, 'c' },   { "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
 };
 #define N_GENERAL (sizeof(general) / sizeof(general[0]))
@@ -45,6 +46,12 @@ static bool add_own(struct invocation *in, const struct option *option)
 	return true;
 }
 
+static enum wanted refuse_colour(const char *given)
+{
+	command_misuse("--color takes auto, always or never", given);
+	return WANTED_NOTHING;
+}
+
 /* Options up to the first word that is none, or (short_options "") wherever they are. */
 static enum wanted read_options(struct reader *r, const char *short_options)
 {
@@ -53,6 +60,10 @@ static enum wanted read_options(struct reader *r, const char *short_options)
 			r->out->run_dir = optarg;
 		else if (c == 'j')
 			r->out->json = true;
+		else if (c == 'c' && !colour_parse(optarg, &r->out->colour))
+			return refuse_colour(optarg);
+		else if (c == 'c')
+			continue;
 		else if (c == 'v')
 			return WANTED_VERSION;
 		else if (c == 'h')
@@ -70,6 +81,33 @@ static const struct command *find(const struct command *commands, size_t n, cons
 			return &commands[i];
 	}
 	return NULL;
+}
+
+static const char *nearest_command(const struct command *commands, size_t n, const char *name)
+{
+	const char *nearest = NULL;
+	unsigned least = NEAR_FAR;
+
+	for (size_t i = 0; i < n; i++) {
+		const unsigned distance = near_distance(name, commands[i].name);
+
+		if (distance < least) {
+			least = distance;
+			nearest = commands[i].name;
+		}
+	}
+	return near_enough(name, least) && least < strlen(name) ? nearest : NULL;
+}
+
+static enum wanted refuse_command(const struct command *commands, size_t n, const char *name)
+{
+	const char *nearest = nearest_command(commands, n, name);
+
+	fprintf(stderr, "ikectl: unknown command: %s; ", name);
+	if (nearest != NULL)
+		fprintf(stderr, "did you mean \"%s\"? ", nearest);
+	fprintf(stderr, "see --help\n");
+	return WANTED_NOTHING;
 }
 
 static enum wanted read_arguments(const struct reader *r, const struct command *c)
@@ -110,10 +148,8 @@ enum wanted invocation_read(int argc, char **argv, const struct command *command
 		return WANTED_USAGE;
 	out->command = argv[optind];
 	*command = find(commands, n_commands, out->command);
-	if (*command == NULL) {
-		command_misuse("unknown command", out->command);
-		return WANTED_NOTHING;
-	}
+	if (*command == NULL)
+		return refuse_command(commands, n_commands, out->command);
 	/* getopt names the first word in its complaints. */
 	r.argc -= optind;
 	r.argv += optind;

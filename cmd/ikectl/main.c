@@ -8,6 +8,7 @@
 #include "cmd/ikectl/invocation.h"
 #include "cmd/ikectl/log.h"
 #include "cmd/ikectl/mode.h"
+#include "cmd/ikectl/monitor.h"
 #include "cmd/ikectl/pki.h"
 #include "cmd/ikectl/plan.h"
 #include "cmd/ikectl/show.h"
@@ -213,6 +214,16 @@ static const struct command commands[] = {
 		  "                       for), or with so many, are up; at most 30s, or D",
 	  .run = wait_run,
 	  .options = wait_options },
+	{ .name = "monitor",
+	  .argument = ARGUMENT_OPTIONAL,
+	  .synopsis = "monitor [PEER] [--last N] [--count N] [--level LEVEL]\n"
+		      "                      ",
+	  .help = "what happens, as it happens (with PEER); --last: and the last N before; "
+		  "--count:\n"
+		  "                       ends after N; --level: error, warning, notice, info, "
+		  "debug",
+	  .options = monitor_options,
+	  .run = monitor_run },
 	{ .name = "why",
 	  .argument = ARGUMENT_NEEDED,
 	  .synopsis = "why PEER",
@@ -277,6 +288,8 @@ static void print_usage(FILE *out)
 	fprintf(out, "\n"
 		     "  --run-dir DIR        where the daemon's socket is (default " RUN_DIR ")\n"
 		     "  --json               machine-readable, with stable names\n"
+		     "  --color WHEN         auto (on a terminal, unless NO_COLOR is set), always, "
+		     "never\n"
 		     "\n"
 		     "Exit status: 0 done, 1 failed, 2 bad configuration, 3 no daemon, 64 usage, "
 		     "77 not allowed;\n"

@@ -84,11 +84,12 @@ static struct clear_peer *place(struct clear *c)
 void clear_note(struct clear *c, const struct ip *remote, struct mono now)
 {
 	struct clear_peer *p = find(c, remote);
+	const bool told = p != NULL && p->told;
 
 	if (p == NULL)
 		p = place(c);
 	if (p != NULL)
-		*p = (struct clear_peer){ .remote = *remote, .last = now };
+		*p = (struct clear_peer){ .remote = *remote, .last = now, .told = told };
 }
 
 void clear_forget(struct clear *c, const struct ip *remote)
@@ -368,6 +369,17 @@ void clear_close(struct clear *c)
 	close(c->epoll);
 	free(c->peers);
 	free(c);
+}
+
+const struct clear_peer *clear_new_peer(struct clear *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (!c->peers[i].told) {
+			c->peers[i].told = true;
+			return &c->peers[i];
+		}
+	}
+	return NULL;
 }
 
 int clear_fd(const struct clear *c)

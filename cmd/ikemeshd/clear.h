@@ -29,6 +29,7 @@ struct clear;
 struct clear_peer {
 	struct ip remote;
 	struct mono last; /* as it was read: up to CLEAR_PAUSE_US + CLEAR_QUIET_US later than now */
+	bool told;	  /* by clear_new_peer() */
 };
 
 int clear_open(struct clear **out); /* hears nothing yet; 0 or negative errno */
@@ -50,6 +51,9 @@ bool clear_sees_decrypted(const struct clear *c);
 
 /* Since when packets have been watched without a break; MONO_NEVER: they are not. */
 struct mono clear_since(const struct clear *c);
+
+/* One that was not heard before, or not since it was forgotten, each once; NULL: no more. */
+const struct clear_peer *clear_new_peer(struct clear *c);
 
 int clear_fd(const struct clear *c);
 void clear_turn(struct clear *c, struct mono now); /* the descriptor is readable */

@@ -3,6 +3,7 @@
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/config_json.h"
 #include "cmd/ikemeshd/daemon.h"
+#include "cmd/ikemeshd/pairs_json.h"
 #include "cmd/ikemeshd/status_json.h"
 
 #include <string.h>
@@ -13,9 +14,8 @@ static json_t *answer_ok(const char *text)
 }
 
 /* only: pairs with this peer alone; NULL: all. */
-static json_t *status_of(struct daemon *d, const struct ip *only)
+static struct status_sources sources_of(struct daemon *d, const struct ip *only)
 {
-	char own_fault[VERDICT_TEXT_LEN];
 	struct status_sources s = {
 		.engine = d->engine,
 		.spec = &d->config->spec,
@@ -29,16 +29,32 @@ static json_t *status_of(struct daemon *d, const struct ip *only)
 		.wall_started = d->started_wall,
 		.config_path = d->options.config_path,
 		.config = d->config,
-		.own_fault = own_fault,
 		.routes = &d->routes,
 		.only = only,
 		.expiry_days = d->config->expiry_days,
 		.n_expiry_days = d->config->n_expiry_days,
 	};
 
-	daemon_own_fault(d, own_fault);
 	s.locals = addresses_list(d->addresses, &s.n_locals);
+	return s;
+}
+
+static json_t *status_of(struct daemon *d, const struct ip *only)
+{
+	struct status_sources s = sources_of(d, only);
+	char own_fault[VERDICT_TEXT_LEN];
+
+	daemon_own_fault(d, own_fault);
+	s.own_fault = own_fault;
 	return status_json(&s);
+}
+
+static json_t *answer_pairs(struct daemon *d, const json_t *request)
+{
+	const struct status_sources s = sources_of(d, NULL);
+
+	(void)request;
+	return pairs_json(&s);
 }
 
 static json_t *answer_statusall(struct daemon *d, const json_t *request)
@@ -246,6 +262,8 @@ static const struct row {
 	{ .name = "statusall", .answer = answer_statusall, .reads = true, .same = true },
 	{ .name = "status", .answer = answer_status, .reads = true, .same = true },
 	{ .name = "version", .answer = answer_version, .reads = true },
+	{ .name = "pairs", .answer = answer_pairs, .reads = true, .same = true },
+	{ .name = "events", .answer = daemon_answer_events, .reads = true },
 	{ .name = "config", .answer = answer_config, .reads = true },
 	{ .name = "explain", .answer = daemon_answer_explain, .reads = true },
 	{ .name = "reload", .answer = answer_reload },

@@ -558,18 +558,19 @@ static int start_ready(struct daemon *d)
 	d->phase = DAEMON_RUNNING;
 	daemon_remember(d);
 	daemon_hear_missed(d, on_kernel_event);
-	log_text(d->log, REPORT_NOTICE, "ikemesh %s is ready: %zu protected, %zu bypassed subnets",
-		 IKEMESH_VERSION, d->config->spec.n_protect, d->config->spec.n_bypass);
+	log_happening(d->log, START, REPORT_NOTICE,
+		      "ikemesh %s is ready: %zu protected, %zu bypassed subnets", IKEMESH_VERSION,
+		      d->config->spec.n_protect, d->config->spec.n_bypass);
 	notify("READY=1");
 	return 0;
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	daemon_succeed_take, start_config,   start_log,		daemon_mode_start,
-	start_run_dir,	     start_signals,  start_kernel,	start_sockets,
-	start_parked,	     start_pool,     start_engine,	start_loop,
-	start_control,	     start_policies, daemon_heal_start, daemon_clear_start,
-	daemon_renew_start,  start_publish,  start_ready,
+	daemon_succeed_take, start_config,	 start_log,	 daemon_monitor_start,
+	daemon_mode_start,   start_run_dir,	 start_signals,	 start_kernel,
+	start_sockets,	     start_parked,	 start_pool,	 start_engine,
+	start_loop,	     start_control,	 start_policies, daemon_heal_start,
+	daemon_clear_start,  daemon_renew_start, start_publish,	 start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */
@@ -601,12 +602,13 @@ static void leave(struct daemon *d)
 	d->removes = d->disable || (kind == STOP_FOR_GOOD && d->config->on_stop == ON_STOP_CLEAR);
 	d->leave_by = clock_after(clock_now(), LEAVE_S * CLOCK_SECOND);
 	notify("STOPPING=1");
-	log_text(d->log, REPORT_NOTICE,
-		 d->removes
-			 ? "leaving (%s): telling the peers, removing our SAs and policies"
-			 : "leaving (%s): telling the peers, removing our SAs; the policies stay, "
-			   "until `ikectl disable`",
-		 d->disable ? "disabled" : stop_kind_name(kind));
+	log_happening(
+		d->log, STOP, REPORT_NOTICE,
+		d->removes
+			? "leaving (%s): telling the peers, removing our SAs and policies"
+			: "leaving (%s): telling the peers, removing our SAs; the policies stay, "
+			  "until `ikectl disable`",
+		d->disable ? "disabled" : stop_kind_name(kind));
 	d->awaits_answers = has_peers(d);
 	if (!d->awaits_answers)
 		d->leave_by = clock_now();
@@ -673,6 +675,7 @@ static void daemon_close(struct daemon *d)
 	watchdog_close(d->watchdog);
 	loop_close(d->loop);
 	log_close(d->log);
+	events_free(d->events);
 	if (d->config != NULL)
 		config_free(d->config);
 	free(d->config);
@@ -693,6 +696,7 @@ static void arm(struct daemon *d)
 	next = clock_earlier(next, daemon_mode_deadline(d));
 	next = clock_earlier(next, d->trust_at);
 	next = clock_earlier(next, d->keep_at);
+	next = clock_earlier(next, daemon_monitor_deadline(d));
 	if (d->phase == DAEMON_LEAVING)
 		next = clock_earlier(next, d->leave_by);
 	loop_set_deadline(d->loop, next);
@@ -704,6 +708,7 @@ static void turn(struct daemon *d)
 
 	daemon_clear_follow(d);
 	daemon_succeed_tidy(d);
+	daemon_monitor_tick(d);
 	arm(d);
 	err = loop_turn(d->loop);
 	if (err != 0) {

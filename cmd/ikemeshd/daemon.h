@@ -9,6 +9,7 @@
 #include "cmd/ikemeshd/clear.h"
 #include "cmd/ikemeshd/control.h"
 #include "cmd/ikemeshd/early.h"
+#include "cmd/ikemeshd/events.h"
 #include "cmd/ikemeshd/handover.h"
 #include "cmd/ikemeshd/healing.h"
 #include "cmd/ikemeshd/keyholder.h"
@@ -80,6 +81,9 @@ struct daemon {
 	struct control *control;
 	struct healing *healing;
 	struct early *early;
+	struct events *events;	 /* for who watches */
+	uint64_t events_told;	 /* up to this number, who waits for some was asked to come */
+	struct mono tell_at;	 /* not before */
 	struct mode_switch mode; /* what the optional flags of the spec are by now */
 	struct clear *clear;
 	uint32_t clear_follows; /* generation of the policies that clear watches */
@@ -213,6 +217,12 @@ void daemon_own_fault(const struct daemon *d, char text[static VERDICT_TEXT_LEN]
 void daemon_trust_loaded(struct daemon *d);
 /* What could not be read of a file now stays as it was before. 0 or -ENOMEM. */
 int daemon_keep_crls(const struct config *from, struct config *to);
+
+/* monitor.c: what happens, for who watches. */
+int daemon_monitor_start(struct daemon *d); /* 0 or negative errno */
+void daemon_monitor_tick(struct daemon *d); /* once in each turn */
+struct mono daemon_monitor_deadline(const struct daemon *d);
+json_t *daemon_answer_events(struct daemon *d, const json_t *request);
 
 /* hands.c: how the core's actions are carried out. */
 struct hands daemon_hands(struct daemon *d);

@@ -26,6 +26,8 @@ struct log {
 	uint64_t lost;	      /* reports that the journal did not take */
 	struct levels levels;
 	struct fold fold;
+	void (*seen)(void *arg, const struct report *report); /* NULL: nobody watches */
+	void *seen_arg;
 };
 
 static const int priorities[REPORT_LEVELS] = {
@@ -183,10 +185,19 @@ static bool write_journal(const struct report *r, const char *line)
 	return sd_journal_sendv(f.v, f.n) >= 0;
 }
 
+static bool is_logged(const struct log *l, const struct report *r)
+{
+	return r->level <= levels_of(&l->levels, r->area);
+}
+
 static void write_report(struct log *l, const struct report *r)
 {
 	char line[LINE_LEN];
 
+	if (l->seen != NULL)
+		l->seen(l->seen_arg, r);
+	if (!is_logged(l, r))
+		return;
 	log_line(r, line, sizeof(line));
 	switch (l->target) {
 	case LOG_TO_JOURNAL:
@@ -297,7 +308,7 @@ struct log_state log_state(const struct log *l)
 
 static bool is_wanted(const struct log *l, const struct report *r)
 {
-	return r->level <= levels_of(&l->levels, r->area);
+	return is_logged(l, r) || (l->seen != NULL && r->level <= REPORT_INFO);
 }
 
 void log_report(struct log *l, const struct report *report)
@@ -320,6 +331,20 @@ void log_text_in(struct log *l, enum report_area area, enum report_level level, 
 		write_report(l, &r);
 }
 
+void log_happening_in(struct log *l, enum happening what, enum report_area area,
+		      enum report_level level, const char *format, ...)
+{
+	char text[LINE_LEN];
+	const struct report r = { .level = level, .area = area, .what = what, .text = text };
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (is_wanted(l, &r))
+		write_report(l, &r);
+}
+
 void log_recurrent_in(struct log *l, enum report_area area, enum report_level level,
 		      const char *format, ...)
 {
@@ -331,6 +356,12 @@ void log_recurrent_in(struct log *l, enum report_area area, enum report_level le
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	log_report(l, &r);
+}
+
+void log_watch(struct log *l, void (*seen)(void *arg, const struct report *report), void *arg)
+{
+	l->seen = seen;
+	l->seen_arg = arg;
 }
 
 struct mono log_tick(struct log *l, struct mono now)

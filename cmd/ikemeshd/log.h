@@ -45,9 +45,22 @@ void log_recurrent_in(struct log *l, enum report_area area, enum report_level le
 void log_text_in(struct log *l, enum report_area area, enum report_level level, const char *format,
 		 ...) __attribute__((format(printf, 4, 5)));
 
+/* The same, which is that this happened. */
+void log_happening_in(struct log *l, enum happening what, enum report_area area,
+		      enum report_level level, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
 /* A file that has something to say is about one area as a rule: it defines LOG_AREA as that. */
 #define log_recurrent(l, level, ...) log_recurrent_in(l, LOG_AREA, level, __VA_ARGS__)
 #define log_text(l, level, ...) log_text_in(l, LOG_AREA, level, __VA_ARGS__)
+#define log_happening(l, what, level, ...) \
+	log_happening_in(l, HAPPENING_##what, LOG_AREA, level, __VA_ARGS__)
+
+/*
+ * seen gets every report up to REPORT_INFO, and chattier ones that are written; what is folded, as
+ * it is told. It must not report anything itself.
+ */
+void log_watch(struct log *l, void (*seen)(void *arg, const struct report *report), void *arg);
 
 /* Tells what was held back long enough, and ends levels whose time is over; returns when to call
  * again. */

@@ -56,6 +56,22 @@ static void prune(struct daemon *d, struct mono now)
 	free(t);
 }
 
+static void tell_new_talkers(struct daemon *d)
+{
+	const struct clear_peer *peer;
+
+	while ((peer = clear_new_peer(d->clear)) != NULL) {
+		char text[] = "talks in the clear, as it may: IPsec is optional with it";
+		const struct report r = { .level = REPORT_INFO,
+					  .area = LOG_AREA,
+					  .what = HAPPENING_CLEAR,
+					  .remote = peer->remote,
+					  .text = text };
+
+		log_report(d->log, &r);
+	}
+}
+
 static void on_clear(void *arg)
 {
 	struct daemon *d = arg;
@@ -64,6 +80,7 @@ static void on_clear(void *arg)
 	clear_turn(d->clear, now);
 	if (clear_sees_decrypted(d->clear))
 		prune(d, now);
+	tell_new_talkers(d);
 }
 
 int daemon_clear_start(struct daemon *d)
@@ -103,8 +120,9 @@ void daemon_mode_back(struct daemon *d)
 	if (!mode_switch_back(&d->mode))
 		return;
 	apply(d);
-	log_text(d->log, REPORT_NOTICE,
-		 "the mode was not confirmed: the one that was confirmed last is in force again");
+	log_happening(
+		d->log, MODE, REPORT_NOTICE,
+		"the mode was not confirmed: the one that was confirmed last is in force again");
 }
 
 void daemon_mode_tick(struct daemon *d, struct mono now)
@@ -242,9 +260,10 @@ static void tell(struct daemon *d, const struct wish *w, size_t n_clear)
 
 	if (w->one)
 		subnet_text(&w->net, net);
-	log_text(d->log, REPORT_NOTICE, "mode %s for %s%s, with %zu peers in the clear",
-		 mode_choice_name(w->choice), net,
-		 w->within_us > 0 ? " until it is confirmed or its time is over" : "", n_clear);
+	log_happening(d->log, MODE, REPORT_NOTICE, "mode %s for %s%s, with %zu peers in the clear",
+		      mode_choice_name(w->choice), net,
+		      w->within_us > 0 ? " until it is confirmed or its time is over" : "",
+		      n_clear);
 }
 
 json_t *daemon_answer_mode(struct daemon *d, const json_t *request)
@@ -282,6 +301,6 @@ json_t *daemon_answer_confirm(struct daemon *d, const json_t *request)
 	(void)request;
 	if (mode_switch_confirm(&d->mode, why) != 0)
 		return control_error("%s", why);
-	log_text(d->log, REPORT_NOTICE, "the mode is confirmed");
+	log_happening(d->log, MODE, REPORT_NOTICE, "the mode is confirmed");
 	return answer(d, true, "confirmed: it stays", json_array());
 }

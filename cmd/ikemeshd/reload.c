@@ -294,6 +294,6 @@ int daemon_reload(struct daemon *d, bool force, char text[static DAEMON_TEXT_LEN
 			 d->policies.error != 0 ? POLICIES_INCOMPLETE : "");
 	else
 		say_refused(path, err, &how, text);
-	log_text(d->log, err == 0 ? REPORT_NOTICE : REPORT_ERROR, "%s", text);
+	log_happening(d->log, RELOAD, err == 0 ? REPORT_NOTICE : REPORT_ERROR, "%s", text);
 	return err;
 }

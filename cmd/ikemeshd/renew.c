@@ -16,7 +16,7 @@ static void say(void *arg, enum report_level level, const char *text)
 {
 	struct daemon *d = arg;
 
-	log_text(d->log, level, "%s", text);
+	log_happening(d->log, CERTIFICATE, level, "%s", text);
 }
 
 void daemon_watch_look(struct daemon *d)

@@ -49,8 +49,8 @@ static void look_for_ourselves(struct daemon *d)
 	d->own_revoked = keyholder_judge(d->keyholder, own->certs, own->n_certs, time(NULL), &f) ==
 			 VERDICT_REVOKED;
 	if (d->own_revoked)
-		log_text(d->log, REPORT_ERROR, "our own %s; peers with the same CRLs refuse us",
-			 f.text);
+		log_happening(d->log, CERTIFICATE, REPORT_ERROR,
+			      "our own %s; peers with the same CRLs refuse us", f.text);
 }
 
 static void look_at_crls(struct daemon *d)
@@ -132,8 +132,9 @@ static void look_at_own(struct daemon *d)
 	bool close = expired && d->config->on_expiry == EXPIRY_CLOSE;
 
 	if (expired && !d->own_expired)
-		log_text(d->log, REPORT_ERROR, "%s; until then no peer believes us%s", text,
-			 close ? "" : ", and SAs that are up go on");
+		log_happening(d->log, CERTIFICATE, REPORT_ERROR,
+			      "%s; until then no peer believes us%s", text,
+			      close ? "" : ", and SAs that are up go on");
 	if (close && !d->own_closed)
 		close_all(d);
 	d->own_expired = expired;

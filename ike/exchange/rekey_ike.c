@@ -119,6 +119,7 @@ static void tell(struct engine *e, const struct ike_sa *sa, const struct ike_sa 
 {
 	report(e, REPORT_INFO, AREA_IKE, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
 	       "IKE SA [%u] rekeyed: [%u] carries on", old->number, sa->number);
+	report_is(e, HAPPENING_REKEYED);
 }
 
 /* ---- ask, take -------------------------------------------------------------------------- */

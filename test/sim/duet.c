@@ -174,6 +174,11 @@ static void hand_report(void *arg, const struct report *report)
 		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
 			fail_msg("a report holds octet %02x", (unsigned char)*c);
 	snprintf(d->reports + n, sizeof d->reports - n, "%s\n", report->text);
+	n = strlen(d->happened);
+	if (report->what != HAPPENING_NONE)
+		snprintf(d->happened + n, sizeof d->happened - n, "%s%s%s%s", n > 0 ? " " : "",
+			 happening_name(report->what), report->reason != REASON_NONE ? ":" : "",
+			 reason_name(report->reason));
 }
 
 static struct mono hand_now(void *arg)
@@ -596,6 +601,15 @@ const char *duet_log(struct duet *d)
 
 	memcpy(copy, d->log, sizeof copy);
 	d->log[0] = '\0';
+	return copy;
+}
+
+const char *duet_happened(struct duet *d)
+{
+	static char copy[DUET_LOG];
+
+	memcpy(copy, d->happened, sizeof copy);
+	d->happened[0] = '\0';
 	return copy;
 }
 

@@ -71,6 +71,7 @@ struct duet {
 	int fail_send;	/* negative errno: what sending gives */
 	char log[DUET_LOG];
 	char reports[DUET_REPORTS]; /* texts, one a line */
+	char happened[DUET_LOG];    /* what was more than a note, with its reason */
 	uint64_t failed_events, timer_rounds;
 	uint64_t acquires, delivered;
 	uint32_t expected;  /* SPI that may be sent on before its SA is there; 0: none was said */
@@ -117,6 +118,8 @@ const struct duet_datagram *duet_take(struct duet *d); /* NULL: none */
 void duet_hear(struct duet *d, uint8_t exchange, bool response, struct draft *out);
 void duet_hear_nothing(struct duet *d);
 const char *duet_log(struct duet *d); /* since the last call; valid until the next one */
+/* "acquire up down:command", since the last call; valid until the next one. */
+const char *duet_happened(struct duet *d);
 bool duet_reported(const struct duet *d, const char *part);
 
 /* --- longer passages; the test fails where they do not go well */

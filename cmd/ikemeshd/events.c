@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/events.h"
+#include "cmd/ikemeshd/log.h"
+#include "ike/message/iana.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct kept {
+	int64_t at_ms;
+	struct report report; /* its text is ours; NULL: there was no memory for it */
+};
+
+struct events {
+	char stream[EVENTS_STREAM_LEN];
+	uint64_t next;
+	struct kept ring[EVENTS_KEPT];
+};
+
+struct events *events_new(const char stream[static EVENTS_STREAM_LEN])
+{
+	struct events *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->next = 1;
+	snprintf(e->stream, sizeof(e->stream), "%s", stream);
+	return e;
+}
+
+void events_free(struct events *e)
+{
+	if (e == NULL)
+		return;
+	for (size_t i = 0; i < EVENTS_KEPT; i++)
+		free(e->ring[i].report.text);
+	free(e);
+}
+
+void events_add(struct events *e, int64_t at_ms, const struct report *report)
+{
+	struct kept *k = &e->ring[e->next++ % EVENTS_KEPT];
+	char text[EVENT_TEXT_LEN];
+
+	free(k->report.text);
+	k->at_ms = at_ms;
+	k->report = *report;
+	log_escape(report->text, text, sizeof(text));
+	k->report.text = strdup(text);
+}
+
+uint64_t events_next(const struct events *e)
+{
+	return e->next;
+}
+
+bool events_is_stream(const struct events *e, const char *name)
+{
+	return strcmp(e->stream, name) == 0;
+}
+
+static uint64_t oldest(const struct events *e)
+{
+	return e->next > EVENTS_KEPT ? e->next - EVENTS_KEPT : 1;
+}
+
+static const struct kept *kept(const struct events *e, uint64_t number)
+{
+	return &e->ring[number % EVENTS_KEPT];
+}
+
+static bool is_asked_for(const struct kept *k, const struct events_question *q)
+{
+	return k->report.text != NULL && k->report.level <= q->most &&
+	       (q->peer == NULL || ip_equal(q->peer, &k->report.remote));
+}
+
+uint64_t events_last(const struct events *e, const struct events_question *q, size_t n)
+{
+	uint64_t number = e->next;
+
+	while (number > oldest(e) && n > 0) {
+		number--;
+		n -= is_asked_for(kept(e, number), q);
+	}
+	return number;
+}
+
+/* ---- one event ------------------------------------------------------------------------------- */
+
+static json_t *time_json(int64_t at_ms)
+{
+	const time_t s = (time_t)(at_ms / 1000);
+	char date[32] = "", text[48];
+	struct tm tm;
+
+	if (gmtime_r(&s, &tm) != NULL)
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, sizeof(text), "%s.%03dZ", date, (int)(at_ms % 1000));
+	return json_string(text);
+}
+
+static json_t *ip_json(const struct ip *ip)
+{
+	char text[IP_TEXT_LEN];
+
+	return ip->family != 0 ? json_string(ip_text(ip, text)) : json_null();
+}
+
+static json_t *spi_json(uint64_t spi)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, spi);
+	return spi != 0 ? json_string(text) : json_null();
+}
+
+static json_t *exchange_json(uint8_t exchange)
+{
+	return exchange != 0 ? json_string(exchange_name(exchange)) : json_null();
+}
+
+static json_t *name_json(const char *name)
+{
+	return name[0] != '\0' ? json_string(name) : json_null();
+}
+
+static json_t *event_json(const struct kept *k, uint64_t number)
+{
+	const struct report *r = &k->report;
+
+	return json_pack(
+		"{s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "number",
+		(json_int_t)number, "at", time_json(k->at_ms), "level", report_level_name(r->level),
+		"event", name_json(happening_name(r->what)), "area", report_area_name(r->area),
+		"reason", name_json(reason_name(r->reason)), "peer", ip_json(&r->remote), "local",
+		ip_json(&r->local), "spi_i", spi_json(r->spi_i), "spi_r", spi_json(r->spi_r),
+		"exchange", exchange_json(r->exchange), "text", r->text);
+}
+
+json_t *events_answer(const struct events *e, const struct events_question *q, size_t *n)
+{
+	const uint64_t from = q->from < 1 ? 1 : q->from > e->next ? e->next : q->from;
+	uint64_t number = from < oldest(e) ? oldest(e) : from;
+	const uint64_t lost = number - from;
+	json_t *all = json_array();
+
+	for (*n = 0; number < e->next && *n < EVENTS_AN_ANSWER; number++) {
+		if (is_asked_for(kept(e, number), q))
+			*n += json_array_append_new(all, event_json(kept(e, number), number)) == 0;
+	}
+	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "format", "ikemesh-events/1", "stream",
+			 e->stream, "next", (json_int_t)number, "lost", (json_int_t)lost, "events",
+			 all);
+}
