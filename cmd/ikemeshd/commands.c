@@ -39,14 +39,28 @@ static struct status_sources sources_of(struct daemon *d, const struct ip *only)
 	return s;
 }
 
-static json_t *status_of(struct daemon *d, const struct ip *only)
+/* foreign: with policies of others. */
+static struct json_text status_of(struct daemon *d, const struct ip *only, bool foreign)
 {
 	struct status_sources s = sources_of(d, only);
 	char own_fault[VERDICT_TEXT_LEN];
+	struct json_text t = { 0 };
 
 	daemon_own_fault(d, own_fault);
 	s.own_fault = own_fault;
-	return status_json(&s);
+	if (foreign) {
+		policies_look_for_shadows(&d->policies);
+		s.foreign = &d->policies;
+	}
+	status_write(&s, &t);
+	return t;
+}
+
+static void give_text(const struct control_asker *asker, struct json_text *t)
+{
+	if (t->no_memory)
+		json_text_free(t);
+	control_answer_text(asker->control, asker->ticket, t->p, t->n);
 }
 
 static json_t *answer_pairs(struct daemon *d, const json_t *request)
@@ -57,14 +71,13 @@ static json_t *answer_pairs(struct daemon *d, const json_t *request)
 	return pairs_json(&s);
 }
 
-static json_t *answer_statusall(struct daemon *d, const json_t *request)
+static void ask_statusall(struct daemon *d, const struct control_asker *asker,
+			  const json_t *request)
 {
-	json_t *all = status_of(d, NULL);
+	struct json_text t = status_of(d, NULL, true);
 
 	(void)request;
-	policies_look_for_shadows(&d->policies);
-	json_object_set_new(all, "foreign_policies", policies_foreign_json(&d->policies));
-	return all;
+	give_text(asker, &t);
 }
 
 static json_t *answer_version(struct daemon *d, const json_t *request)
@@ -175,16 +188,20 @@ static json_t *read_peer(const json_t *request, struct ip *remote, const char **
 	return NULL;
 }
 
-static json_t *answer_status(struct daemon *d, const json_t *request)
+static void ask_status(struct daemon *d, const struct control_asker *asker, const json_t *request)
 {
+	const bool one = json_object_get(request, "peer") != NULL;
+	struct json_text t;
 	struct ip remote;
 	const char *text;
-	json_t *no;
+	json_t *no = one ? read_peer(request, &remote, &text) : NULL;
 
-	if (json_object_get(request, "peer") == NULL)
-		return status_of(d, NULL);
-	no = read_peer(request, &remote, &text);
-	return no != NULL ? no : status_of(d, &remote);
+	if (no != NULL) {
+		control_answer(asker->control, asker->ticket, no);
+		return;
+	}
+	t = status_of(d, one ? &remote : NULL, false);
+	give_text(asker, &t);
 }
 
 static json_t *answer_up(struct daemon *d, const json_t *request)
@@ -255,12 +272,14 @@ static json_t *answer_reauth(struct daemon *d, const json_t *request)
 static const struct row {
 	const char *name;
 	json_t *(*answer)(struct daemon *d, const json_t *request);
+	/* Or it answers by the ticket, at once or later. */
+	void (*ask)(struct daemon *d, const struct control_asker *asker, const json_t *request);
 	bool reads;	    /* for members of control_group, too */
 	const char *writes; /* ... unless this is said with it */
 	bool same;	    /* for all who ask at the same time */
 } rows[] = {
-	{ .name = "statusall", .answer = answer_statusall, .reads = true, .same = true },
-	{ .name = "status", .answer = answer_status, .reads = true, .same = true },
+	{ .name = "statusall", .ask = ask_statusall, .reads = true, .same = true },
+	{ .name = "status", .ask = ask_status, .reads = true, .same = true },
 	{ .name = "version", .answer = answer_version, .reads = true },
 	{ .name = "pairs", .answer = answer_pairs, .reads = true, .same = true },
 	{ .name = "events", .answer = daemon_answer_events, .reads = true },
@@ -299,10 +318,10 @@ static const struct row *row_of(const json_t *request, json_t **no)
 
 json_t *daemon_answer(struct daemon *d, const json_t *request)
 {
-	json_t *no;
+	json_t *no = NULL;
 	const struct row *row = row_of(request, &no);
 
-	return row != NULL ? row->answer(d, request) : no;
+	return row != NULL && row->answer != NULL ? row->answer(d, request) : no;
 }
 
 static bool may(const struct control_asker *asker, const struct row *row, const json_t *request)
@@ -325,6 +344,10 @@ void daemon_ask(void *arg, const struct control_asker *asker, const json_t *requ
 	}
 	if (row != NULL && row->same)
 		control_share(asker->control, asker->ticket);
+	if (row != NULL && row->ask != NULL) {
+		row->ask(arg, asker, request);
+		return;
+	}
 	if (row != NULL)
 		answer = row->answer(arg, request);
 	control_answer(asker->control, asker->ticket, answer);

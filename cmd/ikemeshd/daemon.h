@@ -180,7 +180,7 @@ json_t *daemon_answer_log(struct daemon *d, const json_t *request);
 
 /* commands.c: answers a request of the control socket (control_options.ask); arg is the daemon. */
 void daemon_ask(void *arg, const struct control_asker *asker, const json_t *request);
-/* The answer itself, as root gets it; NULL on no memory. */
+/* The answer itself, of those that are made at once and no text; NULL on no memory. */
 json_t *daemon_answer(struct daemon *d, const json_t *request);
 
 /* cert_commands.c: what another configuration would do to the peers. 0 or negative errno. */

@@ -68,7 +68,7 @@ static void visit_pair(void *arg, const struct status_pair *p)
 	t->identity = json_null();
 	remember_trouble(t, p);
 	status_pair_begins(&t->seen, p);
-	t->row = json_pack("{s:o, s:o, s:o, s:I, s:i}", "remote", status_ip(&p->remote), "local",
+	t->row = json_pack("{s:o, s:o, s:s, s:I, s:i}", "remote", status_ip(&p->remote), "local",
 			   status_ip(&p->local), "ruling", status_ruling(t->s, &p->remote),
 			   "since_s_ago", (json_int_t)clock_seconds_since(t->s->now, p->since),
 			   "failures", (int)p->failures);

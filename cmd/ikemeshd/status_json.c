@@ -163,40 +163,57 @@ static json_t *peer_json(const struct status_sources *s)
 	char text[SUBNET_TEXT_LEN];
 
 	spec_ruling(s->spec, s->only, &which);
-	return json_pack("{s:o, s:o, s:o}", "address", status_ip(s->only), "ruling",
+	return json_pack("{s:o, s:s, s:o}", "address", status_ip(s->only), "ruling",
 			 status_ruling(s, s->only), "subnet",
 			 which != NULL ? json_string(subnet_text(&which->net, text)) : json_null());
 }
 
+static void put_own(const struct status_sources *s, struct json_text *t)
+{
+	json_text_string(t, "format", "ikemesh-status/1");
+	json_text_tree(t, "daemon", daemon_json(s));
+	json_text_tree(t, "listening", listening_json(s));
+	json_text_tree(t, "certificate", cert_json(&s->spec->credential.leaf, s->wall_now));
+	json_text_tree(t, "expiry", expiry_json(s));
+	json_text_tree(t, "connections", connections_json(s));
+	json_text_int(t, "reqid", IKEMESH_REQID);
+	json_text_bool(t, "allow_icmp_errors", s->spec->allow_icmp_errors);
+	json_text_tree(t, "ike_proposals", proposals_json(s->spec->ike, s->spec->n_ike, PROTO_IKE));
+	json_text_tree(t, "esp_proposals", proposals_json(s->spec->esp, s->spec->n_esp, PROTO_ESP));
+}
+
+void status_write(const struct status_sources *s, struct json_text *t)
+{
+	struct pairs_seen seen;
+
+	json_text_open(t, NULL, '{');
+	put_own(s, t);
+	seen = status_pairs(s, t);
+	json_text_int(t, "ike_up", (int64_t)seen.n_up);
+	json_text_int(t, "ike_connecting", (int64_t)seen.n_connecting);
+	if (s->only != NULL)
+		json_text_tree(t, "peer", peer_json(s));
+	json_text_tree(t, "counters", counters_json(s));
+	if (s->mode != NULL)
+		json_text_tree(t, "mode", status_mode(s->mode, s->spec, s->now));
+	json_text_tree(t, "clear", status_clear(s->clear, s->engine, s->spec, s->now));
+	if (s->config != NULL)
+		json_text_tree(t, "trust", trust_json(s->config, s->own_fault, s->wall_now));
+	if (s->udp != NULL)
+		json_text_tree(t, "udp", udp_json(s->udp));
+	if (s->foreign != NULL)
+		json_text_tree(t, "foreign_policies", policies_foreign_json(s->foreign));
+	json_text_close(t, '}');
+}
+
 json_t *status_json(const struct status_sources *s)
 {
-	const struct pairs_seen seen = status_pairs(s);
-	json_t *all = json_object();
+	struct json_text t = { 0 };
+	json_t *all = NULL;
 
-	json_object_set_new(all, "format", json_string("ikemesh-status/1"));
-	json_object_set_new(all, "daemon", daemon_json(s));
-	json_object_set_new(all, "listening", listening_json(s));
-	json_object_set_new(all, "certificate", cert_json(&s->spec->credential.leaf, s->wall_now));
-	json_object_set_new(all, "expiry", expiry_json(s));
-	json_object_set_new(all, "connections", connections_json(s));
-	json_object_set_new(all, "reqid", json_integer(IKEMESH_REQID));
-	json_object_set_new(all, "allow_icmp_errors", json_boolean(s->spec->allow_icmp_errors));
-	json_object_set_new(all, "ike_proposals",
-			    proposals_json(s->spec->ike, s->spec->n_ike, PROTO_IKE));
-	json_object_set_new(all, "esp_proposals",
-			    proposals_json(s->spec->esp, s->spec->n_esp, PROTO_ESP));
-	json_object_set_new(all, "ike_up", json_integer((json_int_t)seen.n_up));
-	json_object_set_new(all, "ike_connecting", json_integer((json_int_t)seen.n_connecting));
-	json_object_set_new(all, "pairs", seen.pairs);
-	if (s->only != NULL)
-		json_object_set_new(all, "peer", peer_json(s));
-	json_object_set_new(all, "counters", counters_json(s));
-	if (s->mode != NULL)
-		json_object_set_new(all, "mode", status_mode(s->mode, s->spec, s->now));
-	json_object_set_new(all, "clear", status_clear(s->clear, s->engine, s->spec, s->now));
-	if (s->config != NULL)
-		json_object_set_new(all, "trust", trust_json(s->config, s->own_fault, s->wall_now));
-	if (s->udp != NULL)
-		json_object_set_new(all, "udp", udp_json(s->udp));
+	status_write(s, &t);
+	if (!t.no_memory)
+		all = json_loadb(t.p, t.n, 0, NULL);
+	json_text_free(&t);
 	return all;
 }

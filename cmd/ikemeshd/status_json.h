@@ -6,6 +6,8 @@
 #ifndef IKEMESH_CMD_STATUS_JSON_H
 #define IKEMESH_CMD_STATUS_JSON_H
 
+#include "cmd/ikemeshd/json_text.h"
+#include "cmd/ikemeshd/policies.h"
 #include "cmd/ikemeshd/status_mode.h"
 #include "cmd/ikemeshd/udp.h"
 #include "config/config.h"
@@ -31,11 +33,15 @@ struct status_sources {
 	const struct ip *only;	     /* pairs with this peer alone, in more detail; NULL: all */
 	const uint32_t *expiry_days; /* see ending.h */
 	size_t n_expiry_days;
-	const struct config *config; /* NULL: nothing is said of trust */
-	const char *own_fault;	     /* keyholder_check_own(); NULL or empty: none */
+	const struct config *config;	/* NULL: nothing is said of trust */
+	const struct policies *foreign; /* those that others have before ours; NULL: not said */
+	const char *own_fault;		/* keyholder_check_own(); NULL or empty: none */
 };
 
-/* The caller's; NULL on no memory. */
+/* The document as text. */
+void status_write(const struct status_sources *s, struct json_text *t);
+
+/* The same as a tree, which takes ten times as long. The caller's; NULL on no memory. */
 json_t *status_json(const struct status_sources *s);
 
 /* {"name", "version", "kernel", "machine"} */

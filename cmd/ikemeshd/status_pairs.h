@@ -3,13 +3,14 @@
 #ifndef IKEMESH_CMD_STATUS_PAIRS_H
 #define IKEMESH_CMD_STATUS_PAIRS_H
 
+#include "cmd/ikemeshd/json_text.h"
 #include "cmd/ikemeshd/status_json.h"
 
 struct pairs_seen {
-	json_t *pairs;		   /* the caller's */
 	size_t n_up, n_connecting; /* IKE SAs, of all pairs */
 };
-struct pairs_seen status_pairs(const struct status_sources *s);
+/* "pairs", into the object that is open. */
+struct pairs_seen status_pairs(const struct status_sources *s, struct json_text *t);
 
 /* How a pair is: known when all its SAs were visited, in this order. */
 struct pair_seen {
@@ -25,7 +26,7 @@ const char *status_pair_state(const struct pair_seen *seen); /* "up", "backing o
 json_t *status_ip(const struct ip *ip);
 json_t *status_text(const char *text); /* NULL: null */
 json_t *status_identity(uint8_t type, struct bytes id);
-json_t *status_ruling(const struct status_sources *s, const struct ip *remote);
+const char *status_ruling(const struct status_sources *s, const struct ip *remote);
 #define CONNECTION_LEN (SUBNET_TEXT_LEN + 16)
 void status_connection(const struct subnet_spec *net, bool protect,
 		       char out[static CONNECTION_LEN]);
