@@ -221,6 +221,9 @@ static void read_scalar(struct reading *r, const struct key_row *row, const stru
 	case VALUE_LOG:
 		read_log(r, row, node);
 		break;
+	case VALUE_LISTEN:
+		read_listen(r, row, node);
+		break;
 	case VALUE_PROPOSALS:
 		read_proposals(r, row, node);
 		break;

@@ -79,6 +79,8 @@ struct config {
 	uint32_t expiry_days[EXPIRY_DAYS_MAX]; /* thresholds, the longest first */
 	size_t n_expiry_days;
 	bool reauth_on_reload;
+	struct endpoint metrics_listen; /* for `ikemesh-exporter`; port 0: not at all */
+	bool metrics_per_peer;
 	struct trust_rules rules; /* in trust too */
 	enum on_expiry on_expiry;
 	char **identities; /* peer_identities, as they are written */

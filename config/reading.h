@@ -79,6 +79,9 @@ void read_days(struct reading *r, const struct node *node);
 /* log_levels; NULL: none. */
 void read_log_levels(struct reading *r, const struct node *node);
 
+/* metrics_listen. */
+void read_listen(struct reading *r, const struct key_row *row, const struct node *node);
+
 /* An error: `what` was expected at node, with the line `key: example` as its mend. */
 void expected(struct reading *r, const struct key_row *row, const struct node *node);
 

@@ -412,6 +412,22 @@ static const struct key_row rows[] = {
 			"re-authenticates "
 			"all peers, as `ikectl rotate` does.",
 	},
+	{
+		.name = "metrics_listen",
+		.type = VALUE_LISTEN,
+		.example = "9500",
+		.text = "Where ikemesh-exporter answers Prometheus by HTTP: a port of 127.0.0.1, "
+			"or an address and a port; nothing: nowhere.",
+	},
+	{
+		.name = "metrics_per_peer",
+		.type = VALUE_BOOL,
+		.fallback = "false",
+		.example = "false",
+		FIELD(metrics_per_peer),
+		.text = "true: metrics tell of each peer, not only of those in trouble: five "
+			"series for each.",
+	},
 };
 
 #define PART_MIN 5 /* letters of a name that point to it */

@@ -25,6 +25,7 @@ enum value_type {
 	VALUE_SECRET,	    /* hexadecimal, base64 or a path; nothing: none */
 	VALUE_TEXT,	    /* nothing: none */
 	VALUE_DAYS,	    /* a list of numbers of days */
+	VALUE_LISTEN,	    /* a port, or an address and a port; nothing: none */
 	VALUE_TEXTS,	    /* a list of texts; nothing: none */
 	VALUE_LEVELS,	    /* a list of "LEVEL" and "AREA=LEVEL"; nothing: none */
 };

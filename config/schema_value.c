@@ -104,6 +104,7 @@ int schema_number(const struct key_row *row, const char *text, uint64_t *out)
 	case VALUE_CAS:
 	case VALUE_SECRET:
 	case VALUE_TEXT:
+	case VALUE_LISTEN:
 	case VALUE_TEXTS:
 	case VALUE_DAYS:
 	case VALUE_LEVELS:
@@ -193,6 +194,9 @@ const char *schema_expected(const struct key_row *row, char out[static EXPECTED_
 		break;
 	case VALUE_TEXT:
 		words = "a text";
+		break;
+	case VALUE_LISTEN:
+		words = "a port, or an address and a port, such as 127.0.0.1:9500 or [::1]:9500";
 		break;
 	case VALUE_TEXTS:
 		words = "a list of texts, each behind a dash";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/view.h"
 #include "config/certs.h"
+#include "config/listen.h"
 #include "config/suites.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -139,6 +140,13 @@ static bool add_text(const struct config *c, const struct key_row *row, struct v
 	return values_add(out, text);
 }
 
+static bool add_listen(const struct config *c, struct values *out)
+{
+	char text[LISTEN_TEXT_LEN];
+
+	return !c->metrics_listen.port || values_add(out, listen_text(&c->metrics_listen, text));
+}
+
 static bool add_texts(const struct config *c, const struct key_row *row, struct values *out)
 {
 	if (!strcmp(row->name, "peer_identities")) {
@@ -219,6 +227,8 @@ static bool add_values(const struct config *c, const struct key_row *row, struct
 		return add_log(c, out);
 	case VALUE_TEXT:
 		return add_text(c, row, out);
+	case VALUE_LISTEN:
+		return add_listen(c, out);
 	case VALUE_DAYS:
 		return add_days(c, out);
 	case VALUE_TEXTS:

@@ -218,6 +218,8 @@ static void config_fields(struct archive *a, struct config *c)
 	for (size_t i = 0; i < days; i++)
 		archive_u32(a, &c->expiry_days[i]);
 	archive_bool(a, &c->reauth_on_reload);
+	archive_endpoint(a, &c->metrics_listen);
+	archive_bool(a, &c->metrics_per_peer);
 	rules_fields(a, &c->rules);
 	c->on_expiry = (enum on_expiry)choice(a, c->on_expiry, EXPIRY_CLOSE);
 	texts(a, &c->identities, &c->n_identities);

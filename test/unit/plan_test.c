@@ -267,6 +267,7 @@ static void test_every_key(void **state)
 		{ "crl_policy", BASE "crls: [@CRL]\ncrl_policy: hard\n" },
 		{ "log_levels", BASE "log_levels: [auth=debug]\n" },
 		{ "expiry_warning_days", BASE "expiry_warning_days: [60, 5]\n" },
+		{ "metrics_listen", BASE "metrics_listen: 9500\n" },
 	};
 	size_t n;
 	const struct key_row *rows = schema_rows(&n);
