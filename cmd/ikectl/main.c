@@ -7,6 +7,7 @@
 #include "cmd/ikectl/explain.h"
 #include "cmd/ikectl/invocation.h"
 #include "cmd/ikectl/log.h"
+#include "cmd/ikectl/metrics_command.h"
 #include "cmd/ikectl/mode.h"
 #include "cmd/ikectl/monitor.h"
 #include "cmd/ikectl/pki.h"
@@ -262,6 +263,11 @@ static const struct command commands[] = {
 		  "CA safe?",
 	  .options = rotate_options,
 	  .run = run_rotate },
+	{ .name = "metrics",
+	  .synopsis = "metrics [--prometheus]",
+	  .help = "counters and states as OpenMetrics text; --prometheus: in the older format",
+	  .run = metrics_run,
+	  .options = metrics_options },
 	{ .name = "pki",
 	  .argument = ARGUMENT_NEEDED,
 	  .synopsis = "pki init DIR | pki issue DIR NAME [ADDRESS|HOST...]\n                      ",

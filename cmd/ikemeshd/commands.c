@@ -299,6 +299,8 @@ static const struct row {
 	{ .name = "preflight", .answer = answer_preflight }, /* reads a file with our rights */
 	{ .name = "rotate", .answer = answer_rotate },
 	{ .name = "rotate-status", .answer = answer_rotate_status, .reads = true },
+	{ .name = "metrics", .answer = daemon_answer_metrics, .reads = true, .same = true },
+	{ .name = "metrics-listen", .answer = daemon_answer_metrics_listen, .reads = true },
 };
 
 /* NULL: *no says why not. */

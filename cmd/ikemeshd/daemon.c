@@ -653,6 +653,7 @@ static void daemon_close(struct daemon *d)
 {
 	control_close(d->control);
 	healing_close(d->healing);
+	metrics_host_close(&d->metrics_host);
 	early_free(d->early);
 	clear_close(d->clear);
 	mode_switch_wipe(&d->mode);
@@ -740,6 +741,7 @@ int daemon_run(const struct daemon_options *options)
 
 	d.started = clock_now();
 	d.started_wall = time(NULL);
+	metrics_host_open(&d.metrics_host);
 	for (size_t i = 0; i < sizeof(start_steps) / sizeof(start_steps[0]) && err == 0; i++)
 		err = start_steps[i](&d);
 	while (err == 0 && d.phase != DAEMON_GONE)

@@ -15,6 +15,7 @@
 #include "cmd/ikemeshd/keyholder.h"
 #include "cmd/ikemeshd/log.h"
 #include "cmd/ikemeshd/loop.h"
+#include "cmd/ikemeshd/metrics_json.h"
 #include "cmd/ikemeshd/mode_switch.h"
 #include "cmd/ikemeshd/perform.h"
 #include "cmd/ikemeshd/policies.h"
@@ -92,6 +93,8 @@ struct daemon {
 	struct rotation rotation;
 	int rotation_timer;
 	struct past_credential past[PAST_CREDENTIALS];
+	struct metrics_past metrics;
+	struct metrics_host metrics_host;
 
 	struct mono trust_at; /* the next look at CRL files and our own certificate */
 	bool crls_due;	      /* read, and not yet in force */
@@ -177,6 +180,11 @@ json_t *daemon_answer_explain(struct daemon *d, const json_t *request);
 
 /* log_commands.c */
 json_t *daemon_answer_log(struct daemon *d, const json_t *request);
+
+/* metrics.c */
+json_t *daemon_answer_metrics(struct daemon *d, const json_t *request);
+/* Where ikemesh-exporter is to listen, or null: asked often, so nothing else is said. */
+json_t *daemon_answer_metrics_listen(struct daemon *d, const json_t *request);
 
 /* commands.c: answers a request of the control socket (control_options.ask); arg is the daemon. */
 void daemon_ask(void *arg, const struct control_asker *asker, const json_t *request);

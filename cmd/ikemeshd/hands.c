@@ -37,10 +37,13 @@ static void hand_keepalive(void *arg, const struct endpoint *local, const struct
 static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 {
 	struct daemon *d = arg;
+	struct sa_counters counters;
 
 	/* What peers sent before they heard of it is still on its way: all goes at the end. */
 	if (inbound && d->phase == DAEMON_LEAVING)
 		return 0;
+	if (kernel_sa_counters(d->kernel, ref, &counters) == 0)
+		metrics_traffic_add(&d->metrics.gone, &counters, inbound);
 	return kernel_sa_delete(d->kernel, ref);
 }
 

@@ -235,6 +235,8 @@ int daemon_load(struct daemon *d, struct daemon_loading *how)
 	if (d->config != c) {
 		config_free(c);
 		free(c);
+	} else {
+		d->metrics.config_loaded = time(NULL);
 	}
 	return err;
 }
@@ -295,5 +297,10 @@ int daemon_reload(struct daemon *d, bool force, char text[static DAEMON_TEXT_LEN
 	else
 		say_refused(path, err, &how, text);
 	log_happening(d->log, RELOAD, err == 0 ? REPORT_NOTICE : REPORT_ERROR, "%s", text);
+	d->metrics.reload_failed = err != 0;
+	if (err == 0)
+		d->metrics.reloads++;
+	else
+		d->metrics.reloads_failed++;
 	return err;
 }

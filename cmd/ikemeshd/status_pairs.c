@@ -179,15 +179,22 @@ static void put_traffic(const struct walk *w, const char *name, const struct ip 
 
 /* ---- the walk ------------------------------------------------------------------------------- */
 
-const char *status_pair_state(const struct pair_seen *p)
+enum standing status_standing(const struct pair_seen *p)
 {
 	if (p->up)
-		return "up";
+		return STANDING_UP;
 	if (p->connecting)
-		return "connecting";
+		return STANDING_CONNECTING;
 	if (p->waiting)
-		return "waiting";
-	return p->retry_at.us != MONO_NEVER.us ? "backing off" : "down";
+		return STANDING_WAITING;
+	return p->retry_at.us != MONO_NEVER.us ? STANDING_BACKING_OFF : STANDING_DOWN;
+}
+
+const char *status_pair_state(const struct pair_seen *p)
+{
+	static const char *const names[] = { "up", "connecting", "waiting", "backing off", "down" };
+
+	return names[status_standing(p)];
 }
 
 void status_pair_begins(struct pair_seen *seen, const struct status_pair *p)

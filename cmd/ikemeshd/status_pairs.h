@@ -20,6 +20,14 @@ struct pair_seen {
 void status_pair_begins(struct pair_seen *seen, const struct status_pair *p);
 void status_pair_has_ike(struct pair_seen *seen, const struct status_ike *s);
 void status_pair_has_child(struct pair_seen *seen, const struct status_child *c);
+enum standing {
+	STANDING_UP,
+	STANDING_CONNECTING,
+	STANDING_WAITING, /* for its turn to negotiate */
+	STANDING_BACKING_OFF,
+	STANDING_DOWN,
+};
+enum standing status_standing(const struct pair_seen *seen);
 const char *status_pair_state(const struct pair_seen *seen); /* "up", "backing off" ... */
 
 /* What the head of the document says in the same words. */
