@@ -203,6 +203,14 @@ static void rules_fields(struct archive *a, struct trust_rules *r)
 	r->crl_policy = (enum crl_policy)choice(a, r->crl_policy, CRL_HARD);
 }
 
+static void levels_field(struct archive *a, struct config *c)
+{
+	archive_octets(a, c->log_levels, sizeof(c->log_levels));
+	for (size_t i = 0; i < sizeof(c->log_levels); i++)
+		if (c->log_levels[i] > REPORT_LEVELS)
+			a->failed = true;
+}
+
 /* key and ppk stay where they are; trust is built of the others. */
 static void config_fields(struct archive *a, struct config *c)
 {
@@ -213,6 +221,7 @@ static void config_fields(struct archive *a, struct config *c)
 	c->log = (enum log_target)choice(a, c->log, LOG_TO_FILE);
 	archive_string(a, &c->log_path, WIRE_PATH_MAX);
 	archive_string(a, &c->control_group, WIRE_PATH_MAX);
+	levels_field(a, c);
 	archive_string(a, &c->crypto_properties, WIRE_PATH_MAX);
 	days = archive_count(a, &c->n_expiry_days, EXPIRY_DAYS_MAX);
 	for (size_t i = 0; i < days; i++)

@@ -214,6 +214,7 @@ static const struct part config_parts[] = {
 	ONE(struct config, spec.ppk_id),
 	ONE(struct config, log_path),
 	ONE(struct config, control_group),
+	GAP(struct config, log_levels, key),
 	KEPT(struct config, key),
 	KEPT(struct config, ppk),
 	KEPT(struct config, trust), /* built anew */
