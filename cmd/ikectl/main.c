@@ -14,6 +14,7 @@
 #include "cmd/ikectl/plan.h"
 #include "cmd/ikectl/show.h"
 #include "cmd/ikectl/show_peers.h"
+#include "cmd/ikectl/top.h"
 #include "cmd/ikectl/wait.h"
 #include "cmd/ikectl/why.h"
 
@@ -225,6 +226,13 @@ static const struct command commands[] = {
 		  "debug",
 	  .options = monitor_options,
 	  .run = monitor_run },
+	{ .name = "top",
+	  .synopsis = "top [--sort traffic|age|trouble] [--interval D] [--once]\n"
+		      "                      ",
+	  .help = "all pairs, live, looking every 2s, or D; h shows the keys; --once: printed "
+		  "as text",
+	  .options = top_options,
+	  .run = top_run },
 	{ .name = "why",
 	  .argument = ARGUMENT_NEEDED,
 	  .synopsis = "why PEER",

@@ -52,7 +52,7 @@ static void show_event(const json_t *event, const struct palette *p, FILE *out)
 	const char *peer = text(event, "peer"), *reason = text(event, "reason");
 	char at[32];
 
-	fprintf(out, "%s%s%s %s%-11s%s %s%s%s", p->dim, local_time(text(event, "at"), at), p->plain,
+	fprintf(out, "%s%s%s %s%-12s%s %s%s%s", p->dim, local_time(text(event, "at"), at), p->plain,
 		paint_of(event, p), what, p->plain, peer, peer[0] != '\0' ? ": " : "",
 		text(event, "text"));
 	if (reason[0] != '\0')

@@ -54,14 +54,14 @@ static void test_a_line_each(void **state)
 {
 	(void)state;
 	assert_shown("0", AS_TEXT,
-		     "12:33:21.007 failed      10.1.0.2: negotiation failed: no trusted CA "
+		     "12:33:21.007 failed       10.1.0.2: negotiation failed: no trusted CA "
 		     "(wrong-ca)\n"
-		     "12:33:22.120 config      reloaded\n");
+		     "12:33:22.120 config       reloaded\n");
 	assert_shown("3", AS_TEXT,
 		     "--- 3 events were lost ---\n"
-		     "12:33:21.007 failed      10.1.0.2: negotiation failed: no trusted CA "
+		     "12:33:21.007 failed       10.1.0.2: negotiation failed: no trusted CA "
 		     "(wrong-ca)\n"
-		     "12:33:22.120 config      reloaded\n");
+		     "12:33:22.120 config       reloaded\n");
 }
 
 static void test_colours(void **state)
@@ -70,7 +70,7 @@ static void test_colours(void **state)
 
 	(void)state;
 	assert_non_null(strstr(text, "\033[1;31m--- 1 event was lost ---\033[0m\n"));
-	assert_non_null(strstr(text, "\033[1;31mfailed     \033[0m 10.1.0.2: "));
+	assert_non_null(strstr(text, "\033[1;31mfailed      \033[0m 10.1.0.2: "));
 	free(text);
 }
 
