@@ -3,6 +3,7 @@
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/fold.h"
 #include "cmd/ikemeshd/log_file.h"
+#include "cmd/ikemeshd/log_socket.h"
 #include "ike/message/iana.h"
 
 #include <errno.h>
@@ -11,28 +12,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <syslog.h>
-#include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LINE_LEN 1024 /* octets of one line */
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 struct log {
 	enum log_target target;
 	struct log_file file; /* LOG_TO_FILE */
-	uint64_t lost;	      /* reports that the journal did not take */
+	struct log_socket socket;
+	uint64_t lost; /* reports that journal or syslog did not take */
 	struct levels levels;
 	struct fold fold;
 	void (*seen)(void *arg, const struct report *report); /* NULL: nobody watches */
 	void *seen_arg;
-};
-
-static const int priorities[REPORT_LEVELS] = {
-	[REPORT_ERROR] = LOG_ERR, [REPORT_WARNING] = LOG_WARNING, [REPORT_NOTICE] = LOG_NOTICE,
-	[REPORT_INFO] = LOG_INFO, [REPORT_DEBUG] = LOG_DEBUG,
 };
 
 void log_escape(const char *in, char *out, size_t room)
@@ -138,53 +131,6 @@ static void write_file(struct log_file *f, enum report_level level, const char *
 		say_failing(f);
 }
 
-#define FIELDS_MAX 12
-#define FIELD_LEN (LINE_LEN + 32)
-struct fields {
-	char text[FIELDS_MAX][FIELD_LEN];
-	struct iovec v[FIELDS_MAX];
-	int n;
-};
-
-static void __attribute__((format(printf, 2, 3)))
-put_field(struct fields *f, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(f->text[f->n], FIELD_LEN, format, args);
-	va_end(args);
-	f->v[f->n].iov_base = f->text[f->n];
-	f->v[f->n].iov_len = n < FIELD_LEN ? (size_t)n : FIELD_LEN - 1;
-	f->n++;
-}
-
-/* False: the journal did not take it. */
-static bool write_journal(const struct report *r, const char *line)
-{
-	struct fields f = { .n = 0 };
-	char text[IP_TEXT_LEN];
-
-	put_field(&f, "MESSAGE=%s", line);
-	put_field(&f, "PRIORITY=%d", priorities[r->level]);
-	put_field(&f, "SYSLOG_IDENTIFIER=ikemeshd");
-	if (r->remote.family != 0)
-		put_field(&f, "PEER=%s", ip_text(&r->remote, text));
-	if (r->local.family != 0)
-		put_field(&f, "LOCAL=%s", ip_text(&r->local, text));
-	if (r->spi_i != 0)
-		put_field(&f, "IKE_SPI=%016" PRIx64 "_i %016" PRIx64 "_r", r->spi_i, r->spi_r);
-	put_field(&f, "AREA=%s", report_area_name(r->area));
-	if (r->reason != REASON_NONE)
-		put_field(&f, "REASON=%s", reason_name(r->reason));
-	if (r->exchange != 0)
-		put_field(&f, "EXCHANGE=%s", exchange_name(r->exchange));
-	if (r->has_message_id)
-		put_field(&f, "MESSAGE_ID=%" PRIu32, r->message_id);
-	return sd_journal_sendv(f.v, f.n) >= 0;
-}
-
 static bool is_logged(const struct log *l, const struct report *r)
 {
 	return r->level <= levels_of(&l->levels, r->area);
@@ -201,10 +147,10 @@ static void write_report(struct log *l, const struct report *r)
 	log_line(r, line, sizeof(line));
 	switch (l->target) {
 	case LOG_TO_JOURNAL:
-		l->lost += !write_journal(r, line);
+		l->lost += log_to_journal(&l->socket, r, line) != 0;
 		break;
 	case LOG_TO_SYSLOG:
-		syslog(priorities[r->level], "%s", line);
+		l->lost += log_to_syslog(&l->socket, r, line) != 0;
 		break;
 	case LOG_TO_STDERR:
 		write_stderr(r->level, line);
@@ -242,10 +188,8 @@ int log_retarget(struct log *l, enum log_target target, const char *path)
 		return err;
 	if (target != LOG_TO_FILE)
 		log_file_close(&l->file);
-	if (target == LOG_TO_JOURNAL && access(JOURNAL_SOCKET, W_OK) != 0)
+	if (target == LOG_TO_JOURNAL && access(LOG_JOURNAL_PATH, W_OK) != 0)
 		target = LOG_TO_STDERR;
-	if (target == LOG_TO_SYSLOG)
-		openlog("ikemeshd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	l->target = target;
 	return 0;
 }
@@ -266,10 +210,11 @@ int log_open(enum log_target target, const char *path, enum report_level level, 
 	levels_init(&l->levels, level);
 	l->target = LOG_TO_STDERR;
 	l->file.fd = -1;
+	log_socket_open(&l->socket, LOG_JOURNAL_PATH, LOG_SYSLOG_PATH);
 	fold_init(&l->fold, write_sum, l);
 	err = log_retarget(l, target, path);
 	if (err != 0) {
-		free(l);
+		log_close(l);
 		return err;
 	}
 	*out = l;
@@ -282,6 +227,7 @@ void log_close(struct log *l)
 		return;
 	fold_flush(&l->fold);
 	log_file_close(&l->file);
+	log_socket_close(&l->socket);
 	free(l);
 }
 
