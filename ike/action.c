@@ -10,6 +10,14 @@ void actions_init(struct actions *out)
 	*out = (struct actions){ .deadline = MONO_NEVER };
 }
 
+void exposed_keys_wipe(struct exposed_keys *k)
+{
+	secret_free(&k->ei);
+	secret_free(&k->er);
+	secret_free(&k->ai);
+	secret_free(&k->ar);
+}
+
 static void action_clear(struct action *a)
 {
 	switch (a->kind) {
@@ -24,6 +32,9 @@ static void action_clear(struct action *a)
 		break;
 	case ACTION_REPORT:
 		free(a->report.text);
+		break;
+	case ACTION_KEYS:
+		exposed_keys_wipe(&a->keys);
 		break;
 	case ACTION_KEEP:
 		secret_free(&a->keep);

@@ -21,8 +21,18 @@ enum action_kind {
 	ACTION_SA_USAGE,  /* read both SAs' packet counters, feed EVENT_USAGE */
 	ACTION_JOB,	  /* run it, feed EVENT_JOB_DONE; the performer owns it meanwhile */
 	ACTION_REPORT,	  /* something to tell people */
+	ACTION_KEYS,	  /* engine_options.exposes_keys: an IKE SA's, for whoever debugs */
 	ACTION_KEEP,	  /* engine_options.keeps: to be kept before anything else is done */
 };
+
+/* What the messages of an IKE SA are sealed with. */
+struct exposed_keys {
+	uint64_t spi_i, spi_r;
+	const struct encr_alg *encr;
+	const struct integ_alg *integ; /* NULL with AEAD */
+	struct secret ei, er, ai, ar;  /* SK_ei … SK_ar; a salt is the end of SK_e */
+};
+void exposed_keys_wipe(struct exposed_keys *k);
 
 struct action {
 	enum action_kind kind;
@@ -55,8 +65,9 @@ struct action {
 		struct {
 			struct ip local, remote;
 		} nudge;
-		struct secret keep; /* to be appended to what engine_save() gave */
-		struct job *job;    /* the performer sets it NULL when it takes it */
+		struct exposed_keys keys; /* wiped by actions_clear */
+		struct secret keep;	  /* to be appended to what engine_save() gave */
+		struct job *job;	  /* the performer sets it NULL when it takes it */
 		struct report report;
 	};
 };

@@ -335,7 +335,8 @@ void act_keepalive(struct engine *e, const struct endpoint *local, const struct 
 void act_sa_usage(struct engine *e, const struct sa_ref *in, const struct sa_ref *out);
 void act_expect(struct engine *e, const struct ip *local, const struct ip *remote, uint32_t spi);
 void act_nudge(struct engine *e, const struct pair *p);
-void act_keep(struct engine *e, struct secret *record); /* takes it */
+void act_keep(struct engine *e, struct secret *record);	  /* takes it */
+void act_keys(struct engine *e, const struct ike_sa *sa); /* if the options say so */
 /* Takes the job; handler is called when it comes home and sa still lives. 0 or -ENOMEM. */
 int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *handler);
 /*

@@ -226,6 +226,29 @@ void act_keep(struct engine *e, struct secret *record)
 	secret_free(record);
 }
 
+void act_keys(struct engine *e, const struct ike_sa *sa)
+{
+	const struct ike_keys *from = &sa->keys;
+	struct action *a;
+
+	if (!e->options.exposes_keys || from->ei.n == 0)
+		return;
+	a = action_add(e, ACTION_KEYS);
+	if (a == NULL)
+		return;
+	a->keys.spi_i = sa->initiator ? sa->spi_local : sa->spi_peer;
+	a->keys.spi_r = sa->initiator ? sa->spi_peer : sa->spi_local;
+	a->keys.encr = sa->suite.encr;
+	a->keys.integ = sa->suite.integ;
+	if (secret_copy(&a->keys.ei, secret_view(&from->ei)) != 0 ||
+	    secret_copy(&a->keys.er, secret_view(&from->er)) != 0 ||
+	    secret_copy(&a->keys.ai, secret_view(&from->ai)) != 0 ||
+	    secret_copy(&a->keys.ar, secret_view(&from->ar)) != 0) {
+		exposed_keys_wipe(&a->keys);
+		e->out->n--;
+	}
+}
+
 int act_job(struct engine *e, struct ike_sa *sa, struct job *job, job_handler *handler)
 {
 	struct job_ref *ref = calloc(1, sizeof(*ref));

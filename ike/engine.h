@@ -32,6 +32,11 @@ struct engine_options {
 	 * even the sudden death of this process costs an SA.
 	 */
 	bool keeps;
+	/*
+	 * The keys of each IKE SA come as ACTION_KEYS, for somebody who must see inside its
+	 * messages. Without it no action but SA_ADD, KEEP and a JOB has a key in it.
+	 */
+	bool exposes_keys;
 	/* The kernel sends NAT keepalives for an SA that has keepalive_s. */
 	bool kernel_keepalives;
 };

@@ -181,6 +181,7 @@ static void go_on(struct engine *e, struct pair *p, bool begun)
 	sa_unretire(e, p);
 	for (sa = p->sas; sa; sa = next) {
 		next = sa->next;
+		act_keys(e, sa);
 		sa_work(e, sa);
 	}
 	pair_arm(e, p);

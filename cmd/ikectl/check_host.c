@@ -31,6 +31,19 @@ void check_daemon(const struct facts *facts, struct findings *out)
 	}
 }
 
+void check_exposure(const struct facts *facts, struct findings *out)
+{
+	const char *dir = text(facts->status, "keys_exposed_to");
+
+	if (dir[0] == '\0')
+		return;
+	found(out, HEALTH_ERROR,
+	      "all keys of IKE and ESP are written to %s: whoever reads that "
+	      "reads all traffic",
+	      dir);
+	mend(out, "start ikemeshd without --expose-keys, and remove the directory");
+}
+
 /* Its remarks are the reader's own: keys open to others, dates of certificates, shadowed subnets.
  */
 void check_configuration(const struct facts *facts, struct findings *out)

@@ -96,6 +96,9 @@ static void show_head(const json_t *status, FILE *out)
 		text(d, "version"), text(d, "system"), text(d, "kernel"), text(d, "machine"));
 	fprintf(out, "  uptime: %s, since %s\n", show_delta(number(d, "uptime_s"), delta),
 		show_time(number(d, "started"), since));
+	if (json_is_string(get(status, "keys_exposed_to")))
+		fprintf(out, "  ALL KEYS ARE WRITTEN TO %s (--expose-keys)\n",
+			text(status, "keys_exposed_to"));
 	show_strays(get(status, "counters"), out);
 	mode_show(get(status, "mode"), out);
 	fprintf(out, "Listening IP addresses:\n");

@@ -33,6 +33,7 @@ static struct status_sources sources_of(struct daemon *d, const struct ip *only)
 		.only = only,
 		.expiry_days = d->config->expiry_days,
 		.n_expiry_days = d->config->n_expiry_days,
+		.exposed_to = expose_dir(d->expose),
 	};
 
 	s.locals = addresses_list(d->addresses, &s.n_locals);

@@ -402,6 +402,7 @@ static int start_engine(struct daemon *d)
 		.kernel_keepalives = kernel_knows_keepalive(d->kernel),
 		.awaits_state = true,
 		.keeps = handover_can_keep(),
+		.exposes_keys = d->expose != NULL,
 	};
 	const char *missing = NULL;
 
@@ -566,11 +567,12 @@ static int start_ready(struct daemon *d)
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	daemon_succeed_take, start_config,	 start_log,	 daemon_monitor_start,
-	daemon_mode_start,   start_run_dir,	 start_signals,	 start_kernel,
-	start_sockets,	     start_parked,	 start_pool,	 start_engine,
-	start_loop,	     start_control,	 start_policies, daemon_heal_start,
-	daemon_clear_start,  daemon_renew_start, start_publish,	 start_ready,
+	daemon_succeed_take,  start_config,	  start_log,	      daemon_expose_start,
+	daemon_monitor_start, daemon_mode_start,  start_run_dir,      start_signals,
+	start_kernel,	      start_sockets,	  start_parked,	      start_pool,
+	start_engine,	      start_loop,	  start_control,      start_policies,
+	daemon_heal_start,    daemon_clear_start, daemon_renew_start, start_publish,
+	start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */
@@ -675,6 +677,7 @@ static void daemon_close(struct daemon *d)
 		kernel_close(d->kernel);
 	watchdog_close(d->watchdog);
 	loop_close(d->loop);
+	expose_close(d->expose);
 	log_close(d->log);
 	events_free(d->events);
 	if (d->config != NULL)

@@ -10,6 +10,7 @@
 #include "cmd/ikemeshd/control.h"
 #include "cmd/ikemeshd/early.h"
 #include "cmd/ikemeshd/events.h"
+#include "cmd/ikemeshd/expose.h"
 #include "cmd/ikemeshd/handover.h"
 #include "cmd/ikemeshd/healing.h"
 #include "cmd/ikemeshd/keyholder.h"
@@ -39,7 +40,8 @@ struct daemon_options {
 	const char *run_dir;
 	const char *state_dir; /* outlives a reboot */
 	enum report_level log_level;
-	const char *program; /* this one, as it is to be executed anew */
+	const char *expose_dir; /* NULL: no keys leave the process */
+	const char *program;	/* this one, as it is to be executed anew */
 	char *const *argv;
 };
 
@@ -66,6 +68,7 @@ struct daemon {
 	int signals;
 	struct config *config; /* the core borrows its spec */
 	struct log *log;
+	struct expose *expose; /* --expose-keys; NULL: not */
 	struct kernel *kernel;
 	struct addresses *addresses;
 	struct mono addresses_at; /* to be read again, since it failed; MONO_NEVER: all is well */
@@ -231,6 +234,9 @@ int daemon_monitor_start(struct daemon *d); /* 0 or negative errno */
 void daemon_monitor_tick(struct daemon *d); /* once in each turn */
 struct mono daemon_monitor_deadline(const struct daemon *d);
 json_t *daemon_answer_events(struct daemon *d, const json_t *request);
+/* exposing.c */
+int daemon_expose_start(struct daemon *d);	/* 0 or negative errno, which was told */
+void daemon_exposed(struct daemon *d, int err); /* what came of a line */
 
 /* hands.c: how the core's actions are carried out. */
 struct hands daemon_hands(struct daemon *d);

@@ -15,6 +15,8 @@ static int hand_sa_add(void *arg, const struct sa_spec *sa)
 	struct daemon *d = arg;
 	int err = kernel_sa_add(d->kernel, sa);
 
+	if (d->expose != NULL)
+		daemon_exposed(d, expose_esp(d->expose, sa));
 	if (err == 0 && sa->inbound)
 		early_deliver(d->early, &sa->dst, &sa->src, sa->spi);
 	return err;
@@ -89,6 +91,13 @@ static void hand_report(void *arg, const struct report *report)
 	log_report(d->log, report);
 }
 
+static void hand_keys(void *arg, const struct exposed_keys *keys)
+{
+	struct daemon *d = arg;
+
+	daemon_exposed(d, expose_ike(d->expose, keys));
+}
+
 static void hand_keep(void *arg, struct bytes record)
 {
 	daemon_succeed_keep(arg, record);
@@ -120,6 +129,7 @@ struct hands daemon_hands(struct daemon *d)
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,
+		.keys = hand_keys,
 		.keep = hand_keep,
 		.now = hand_now,
 		.step = hand_step,

@@ -25,6 +25,8 @@ static const char usage[] =
 	"  --sysctls          only set the kernel's net.core.xfrm_* and go: for a daemon that\n"
 	"                     may not (ikemesh.service)\n"
 	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
+	"  --expose-keys DIR  write all keys of IKE and ESP to DIR, in Wireshark's formats: for\n"
+	"                     root alone, and for debugging alone\n"
 	"  --version\n"
 	"  --help\n"
 	"\n"
@@ -43,6 +45,7 @@ static const struct option options[] = {
 	{ "policies", no_argument, NULL, 'p' },
 	{ "sysctls", no_argument, NULL, 'y' },
 	{ "log-level", required_argument, NULL, 'l' },
+	{ "expose-keys", required_argument, NULL, 'x' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -89,6 +92,8 @@ int main(int argc, char **argv)
 			if (!report_level_parse(optarg, &o.log_level))
 				return misuse(
 					"--log-level is error, warning, notice, info or debug");
+		} else if (c == 'x') {
+			o.expose_dir = optarg;
 		} else if (c == 'v') {
 			return puts("ikemeshd " IKEMESH_VERSION) < 0;
 		} else if (c == 'h') {

@@ -150,6 +150,10 @@ static int perform_action(struct performer *p, struct action *a)
 	case ACTION_REPORT:
 		h->report(h->arg, &a->report);
 		return 0;
+	case ACTION_KEYS:
+		if (h->keys != NULL)
+			h->keys(h->arg, &a->keys);
+		return 0;
 	case ACTION_KEEP: /* before all others */
 		return 0;
 	}

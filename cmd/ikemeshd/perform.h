@@ -28,7 +28,8 @@ struct hands {
 	void (*nudge)(void *arg, const struct ip *local, const struct ip *remote);
 	int (*job)(void *arg, struct job *job); /* takes the job over unless it fails */
 	void (*report)(void *arg, const struct report *report);
-	void (*keep)(void *arg, struct bytes record); /* NULL: the core keeps nothing */
+	void (*keys)(void *arg, const struct exposed_keys *keys); /* NULL: they stay here */
+	void (*keep)(void *arg, struct bytes record);		  /* NULL: the core keeps nothing */
 	struct mono (*now)(void *arg);
 	int (*step)(void *arg, struct mono now, const struct event *event, struct actions *out);
 	void *arg;

@@ -172,6 +172,7 @@ static void put_own(const struct status_sources *s, struct json_text *t)
 {
 	json_text_string(t, "format", "ikemesh-status/1");
 	json_text_tree(t, "daemon", daemon_json(s));
+	json_text_tree(t, "keys_exposed_to", status_text(s->exposed_to));
 	json_text_tree(t, "listening", listening_json(s));
 	json_text_tree(t, "certificate", cert_json(&s->spec->credential.leaf, s->wall_now));
 	json_text_tree(t, "expiry", expiry_json(s));

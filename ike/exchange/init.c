@@ -309,6 +309,7 @@ static void init_derive_done(struct engine *e, struct ike_sa *sa, struct job *jo
 		sa_fail(e, sa, 0, false, "key derivation failed: %s", strerror(-r));
 	} else {
 		sa_request_done(e, sa);
+		act_keys(e, sa);
 		report(e, REPORT_INFO, AREA_IKE, sa->pair, sa, EXCHANGE_IKE_SA_INIT,
 		       "peer answers: %s, %s", sa->suite.encr->name, hs->ke->name);
 		init_go_on(e, sa);
@@ -636,6 +637,7 @@ static void init_respond_done(struct engine *e, struct ike_sa *sa, struct job *j
 	}
 	hs->ke_public = job->ke_public;
 	job->ke_public = (struct blob){ 0 };
+	act_keys(e, sa);
 	/* With additional key exchanges the keys are not the last ones yet: see intermediate.c. */
 	if (!hs->ppk || intermediate_is_due(sa)) {
 		init_reply(e, sa);

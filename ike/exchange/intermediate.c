@@ -54,7 +54,7 @@ static int derive(const struct ike_sa *sa, struct bytes shared, struct ike_keys 
 			    sa->initiator ? sa->spi_peer : sa->spi_local, out);
 }
 
-static void replace_keys(struct ike_sa *sa)
+static void replace_keys(struct engine *e, struct ike_sa *sa)
 {
 	struct handshake *hs = sa->hs;
 
@@ -63,6 +63,7 @@ static void replace_keys(struct ike_sa *sa)
 	sa->keys = hs->next_keys;
 	hs->next_keys = (struct ike_keys){ 0 };
 	hs->add_ke_done++;
+	act_keys(e, sa);
 }
 
 /* ---- ask -------------------------------------------------------------------------------- */
@@ -114,7 +115,7 @@ static void derive_done(struct engine *e, struct ike_sa *sa, struct job *job)
 		sa_fail(e, sa, 0, false, "additional key exchange %s failed", hs->ke->name);
 		return;
 	}
-	replace_keys(sa);
+	replace_keys(e, sa);
 	init_go_on(e, sa);
 }
 
@@ -179,7 +180,7 @@ static void reply(struct engine *e, struct ike_sa *sa)
 		sa_fail(e, sa, 0, false, "cannot answer IKE_INTERMEDIATE");
 		return;
 	}
-	replace_keys(sa);
+	replace_keys(e, sa);
 	hs->sent_at = e->now;
 	if (!intermediate_is_due(sa))
 		sa_stage(sa, STAGE_AUTH);

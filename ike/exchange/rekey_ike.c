@@ -69,6 +69,7 @@ struct ike_sa *rekey_ike_successor(struct engine *e, struct ike_sa *old, struct 
 		sa_close(e, sa);
 		return NULL;
 	}
+	act_keys(e, sa);
 	sa_plan_rekey(e, sa);
 	return sa;
 }

@@ -308,6 +308,7 @@ static void engine_start(struct duet *d)
 		.qcd_secret = d->options.qcd_secret,
 		.awaits_state = d->options.awaits_state,
 		.kernel_keepalives = d->options.kernel_keepalives,
+		.exposes_keys = d->options.exposes_keys,
 	};
 	const struct event e = { .kind = EVENT_SPEC, .spec = { .spec = &d->spec } };
 

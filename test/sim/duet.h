@@ -46,6 +46,7 @@ struct duet_options {
 	bool no_spec; /* do not feed EVENT_SPEC */
 	bool awaits_state;
 	bool kernel_keepalives;
+	bool exposes_keys;
 	const uint8_t *qcd_secret; /* NULL: none */
 	uint16_t group;
 };
