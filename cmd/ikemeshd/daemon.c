@@ -205,12 +205,18 @@ static void on_signal(void *arg)
 
 	if (read(d->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	if (info.ssi_signo == SIGUSR2)
+	switch (info.ssi_signo) {
+	case SIGUSR2:
 		d->succession_asked = true;
-	else if (info.ssi_signo != SIGHUP)
+		break;
+	case SIGHUP:
+		if (d->phase == DAEMON_RUNNING)
+			daemon_reload(d, false, text);
+		break;
+	default:
 		d->leave_asked = true;
-	else if (d->phase == DAEMON_RUNNING)
-		daemon_reload(d, false, text);
+		d->stop_told |= stop_told(&info, &d->stop_kind);
+	}
 }
 
 static void on_control(void *arg)
@@ -587,8 +593,9 @@ static bool has_peers(const struct daemon *d)
 
 static void leave(struct daemon *d)
 {
-	/* Asked at once: the manager's job ends when we have ended. */
-	enum stop_kind kind = d->disable ? STOP_FOR_GOOD : stop_ask();
+	enum stop_kind kind = d->disable     ? STOP_FOR_GOOD
+			      : d->stop_told ? d->stop_kind
+					     : stop_untold();
 
 	d->leave_asked = false;
 	daemon_mode_back(d);

@@ -23,6 +23,7 @@
 #include "cmd/ikemeshd/pool.h"
 #include "cmd/ikemeshd/preflight.h"
 #include "cmd/ikemeshd/rotate_json.h"
+#include "cmd/ikemeshd/stop.h"
 #include "cmd/ikemeshd/udp.h"
 #include "cmd/ikemeshd/watch.h"
 #include "cmd/ikemeshd/watchdog.h"
@@ -105,12 +106,13 @@ struct daemon {
 	bool own_revoked; /* by the CRLs that are in force */
 
 	bool bad_config; /* it did not start for that */
-	bool leave_asked;
-	bool succession_asked; /* SIGUSR2: the program is executed anew */
-	bool handed_over;      /* SAs stay in the kernel */
-	bool disable;	       /* `ikectl disable` was said */
-	bool removes;	       /* our policies go as well */
-	bool awaits_answers;   /* of peers that were told that we leave */
+	bool leave_asked, stop_told;
+	enum stop_kind stop_kind; /* where stop_told */
+	bool succession_asked;	  /* SIGUSR2: the program is executed anew */
+	bool handed_over;	  /* SAs stay in the kernel */
+	bool disable;		  /* `ikectl disable` was said */
+	bool removes;		  /* our policies go as well */
+	bool awaits_answers;	  /* of peers that were told that we leave */
 	struct mono leave_by;
 };
 

@@ -24,6 +24,8 @@ static const char usage[] =
 	"                     there is a network (ikemesh-policy.service)\n"
 	"  --sysctls          only set the kernel's net.core.xfrm_* and go: for a daemon that\n"
 	"                     may not (ikemesh.service)\n"
+	"  --stopping         only tell the daemon what kind of stop it is (ExecStop= of\n"
+	"                     ikemesh.service)\n"
 	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
 	"  --expose-keys DIR  write all keys of IKE and ESP to DIR, in Wireshark's formats: for\n"
 	"                     root alone, and for debugging alone\n"
@@ -44,6 +46,7 @@ static const struct option options[] = {
 	{ "check", no_argument, NULL, 'k' },
 	{ "policies", no_argument, NULL, 'p' },
 	{ "sysctls", no_argument, NULL, 'y' },
+	{ "stopping", no_argument, NULL, 'S' },
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "expose-keys", required_argument, NULL, 'x' },
 	{ "version", no_argument, NULL, 'v' },
@@ -88,6 +91,8 @@ int main(int argc, char **argv)
 			run = daemon_policies;
 		} else if (c == 'y') {
 			run = daemon_sysctls;
+		} else if (c == 'S') {
+			return stop_tell();
 		} else if (c == 'l') {
 			if (!report_level_parse(optarg, &o.log_level))
 				return misuse(

@@ -2,7 +2,7 @@
 #include "cmd/ikemeshd/stop.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +116,40 @@ enum stop_kind stop_ask(void)
 	sd_bus_close_unref(bus);
 	free(unit);
 	return kind;
+}
+
+enum stop_kind stop_untold(void)
+{
+	char *unit = NULL;
+	const bool service = is_service(&unit);
+
+	free(unit);
+	return service ? STOP_UNKNOWN : STOP_FOR_GOOD;
+}
+
+int stop_tell(void)
+{
+	const char *text = getenv("MAINPID");
+	const long pid = text != NULL ? strtol(text, NULL, 10) : 0;
+
+	if (pid <= 1) {
+		fprintf(stderr, "ikemeshd: --stopping is for the unit's ExecStop=\n");
+		return 1;
+	}
+	if (sigqueue((pid_t)pid, SIGTERM, (union sigval){ .sival_int = stop_ask() }) == 0 ||
+	    errno == ESRCH)
+		return 0;
+	fprintf(stderr, "ikemeshd: cannot tell process %ld to stop: %s\n", pid, strerror(errno));
+	return 1;
+}
+
+bool stop_told(const struct signalfd_siginfo *info, enum stop_kind *kind)
+{
+	if (info->ssi_signo != SIGTERM || info->ssi_code != SI_QUEUE || info->ssi_uid != 0 ||
+	    info->ssi_int < STOP_FOR_GOOD || info->ssi_int > STOP_UNKNOWN)
+		return false;
+	*kind = (enum stop_kind)info->ssi_int;
+	return true;
 }
 
 const char *stop_kind_name(enum stop_kind kind)
