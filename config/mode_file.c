@@ -18,25 +18,29 @@ static int path_of(const char *state_dir, char path[static PATH_LEN])
 	return snprintf(path, PATH_LEN, "%s/mode", state_dir) < PATH_LEN ? 0 : -ENAMETOOLONG;
 }
 
-/* Whoever else could write here could turn enforcement off. */
-static int judge(int fd, size_t *size)
+/*
+ * Whoever else could write here could turn enforcement off. Whose the directory is, is the daemon's
+ * user, or could put a file of root's away.
+ */
+static int judge(int fd, const char *state_dir, size_t *size)
 {
-	struct stat st;
+	struct stat st, dir;
 
-	if (fstat(fd, &st) != 0)
+	if (fstat(fd, &st) != 0 || stat(state_dir, &dir) != 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode) || st.st_size > SIZE_MAX_OCTETS)
 		return -EINVAL;
-	if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & 022) != 0)
+	if ((st.st_uid != geteuid() && st.st_uid != 0 && st.st_uid != dir.st_uid) ||
+	    (st.st_mode & 022) != 0)
 		return -EPERM;
 	*size = (size_t)st.st_size;
 	return 0;
 }
 
-static int read_text(int fd, struct mode *out)
+static int read_text(int fd, const char *state_dir, struct mode *out)
 {
 	size_t size = 0, n = 0;
-	int err = judge(fd, &size);
+	int err = judge(fd, state_dir, &size);
 	uint8_t *text;
 
 	if (err != 0)
@@ -84,7 +88,7 @@ int mode_load(const char *state_dir, struct mode *out, char why[static MODE_TEXT
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 		if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 			return 0;
-		err = fd >= 0 ? read_text(fd, out) : -errno;
+		err = fd >= 0 ? read_text(fd, state_dir, out) : -errno;
 		if (fd >= 0)
 			close(fd);
 	}

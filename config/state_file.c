@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/state_file.h"
+#include "crypto/file_owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,7 @@ static int write_all(int fd, const char *text)
 	return fsync(fd) == 0 ? 0 : -errno;
 }
 
-static int write_fresh(const char *fresh, const char *text)
+static int write_fresh(const char *state_dir, const char *fresh, const char *text)
 {
 	int fd, err;
 
@@ -36,6 +37,8 @@ static int write_fresh(const char *fresh, const char *text)
 	if (fd < 0)
 		return -errno;
 	err = write_all(fd, text);
+	if (err == 0)
+		err = file_owner_follow(fd, state_dir);
 	close(fd);
 	if (err != 0)
 		unlink(fresh);
@@ -55,9 +58,9 @@ int state_file_sync(const char *state_dir)
 	return err;
 }
 
-static int replace(const char *path, const char *fresh, const char *text)
+static int replace(const char *state_dir, const char *path, const char *fresh, const char *text)
 {
-	int err = write_fresh(fresh, text);
+	int err = write_fresh(state_dir, fresh, text);
 
 	if (err == 0 && rename(fresh, path) != 0) {
 		err = -errno;
@@ -76,6 +79,6 @@ int state_file_write(const char *state_dir, const char *name, const char *text)
 		return -ENAMETOOLONG;
 	if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
 		return -errno;
-	err = replace(path, fresh, text);
+	err = replace(state_dir, path, fresh, text);
 	return err == 0 ? state_file_sync(state_dir) : err;
 }

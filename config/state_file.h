@@ -5,7 +5,8 @@
 
 /*
  * Writes STATE_DIR/NAME, and the directory if it is not there, so that after a loss of power there
- * is the old file or the new one, whole. 0 or negative errno, and the old one is there still.
+ * is the old file or the new one, whole. Of root's it becomes the directory's owner's. 0 or negative
+ * errno, and the old one is there still.
  */
 int state_file_write(const char *state_dir, const char *name, const char *text);
 

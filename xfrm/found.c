@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/file_owner.h"
+
 #define PATH_ROOM 4096
 #define TEXT_ROOM 256
 #define DEFAULT_FILE "default-policy"
@@ -31,6 +33,7 @@ static int keep(const char *run_dir, const char *file, const char *text)
 	if (fd < 0)
 		return errno == EEXIST ? 0 : -errno;
 	written = write(fd, text, strlen(text));
+	(void)file_owner_follow(fd, run_dir); /* root's alone, it is there all the same */
 	close(fd);
 	return written == (ssize_t)strlen(text) ? 0 : -EIO;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/run_dir.h"
 #include "cmd/ikemeshd/control.h"
+#include "crypto/file_owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,8 @@ int run_dir_take(const char *run_dir, struct log *log, int *lock)
 		return run_dir_refuse(run_dir, log, -errno);
 	*lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*lock < 0)
+		return run_dir_refuse(run_dir, log, -errno);
+	if (file_owner_follow(*lock, run_dir) != 0)
 		return run_dir_refuse(run_dir, log, -errno);
 	if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
 		return 0;

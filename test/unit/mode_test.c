@@ -348,6 +348,28 @@ static void test_save_makes_directory(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* Root chooses for a daemon of another user, and reads at boot what that daemon chose. */
+static void test_the_daemon_has_a_user(void **state)
+{
+	enum { USER = 65534, OTHER = 65533 };
+	struct place *p = *state;
+	struct mode m = { .all = MODE_OPTIONAL }, again;
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown(p->dir, USER, USER), 0);
+	assert_int_equal(mode_save(p->dir, &m, p->why), 0);
+	assert_int_equal(stat(p->file, &st), 0);
+	assert_true(st.st_uid == USER && st.st_gid == USER);
+	assert_int_equal(mode_load(p->dir, &again, p->why), 0);
+	assert_int_equal(again.all, MODE_OPTIONAL);
+	assert_int_equal(chown(p->file, OTHER, OTHER), 0);
+	assert_int_equal(mode_load(p->dir, &again, p->why), -EPERM);
+	assert_int_equal(unlink(p->file), 0);
+	assert_int_equal(chown(p->dir, 0, 0), 0);
+}
+
 /* Who cannot tell what was chosen takes the stricter one, and says so. */
 static void expect_strict(struct place *p, int err)
 {
@@ -421,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_apply_ruling),
 		cmocka_unit_test_setup_teardown(test_save_and_load, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_save_makes_directory, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_the_daemon_has_a_user, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_load_bad, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_save_fails, set_up, tear_down),
 	};
