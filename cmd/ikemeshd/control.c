@@ -451,6 +451,19 @@ int control_fd(const struct control *c)
 	return c->epoll;
 }
 
+/*
+ * Who has no right to give it to the group (a daemon without CAP_CHOWN) lets everybody connect: who
+ * somebody is, and so what he may, the kernel says in any case.
+ */
+static int let_in(const char *path, gid_t group)
+{
+	const bool given = lchown(path, (uid_t)-1, group) == 0;
+
+	if (!given && errno != EPERM)
+		return -1;
+	return chmod(path, given ? 0660 : 0666);
+}
+
 static int bind_and_listen(struct control *c)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -463,8 +476,7 @@ static int bind_and_listen(struct control *c)
 	if (bind(c->listener, (const struct sockaddr *)&a, sizeof(a)) != 0)
 		return -errno;
 	memcpy(c->bound, a.sun_path, sizeof(c->bound));
-	if (c->group != RIGHTS_NO_GROUP &&
-	    (lchown(c->bound, (uid_t)-1, c->group) != 0 || chmod(c->bound, 0660) != 0))
+	if (c->group != RIGHTS_NO_GROUP && let_in(c->bound, c->group) != 0)
 		return -errno;
 	return listen(c->listener, CONTROL_CLIENTS) == 0 ? 0 : -errno;
 }

@@ -45,7 +45,7 @@ struct control_asker {
 
 struct control_options {
 	const char *path; /* -ENAMETOOLONG beyond CONTROL_PATH_LEN */
-	gid_t group;	  /* may connect as well, mode 0660; RIGHTS_NO_GROUP: root alone, 0600 */
+	gid_t group; /* may ask as well, mode 0660 or 0666; RIGHTS_NO_GROUP: root alone, 0600 */
 	/*
 	 * One request of somebody with at least RIGHTS_READ, valid for the call. It is answered by
 	 * control_answer() or control_answer_text(), now or later (within CONTROL_VISIT_S of its
@@ -57,7 +57,6 @@ struct control_options {
 	void *arg;
 };
 
-/* -EPERM: the socket cannot be given to the group. */
 int control_open(const struct control_options *options, struct control **out);
 int control_publish(struct control *c); /* once; 0 or negative errno */
 void control_close(struct control *c);	/* removes the socket's name; NULL is fine */

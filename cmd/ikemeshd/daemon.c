@@ -532,21 +532,13 @@ static gid_t control_group(struct daemon *d)
 static int start_control(struct daemon *d)
 {
 	char path[CONTROL_PATH_LEN];
-	struct control_options options = {
+	const struct control_options options = {
 		.path = path, .group = control_group(d), .ask = daemon_ask, .arg = d
 	};
 	int err;
 
 	snprintf(path, sizeof(path), "%s/control.sock", d->options.run_dir);
 	err = control_open(&options, &d->control);
-	if (err == -EPERM && options.group != RIGHTS_NO_GROUP) {
-		log_text(d->log, REPORT_WARNING,
-			 "control_group: the control socket cannot be given to %s, only root may "
-			 "ask: it takes CAP_CHOWN",
-			 d->config->control_group);
-		options.group = RIGHTS_NO_GROUP;
-		err = control_open(&options, &d->control);
-	}
 	if (err == 0)
 		err = loop_add(d->loop, control_fd(d->control), on_control, d);
 	return err == 0 ? 0 : refuse(d, err, path);
