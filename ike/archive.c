@@ -369,5 +369,6 @@ struct archive archive_box(struct archive *a)
 	struct archive box = archive_loader(read_bytes(&a->in, n));
 
 	box.failed = a->failed;
+	box.version = a->version;
 	return box;
 }

@@ -17,6 +17,7 @@
 struct archive {
 	bool loads; /* else it saves */
 	bool failed;
+	uint32_t version;  /* of what is read or written: whoever begins sets it */
 	struct reader in;  /* loads */
 	struct secret out; /* saves: the buffer and its room */
 	size_t n;	   /* octets written */

@@ -298,6 +298,8 @@ struct engine {
 	struct ike_sa *sas;
 	struct peer_certs *peer_certs;
 	size_t peer_certs_octets;
+	uint32_t next_certs;
+	unsigned keeping; /* which of several states, one after the other, is added to */
 	struct child *children;
 	struct job_ref *jobs;
 	struct deadlines deadlines;

@@ -93,6 +93,7 @@ static struct peer_certs *intern(struct engine *e, struct peer_certs *pc)
 		return NULL;
 	}
 	e->peer_certs_octets += pc->octets.n;
+	pc->number = ++e->next_certs;
 	return pc;
 }
 
@@ -105,7 +106,8 @@ static char *copy_of(const char *text)
 	return copy != NULL ? memcpy(copy, text, n) : NULL;
 }
 
-static void take(struct engine *e, struct ike_sa *sa, const struct job *verified, struct bytes cas)
+/* In use by the caller. */
+static struct peer_certs *store(struct engine *e, const struct job *verified, struct bytes cas)
 {
 	bool room = e->peer_certs_octets + chain_octets(verified) <= PEER_CERTS_OCTETS;
 	struct peer_certs *pc = peer_certs_new(verified, cas, room);
@@ -114,26 +116,42 @@ static void take(struct engine *e, struct ike_sa *sa, const struct job *verified
 		pc = intern(e, pc);
 	if (pc != NULL)
 		pc->users++;
+	return pc;
+}
+
+void peer_certs_give(struct engine *e, struct ike_sa *sa, struct peer_certs *pc)
+{
+	if (pc != NULL)
+		pc->users++;
 	peer_certs_drop(e, sa);
 	sa->peer_certs = pc;
 }
 
 void peer_certs_take(struct engine *e, struct ike_sa *sa, const struct job *verified)
 {
-	take(e, sa, verified, blob_view(&sa->hs->peer_cas));
+	struct peer_certs *pc = store(e, verified, blob_view(&sa->hs->peer_cas));
+
+	peer_certs_give(e, sa, pc);
+	peer_certs_release(e, pc);
 	sa->peer_pinned = verified->judged.pinned;
 	sa->peer_warning = copy_of(verified->judged.warning);
 }
 
-void peer_certs_restore(struct engine *e, struct ike_sa *sa, const struct blob *certs, size_t n,
-			struct bytes cas)
+struct peer_certs *peer_certs_restore(struct engine *e, uint32_t number, const struct blob *certs,
+				      size_t n, struct bytes cas)
 {
 	struct job shown = { .n_certs = n };
+	struct peer_certs *pc;
 
 	for (size_t i = 0; i < n; i++)
 		shown.certs[i] = certs[i];
 	(void)cert_describe(blob_view(&certs[0]), &shown.judged.leaf); /* it was verified once */
-	take(e, sa, &shown, cas);
+	pc = store(e, &shown, cas);
+	if (pc != NULL && pc->users == 1 && number != 0)
+		pc->number = number;
+	if (number > e->next_certs)
+		e->next_certs = number;
+	return pc;
 }
 
 void peer_certs_share(struct ike_sa *to, const struct ike_sa *from)
@@ -145,16 +163,19 @@ void peer_certs_share(struct ike_sa *to, const struct ike_sa *from)
 		to->peer_certs->users++;
 }
 
-void peer_certs_drop(struct engine *e, struct ike_sa *sa)
+void peer_certs_release(struct engine *e, struct peer_certs *pc)
 {
-	struct peer_certs *pc = sa->peer_certs;
-
-	sa->peer_certs = NULL;
-	free(sa->peer_warning);
-	sa->peer_warning = NULL;
 	if (pc == NULL || --pc->users > 0)
 		return;
 	HASH_DELETE(hh, e->peer_certs, pc);
 	e->peer_certs_octets -= pc->octets.n;
 	peer_certs_free(pc);
+}
+
+void peer_certs_drop(struct engine *e, struct ike_sa *sa)
+{
+	peer_certs_release(e, sa->peer_certs);
+	sa->peer_certs = NULL;
+	free(sa->peer_warning);
+	sa->peer_warning = NULL;
 }

@@ -17,6 +17,8 @@
 struct peer_certs {
 	UT_hash_handle hh; /* engine: by octets */
 	unsigned users;
+	uint32_t number;    /* not 0: what is saved names it by that */
+	unsigned kept_in;   /* engine.keeping, when it was saved last */
 	struct blob octets; /* chain and hashes: what tells two of them apart */
 	struct cert_info leaf;
 	struct bytes certs[CERT_CHAIN_MAX]; /* leaf first; views of octets */
@@ -32,9 +34,15 @@ void certreq_keep(struct handshake *hs, const struct payloads *ps);
  * SA had. For want of memory it has none then.
  */
 void peer_certs_take(struct engine *e, struct ike_sa *sa, const struct job *verified);
-/* From what was saved: the chain, leaf first, and the CAs; copied. */
-void peer_certs_restore(struct engine *e, struct ike_sa *sa, const struct blob *certs, size_t n,
-			struct bytes cas);
+/*
+ * From what was saved: the chain, leaf first, and the CAs; copied. number: that it had, or 0. It is
+ * in use until it is released. NULL for want of memory.
+ */
+struct peer_certs *peer_certs_restore(struct engine *e, uint32_t number, const struct blob *certs,
+				      size_t n, struct bytes cas);
+void peer_certs_release(struct engine *e, struct peer_certs *pc); /* NULL is fine */
+/* In place of what the IKE SA had. */
+void peer_certs_give(struct engine *e, struct ike_sa *sa, struct peer_certs *pc);
 /* The successor of a rekeying has what the old IKE SA had. */
 void peer_certs_share(struct ike_sa *to, const struct ike_sa *from);
 void peer_certs_drop(struct engine *e, struct ike_sa *sa);

@@ -32,10 +32,27 @@ static void load_child(struct archive *a, struct engine *e, struct ike_sa *sa)
 		deadline_arm(&e->deadlines, &c->deadline, at);
 }
 
-static void load_certs(struct archive *a, struct engine *e, struct ike_sa *sa)
+/* What peers showed, and by which number the state speaks of it. */
+struct shown {
+	UT_hash_handle hh;
+	uint32_t number;
+	struct bytes record;
+	struct peer_certs *certs; /* once it was asked for */
+};
+
+/* The state as it was found. */
+struct found {
+	struct latest *latest;
+	struct shown *shown;
+	uint32_t version;
+	unsigned died;
+};
+
+/* In use by the caller; NULL: it is damaged. */
+static struct peer_certs *read_certs(struct archive *a, struct engine *e, uint32_t number)
 {
-	struct blob certs[CERT_CHAIN_MAX] = { 0 }, cas = { 0 }, warning = { 0 };
-	bool pinned = false;
+	struct blob certs[CERT_CHAIN_MAX] = { 0 }, cas = { 0 };
+	struct peer_certs *pc = NULL;
 	uint8_t n = 0;
 
 	archive_u8(a, &n);
@@ -46,19 +63,57 @@ static void load_certs(struct archive *a, struct engine *e, struct ike_sa *sa)
 		a->failed = a->failed || certs[i].n == 0;
 	}
 	archive_blob(a, &cas, CERTREQ_HASH_LEN * CERTREQ_KEPT);
+	if (!a->failed && n > 0)
+		pc = peer_certs_restore(e, number, certs, n, blob_view(&cas));
+	for (size_t i = 0; i < CERT_CHAIN_MAX; i++)
+		blob_free(&certs[i]);
+	blob_free(&cas);
+	return pc;
+}
+
+static void load_certs_by_number(struct archive *a, struct engine *e, struct found *f,
+				 struct ike_sa *sa)
+{
+	uint32_t number = 0;
+	struct shown *s = NULL;
+
+	archive_u32(a, &number);
+	if (a->failed || number == 0)
+		return;
+	HASH_FIND(hh, f->shown, &number, sizeof(number), s);
+	if (s != NULL && s->certs == NULL) {
+		struct archive box = archive_loader(s->record);
+
+		archive_u32(&box, &number);
+		s->certs = read_certs(&box, e, number);
+	}
+	if (s == NULL || s->certs == NULL)
+		a->failed = true;
+	else
+		peer_certs_give(e, sa, s->certs);
+}
+
+static void load_certs(struct archive *a, struct engine *e, struct found *f, struct ike_sa *sa)
+{
+	struct blob warning = { 0 };
+	bool pinned = false;
+
+	if (a->version == SAVE_VERSION_INLINE_CERTS) {
+		struct peer_certs *pc = read_certs(a, e, 0);
+
+		peer_certs_give(e, sa, pc);
+		peer_certs_release(e, pc);
+	} else {
+		load_certs_by_number(a, e, f, sa);
+	}
 	archive_bool(a, &pinned);
 	archive_blob(a, &warning, SAVE_WARNING_MAX);
-	if (!a->failed && n > 0)
-		peer_certs_restore(e, sa, certs, n, blob_view(&cas));
 	sa->peer_pinned = pinned;
 	if (!a->failed && warning.n > 0 && warning.p[warning.n - 1] == '\0') {
 		sa->peer_warning = (char *)warning.p;
 		warning = (struct blob){ 0 };
 	}
 	blob_free(&warning);
-	for (size_t i = 0; i < CERT_CHAIN_MAX; i++)
-		blob_free(&certs[i]);
-	blob_free(&cas);
 }
 
 /* Without a handshake, and in the state that it had. */
@@ -99,7 +154,7 @@ static struct ike_sa *load_sa_head(struct archive *a, struct engine *e, struct p
  */
 #define IV_LEAP (UINT64_C(1) << 20)
 
-static void load_sa(struct archive *a, struct engine *e, struct pair *p, unsigned died)
+static void load_sa(struct archive *a, struct engine *e, struct found *f, struct pair *p)
 {
 	enum sa_state state;
 	const unsigned next_sa = e->next_sa;
@@ -114,8 +169,8 @@ static void load_sa(struct archive *a, struct engine *e, struct pair *p, unsigne
 	free(sa->attempt);
 	sa->attempt = NULL;
 	save_sa_fields(a, sa);
-	sa->iv_counter += died * IV_LEAP;
-	load_certs(a, e, sa);
+	sa->iv_counter += f->died * IV_LEAP;
+	load_certs(a, e, f, sa);
 	archive_uint(a, &n);
 	for (unsigned i = 0; !a->failed && i < n; i++)
 		load_child(a, e, sa);
@@ -191,7 +246,7 @@ static void go_on(struct engine *e, struct pair *p, bool begun)
 		pair_release(e, p);
 }
 
-static void load_pair(struct archive *a, struct engine *e, unsigned died)
+static void load_pair(struct archive *a, struct engine *e, struct found *f)
 {
 	struct ip local = { 0 }, remote = { 0 };
 	bool begun = false;
@@ -208,7 +263,7 @@ static void load_pair(struct archive *a, struct engine *e, unsigned died)
 	archive_bool(a, &begun);
 	archive_uint(a, &n);
 	for (unsigned i = 0; !a->failed && i < n; i++)
-		load_sa(a, e, p, died);
+		load_sa(a, e, f, p);
 	if (!a->failed)
 		load_links(a, e, p);
 	if (a->failed || !reader_done(&a->in))
@@ -262,33 +317,74 @@ static bool latest_note(struct latest **all, struct bytes record, bool gone)
 	return true;
 }
 
+static bool shown_note(struct shown **all, struct bytes record)
+{
+	struct archive a = archive_loader(record);
+	struct shown *s;
+	uint32_t number = 0;
+
+	archive_u32(&a, &number);
+	HASH_FIND(hh, *all, &number, sizeof(number), s);
+	if (a.failed || s != NULL)
+		return true;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return false;
+	s->number = number;
+	s->record = record;
+	HASH_ADD(hh, *all, number, sizeof(s->number), s);
+	if (s->hh.tbl == NULL) {
+		free(s);
+		return false;
+	}
+	return true;
+}
+
+static void shown_free(struct engine *e, struct shown *all)
+{
+	struct shown *s, *next;
+
+	HASH_ITER(hh, all, s, next)
+	{
+		HASH_DELETE(hh, all, s);
+		peer_certs_release(e, s->certs);
+		free(s);
+	}
+}
+
 /* false: no memory, or it is cut off; what was read until then counts. */
-static bool read_records(struct archive *a, struct latest **all)
+static bool read_records(struct archive *a, struct found *f)
 {
 	while (a->in.left > 0) {
 		uint8_t type = RECORD_END;
 		struct archive box;
+		struct bytes record;
+		bool noted;
 
 		archive_u8(a, &type);
 		box = archive_box(a);
-		if (a->failed || type == RECORD_END || type > RECORD_GONE)
+		if (a->failed || type == RECORD_END || type > RECORD_CERTS)
 			return false;
-		if (!latest_note(all, read_rest(&box.in), type == RECORD_GONE))
+		record = read_rest(&box.in);
+		noted = type == RECORD_CERTS ? shown_note(&f->shown, record)
+					     : latest_note(&f->latest, record, type == RECORD_GONE);
+		if (!noted)
 			return false;
 	}
 	return true;
 }
 
-static void load_latest(struct engine *e, struct latest *all, unsigned died)
+static void load_latest(struct engine *e, struct found *f)
 {
 	struct latest *l, *next;
 
-	HASH_ITER(hh, all, l, next)
+	HASH_ITER(hh, f->latest, l, next)
 	{
 		struct archive box = archive_loader(l->record);
 
+		box.version = f->version;
 		if (l->record.n > 0)
-			load_pair(&box, e, died);
+			load_pair(&box, e, f);
 	}
 }
 
@@ -310,7 +406,7 @@ static void raise_numbers(struct engine *e)
 void save_load(struct engine *e, struct bytes state, unsigned died)
 {
 	struct archive a = archive_loader(state);
-	struct latest *all = NULL;
+	struct found f = { .died = died };
 
 	if (state.n == 0)
 		return;
@@ -320,11 +416,13 @@ void save_load(struct engine *e, struct bytes state, unsigned died)
 		       "the predecessor's state is of another version: starting afresh");
 		return;
 	}
-	if (!read_records(&a, &all))
+	f.version = a.version;
+	if (!read_records(&a, &f))
 		report(e, REPORT_ERROR, AREA_DAEMON, NULL, NULL, 0,
 		       "the predecessor's state is cut off");
-	load_latest(e, all, died);
-	latest_free(all);
+	load_latest(e, &f);
+	latest_free(f.latest);
+	shown_free(e, f.shown);
 	raise_numbers(e);
 	leave_unprotected(e);
 	report(e, REPORT_NOTICE, AREA_DAEMON, NULL, NULL, 0,

@@ -54,19 +54,11 @@ static void save_child(struct archive *a, const struct ike_sa *sa, const struct 
 static void save_certs(struct archive *a, const struct ike_sa *sa)
 {
 	const struct peer_certs *pc = sa->peer_certs;
-	uint8_t n = pc != NULL ? (uint8_t)pc->n_certs : 0;
-	struct blob cas = { 0 }, warning = { 0 };
+	uint32_t number = pc != NULL && pc->n_certs > 0 ? pc->number : 0;
+	struct blob warning = { 0 };
 	bool pinned = sa->peer_pinned;
 
-	archive_u8(a, &n);
-	for (size_t i = 0; i < n; i++) {
-		struct blob view = { .p = (uint8_t *)pc->certs[i].p, .n = pc->certs[i].n };
-
-		archive_blob(a, &view, CERT_SIZE_MAX);
-	}
-	if (n > 0)
-		cas = (struct blob){ .p = (uint8_t *)pc->cas.p, .n = pc->cas.n };
-	archive_blob(a, &cas, CERTREQ_HASH_LEN * CERTREQ_KEPT);
+	archive_u32(a, &number);
 	archive_bool(a, &pinned);
 	if (sa->peer_warning != NULL)
 		warning = (struct blob){ .p = (uint8_t *)sa->peer_warning,
@@ -192,14 +184,49 @@ static void save_record(struct archive *a, struct engine *e, struct pair *p)
 	archive_close(a, at);
 }
 
+static void save_certs_record(struct archive *a, const struct peer_certs *pc)
+{
+	uint8_t type = RECORD_CERTS, n = (uint8_t)pc->n_certs;
+	struct blob cas = { .p = (uint8_t *)pc->cas.p, .n = pc->cas.n };
+	uint32_t number = pc->number;
+	size_t at;
+
+	archive_u8(a, &type);
+	at = archive_open(a);
+	archive_u32(a, &number);
+	archive_u8(a, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct blob view = { .p = (uint8_t *)pc->certs[i].p, .n = pc->certs[i].n };
+
+		archive_blob(a, &view, CERT_SIZE_MAX);
+	}
+	archive_blob(a, &cas, CERTREQ_HASH_LEN * CERTREQ_KEPT);
+	archive_close(a, at);
+}
+
+/* Most of a pair's octets would be its certificates, which stay the same: once is enough. */
+static void save_new_certs(struct archive *a, struct engine *e, const struct pair *p)
+{
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next) {
+		struct peer_certs *pc = sa->peer_certs;
+
+		if (!is_saved(sa) || pc == NULL || pc->n_certs == 0 || pc->kept_in == e->keeping)
+			continue;
+		save_certs_record(a, pc);
+		pc->kept_in = e->keeping;
+	}
+}
+
 int engine_save(struct engine *e, struct secret *out)
 {
 	struct archive a = archive_saver();
 	struct pair *p, *next;
 
+	e->keeping++;
 	save_header_fields(&a, e);
 	HASH_ITER(hh, e->pairs, p, next)
 	{
+		save_new_certs(&a, e, p);
 		save_record(&a, e, p);
 		p->kept = true;
 	}
@@ -289,6 +316,7 @@ void save_touched(struct engine *e)
 		untouch(e, p);
 		if (!is_kept(p) || is_between(p))
 			continue;
+		save_new_certs(&a, e, p);
 		save_record(&a, e, p);
 		p->kept = true;
 		give(e, &a);

@@ -8,14 +8,16 @@
  * that is not answered yet is taken as never seen, as the peer repeats it; what waits for a job
  * is begun anew. Times are of the monotonic clock: the state ends with the boot.
  *
- * It is versioned: another version's is refused whole. It holds keys, but never a private key.
+ * It is versioned: that of the version before is read as well, any other refused whole. It holds
+ * keys, but never a private key.
  */
 #ifndef IKEMESH_IKE_SAVE_H
 #define IKEMESH_IKE_SAVE_H
 
 #include "ike/core.h"
 
-#define SAVE_VERSION 1
+#define SAVE_VERSION 2
+#define SAVE_VERSION_INLINE_CERTS 1 /* each IKE SA had its peer's certificates with it */
 
 /*
  * A predecessor's state; empty: there is none. Of several records of a pair the last one counts. A

@@ -20,8 +20,9 @@ void save_header_fields(struct archive *a, struct engine *e)
 
 	archive_u32(a, &magic);
 	archive_u32(a, &version);
-	if (magic != MAGIC || version != SAVE_VERSION)
+	if (magic != MAGIC || version < SAVE_VERSION_INLINE_CERTS || version > SAVE_VERSION)
 		a->failed = true;
+	a->version = version;
 	if (a->failed)
 		return;
 	archive_uint(a, &e->next_sa);

@@ -12,7 +12,8 @@
 enum record {
 	RECORD_END, /* never used */
 	RECORD_PAIR,
-	RECORD_GONE, /* a pair is no more */
+	RECORD_GONE,  /* a pair is no more */
+	RECORD_CERTS, /* what peers showed, by number: IKE SAs in later records name it */
 };
 
 #define SAVE_WARNING_MAX 4096u /* octets of a text */

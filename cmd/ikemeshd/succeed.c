@@ -170,9 +170,12 @@ int daemon_succeed(struct daemon *d, enum succession how)
 		notify("READY=1");
 	}
 	secret_free(&h.state);
-	if (err != 0)
+	if (err != 0) {
 		log_text(d->log, REPORT_ERROR, "the SAs cannot be handed over: %s", strerror(-err));
-	else
+		/* What was saved just now is not known to be kept. */
+		d->keep_at = handover_can_keep() ? clock_now() : MONO_NEVER;
+	}
+	if (err == 0)
 		log_text(d->log, REPORT_NOTICE,
 			 "leaving: SAs and policies stay for the next ikemeshd");
 	return err;

@@ -190,6 +190,8 @@ void sim_stop_daemon(struct sim *s, unsigned host); /* kill -9: the kernel's sta
 /* Another daemon takes over the state, at once; jobs that are out are lost. Kernel SAs that it does
  * not know go. */
 void sim_handover(struct sim *s, unsigned host);
+/* The same with a state from elsewhere. died: see EVENT_STATE_LOADED. */
+void sim_take_over(struct sim *s, unsigned host, struct bytes state, unsigned died);
 /* kill -9, and another daemon goes on with what was kept (options.keeps). */
 void sim_die(struct sim *s, unsigned host);
 /* EVENT_SHUTDOWN, then a second for its messages, then as above. */

@@ -394,8 +394,9 @@ void sim_start(struct sim *s, unsigned host)
 	sim_pairs_touch_host(s, host);
 }
 
-static void take_over(struct sim_host *h, struct bytes state, unsigned died)
+void sim_take_over(struct sim *s, unsigned host, struct bytes state, unsigned died)
 {
+	struct sim_host *h = &s->hosts[host];
 	const struct event spec = { .kind = EVENT_SPEC, .spec = { .spec = &h->spec } };
 	const struct event loaded = { .kind = EVENT_STATE_LOADED,
 				      .state_loaded = { .state = state, .died = died } };
@@ -409,7 +410,7 @@ static void take_over(struct sim_host *h, struct bytes state, unsigned died)
 	keep_from_here(h);
 	orphans_remove(h);
 	h->taking_over = false;
-	sim_pairs_touch_host(h->sim, h->index);
+	sim_pairs_touch_host(s, host);
 }
 
 void sim_handover(struct sim *s, unsigned host)
@@ -424,7 +425,7 @@ void sim_handover(struct sim *s, unsigned host)
 	feed(h, &timer);
 	if (engine_save(h->engine, &state) != 0)
 		abort();
-	take_over(h, secret_view(&state), 0);
+	sim_take_over(s, host, secret_view(&state), 0);
 	secret_free(&state);
 }
 
@@ -437,7 +438,7 @@ void sim_die(struct sim *s, unsigned host)
 		return;
 	sim_trace(s, host, -1, "dies, and another goes on");
 	secret_move(&kept, &h->kept);
-	take_over(h, secret_view(&kept), 1);
+	sim_take_over(s, host, secret_view(&kept), 1);
 	secret_free(&kept);
 }
 
