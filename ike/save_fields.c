@@ -68,6 +68,7 @@ void save_pair_fields(struct archive *a, struct pair *p)
 	archive_bool(a, &p->answered);
 	archive_mono(a, &p->used_at);
 	archive_mono(a, &p->since);
+	a->failed = a->failed || p->since.us < 0;
 	archive_bool(a, &p->up);
 	for (size_t i = 0; i < PAIR_ATTEMPTS; i++) {
 		bool there = !a->loads && p->attempts[i] != NULL;
