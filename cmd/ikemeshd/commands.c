@@ -265,6 +265,21 @@ static json_t *answer_rekey_ike(struct daemon *d, const json_t *request)
 	return answer_sas(d, request, COMMAND_REKEY_IKE, "rekeying: see statusall for how it ends");
 }
 
+/* Without an SA there is nothing to reset, but a back-off. */
+static json_t *answer_reset(struct daemon *d, const json_t *request)
+{
+	struct ip remote;
+	const char *text;
+	json_t *no = read_peer(request, &remote, &text);
+
+	if (no != NULL)
+		return no;
+	if (!has_sas(d, &remote))
+		return answer_up(d, request);
+	return answer_sas(d, request, COMMAND_RESET,
+			  "all SAs are gone, negotiating afresh: see statusall for how it ends");
+}
+
 static json_t *answer_reauth(struct daemon *d, const json_t *request)
 {
 	return answer_sas(d, request, COMMAND_REAUTH, "authenticating anew: see statusall");
@@ -293,6 +308,7 @@ static const struct row {
 	{ .name = "rekey", .answer = answer_rekey },
 	{ .name = "rekey-ike", .answer = answer_rekey_ike },
 	{ .name = "reauth", .answer = answer_reauth },
+	{ .name = "reset", .answer = answer_reset },
 	{ .name = "log", .answer = daemon_answer_log, .reads = true, .writes = "level" },
 	{ .name = "mode", .answer = daemon_answer_mode, .reads = true, .writes = "mode" },
 	{ .name = "confirm", .answer = daemon_answer_confirm },
