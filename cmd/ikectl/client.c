@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PATIENCE_S 10
+#define PATIENCE_LONG_S 35	/* for what the daemon answers when it is done, within 30 s */
 #define ANSWER_MAX (256u << 20) /* octets */
 
 /* The socket's group is the one that control_group names. */
@@ -54,10 +55,21 @@ static void explain(int err, const char *path, char *error)
 		snprintf(error, CLIENT_ERROR_LEN, "%s: %s", path, strerror(-err));
 }
 
-/* path fits a socket address. A descriptor, or negative errno. */
-static int connect_to(const char *path)
+/* Those wait for a key that may be in a token, and for certificates to be verified. */
+static time_t patience_of(const json_t *request)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	const char *command = json_string_value(json_object_get(request, "command"));
+
+	if (command != NULL &&
+	    (strcmp(command, "reload") == 0 || strcmp(command, "preflight") == 0))
+		return PATIENCE_LONG_S;
+	return PATIENCE_S;
+}
+
+/* path fits a socket address. A descriptor, or negative errno. */
+static int connect_to(const char *path, time_t seconds)
+{
+	const struct timeval patience = { .tv_sec = seconds };
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd;
 
@@ -140,7 +152,7 @@ static int converse(const char *path, const json_t *request, json_t **answer)
 {
 	char *text = NULL;
 	size_t n = 0;
-	int fd = connect_to(path), err;
+	int fd = connect_to(path, patience_of(request)), err;
 
 	if (fd < 0)
 		return fd;

@@ -94,12 +94,9 @@ static json_t *answer_config(struct daemon *d, const json_t *request)
 	return config_json(d->config, d->options.config_path);
 }
 
-static json_t *answer_reload(struct daemon *d, const json_t *request)
+static void ask_reload(struct daemon *d, const struct control_asker *asker, const json_t *request)
 {
-	bool force = json_is_true(json_object_get(request, "force"));
-	char text[DAEMON_TEXT_LEN];
-
-	return daemon_reload(d, force, text) == 0 ? answer_ok(text) : control_error("%s", text);
+	daemon_reload(d, json_is_true(json_object_get(request, "force")), asker->ticket);
 }
 
 static json_t *answer_disable(struct daemon *d, const json_t *request)
@@ -301,7 +298,7 @@ static const struct row {
 	{ .name = "events", .answer = daemon_answer_events, .reads = true },
 	{ .name = "config", .answer = answer_config, .reads = true },
 	{ .name = "explain", .answer = daemon_answer_explain, .reads = true },
-	{ .name = "reload", .answer = answer_reload },
+	{ .name = "reload", .ask = ask_reload },
 	{ .name = "disable", .answer = answer_disable },
 	{ .name = "up", .answer = answer_up },
 	{ .name = "down", .answer = answer_down },
@@ -313,7 +310,7 @@ static const struct row {
 	{ .name = "mode", .answer = daemon_answer_mode, .reads = true, .writes = "mode" },
 	{ .name = "confirm", .answer = daemon_answer_confirm },
 	{ .name = "certs", .answer = answer_certs, .reads = true },
-	{ .name = "preflight", .answer = answer_preflight }, /* reads a file with our rights */
+	{ .name = "preflight", .ask = ask_preflight }, /* reads a file with our rights */
 	{ .name = "rotate", .answer = answer_rotate },
 	{ .name = "rotate-status", .answer = answer_rotate_status, .reads = true },
 	{ .name = "metrics", .answer = daemon_answer_metrics, .reads = true, .same = true },
