@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,10 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_S 10
-#define PATIENCE_LONG_S 35	/* for what the daemon answers when it is done, within 30 s */
+#define PATIENCE_MS 10000
 #define ANSWER_MAX (256u << 20) /* octets */
 
 /* The socket's group is the one that control_group names. */
@@ -55,21 +56,11 @@ static void explain(int err, const char *path, char *error)
 		snprintf(error, CLIENT_ERROR_LEN, "%s: %s", path, strerror(-err));
 }
 
-/* Those wait for a key that may be in a token, and for certificates to be verified. */
-static time_t patience_of(const json_t *request)
-{
-	const char *command = json_string_value(json_object_get(request, "command"));
-
-	if (command != NULL &&
-	    (strcmp(command, "reload") == 0 || strcmp(command, "preflight") == 0))
-		return PATIENCE_LONG_S;
-	return PATIENCE_S;
-}
-
 /* path fits a socket address. A descriptor, or negative errno. */
-static int connect_to(const char *path, time_t seconds)
+static int connect_to(const char *path, unsigned patience_ms)
 {
-	const struct timeval patience = { .tv_sec = seconds };
+	const struct timeval patience = { .tv_sec = patience_ms / 1000,
+					  .tv_usec = patience_ms % 1000 * 1000 };
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd;
 
@@ -110,8 +101,16 @@ static int send_line(int fd, const json_t *request)
 	return 0;
 }
 
-/* All until the daemon closes. */
-static int receive_all(int fd, char **out, size_t *out_n)
+static int64_t ms_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* All until the daemon closes; -ETIMEDOUT after the deadline, whatever still comes. */
+static int receive_all(int fd, int64_t deadline_ms, char **out, size_t *out_n)
 {
 	char *text = NULL;
 	size_t n = 0, room = 0;
@@ -142,23 +141,28 @@ static int receive_all(int fd, char **out, size_t *out_n)
 			return err;
 		}
 		n += (size_t)now;
+		if (ms_now() >= deadline_ms) {
+			free(text);
+			return -ETIMEDOUT;
+		}
 	}
 	*out = text;
 	*out_n = n;
 	return 0;
 }
 
-static int converse(const char *path, const json_t *request, json_t **answer)
+static int converse(const char *path, const json_t *request, unsigned patience_ms,
+		    int64_t deadline_ms, json_t **answer)
 {
 	char *text = NULL;
 	size_t n = 0;
-	int fd = connect_to(path, patience_of(request)), err;
+	int fd = connect_to(path, patience_ms), err;
 
 	if (fd < 0)
 		return fd;
 	err = send_line(fd, request);
 	if (err == 0 || err == -EPIPE || err == -ECONNRESET) /* it may have said why */
-		err = receive_all(fd, &text, &n);
+		err = receive_all(fd, deadline_ms, &text, &n);
 	close(fd);
 	if (err != 0)
 		return err;
@@ -183,14 +187,14 @@ static json_t *refused(json_t *answer, int *err, char *error)
 	return NULL;
 }
 
-json_t *client_ask(const char *run_dir, const json_t *request, int *err,
-		   char error[static CLIENT_ERROR_LEN])
+static json_t *ask(const char *run_dir, const json_t *request, unsigned patience_ms,
+		   int64_t deadline_ms, int *err, char *error)
 {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	json_t *answer = NULL;
 
 	if (snprintf(path, sizeof(path), "%s/control.sock", run_dir) < (int)sizeof(path))
-		*err = converse(path, request, &answer);
+		*err = converse(path, request, patience_ms, deadline_ms, &answer);
 	else
 		*err = -ENAMETOOLONG;
 	if (*err != 0) {
@@ -198,4 +202,16 @@ json_t *client_ask(const char *run_dir, const json_t *request, int *err,
 		return NULL;
 	}
 	return refused(answer, err, error);
+}
+
+json_t *client_ask(const char *run_dir, const json_t *request, int *err,
+		   char error[static CLIENT_ERROR_LEN])
+{
+	return ask(run_dir, request, PATIENCE_MS, INT64_MAX, err, error);
+}
+
+json_t *client_ask_within(const char *run_dir, const json_t *request, unsigned ms, int *err,
+			  char error[static CLIENT_ERROR_LEN])
+{
+	return ask(run_dir, request, ms, ms_now() + ms, err, error);
 }

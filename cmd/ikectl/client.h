@@ -15,4 +15,11 @@
 json_t *client_ask(const char *run_dir, const json_t *request, int *err,
 		   char error[static CLIENT_ERROR_LEN]);
 
+/*
+ * The same for who cannot wait: over after that time, or twice that where the last of the answer
+ * was about to come.
+ */
+json_t *client_ask_within(const char *run_dir, const json_t *request, unsigned ms, int *err,
+			  char error[static CLIENT_ERROR_LEN]);
+
 #endif

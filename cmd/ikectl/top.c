@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/top.h"
 #include "cmd/ikectl/client.h"
-#include "cmd/ikectl/progress.h"
 #include "cmd/ikectl/top_screen.h"
 #include "config/schema.h"
 
@@ -34,6 +33,14 @@ struct top {
 	int err;
 };
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * MS_A_SECOND + t.tv_nsec / 1000000;
+}
+
 /* What is there stays when there is no other. */
 static void look(struct top *t)
 {
@@ -59,7 +66,7 @@ static void look(struct top *t)
 static enum status refused(const struct top *t)
 {
 	fprintf(stderr, "ikectl: %s\n", t->error);
-	return command_status(t->err);
+	return t->err == -ENOENT || t->err == -ECONNREFUSED ? STATUS_NO_DAEMON : STATUS_FAILED;
 }
 
 /* ---- once ------------------------------------------------------------------------------------ */
@@ -106,7 +113,7 @@ static enum status once(struct top *t)
 /* One key, or the time until the next look is over. */
 static void one_key(struct top *t, struct top_screen *screen, int64_t until_ms)
 {
-	const int64_t left = until_ms - progress_now_ms();
+	const int64_t left = until_ms - now_ms();
 	const size_t page = top_screen_page(screen);
 	struct top_view view;
 	int key;
@@ -133,9 +140,9 @@ static enum status live(struct top *t)
 	if (screen == NULL)
 		return STATUS_USAGE;
 	while (!t->ui.quit) {
-		const int64_t until_ms = progress_now_ms() + t->interval_ms;
+		const int64_t until_ms = now_ms() + t->interval_ms;
 
-		while (!t->ui.quit && progress_now_ms() < until_ms)
+		while (!t->ui.quit && now_ms() < until_ms)
 			one_key(t, screen, until_ms);
 		if (!t->ui.quit)
 			look(t);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP for scrapers: GET and HEAD of /metrics and /-/healthy, everything else is an error. One
+ * thread, no keep-alive; connections are bounded in number (in all, and of one address), in memory
+ * and in time: who has not had its answer HTTP_VISIT_MS after it came is shown the door.
+ */
+#ifndef IKEMESH_EXPORTER_HTTP_H
+#define IKEMESH_EXPORTER_HTTP_H
+
+#include "cmd/ikemesh-exporter/source.h"
+#include "ike/ip.h"
+
+#define HTTP_CONNECTIONS 32
+#define HTTP_OF_ONE_ADDRESS 16
+#define HTTP_VISIT_MS 15000
+
+struct http;
+
+/* source is borrowed. 0 or negative errno. */
+int http_open(const struct endpoint *listen, struct source *source, struct http **out);
+void http_close(struct http *h); /* NULL is fine */
+
+int http_fd(const struct http *h);
+/* Until when to wait at most for http_fd() to be readable before http_turn(); -1: for ever. */
+int http_timeout_ms(const struct http *h, int64_t now_ms);
+void http_turn(struct http *h, int64_t now_ms);
+
+#endif
