@@ -589,6 +589,8 @@ static void steer(struct engine *e, struct pair *p, enum command_kind what)
 			report_reason(e, REPORT_NOTICE, AREA_CONTROL, REASON_COMMAND, p, NULL, 0,
 				      "its SAs are deleted, as was asked for");
 		leave_pair(e, p);
+	} else if (what == COMMAND_RESET) {
+		leave_and_return(e, p);
 	} else if (what == COMMAND_REKEY && c != NULL) {
 		c->want_rekey = true;
 		sa_work(e, c->sa);

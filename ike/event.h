@@ -36,6 +36,7 @@ enum command_kind {
 	COMMAND_DOWN,	   /* delete all SAs with remote (none: with everybody) */
 	COMMAND_REKEY,	   /* rekey the CHILD_SAs with remote now */
 	COMMAND_REKEY_IKE, /* rekey the IKE SAs with remote now */
+	COMMAND_RESET,	   /* all SAs with remote go without waiting for it, and it begins afresh */
 	COMMAND_REAUTH, /* new IKE SAs with remote, proving identities again; make before break */
 };
 

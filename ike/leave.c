@@ -27,6 +27,21 @@ static void close_all(struct engine *e, struct pair *p)
 		sa_close(e, p->sas);
 }
 
+/*
+ * A DELETE leaves wherever one can, and no answer is waited for: whether the peer heard of it or
+ * not, INITIAL_CONTACT in the new IKE_AUTH says it once more to an ikemesh peer, as nothing is left
+ * beside it (RFC 7296 2.4).
+ */
+void leave_and_return(struct engine *e, struct pair *p)
+{
+	report_reason(e, REPORT_NOTICE, AREA_CONTROL, REASON_COMMAND, p, NULL, 0,
+		      "reset, as was asked for: its SAs are gone, and it is negotiated afresh");
+	leave_pair(e, p);
+	close_all(e, p);
+	pair_clear_back_off(e, p);
+	pair_initiate(e, p);
+}
+
 /* Nothing of it is waited for any more; without an SA it is freed, now or at the end of the step.
  */
 static void forget_plans(struct engine *e, struct pair *p)

@@ -17,4 +17,7 @@ void leave_unprotected(struct engine *e);
  */
 void leave_addresses(struct engine *e, const struct ip *locals, size_t n);
 
+/* All SAs of the pair go at once, and a new negotiation begins. */
+void leave_and_return(struct engine *e, struct pair *p);
+
 #endif

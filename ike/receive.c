@@ -193,6 +193,8 @@ static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uin
 						   : "an encrypted payload within another" };
 	else
 		j = rules_judge(h->exchange, h->response, &inner);
+	if (bad == DECODE_OK)
+		sa_tell_message(e, sa, h, &inner, false);
 	if (h->response) {
 		/* It is authentic, so the peer will not say anything better. */
 		if (j.notify != 0 && sa->state == SA_UP)

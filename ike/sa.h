@@ -72,6 +72,9 @@ void chain_close(struct chain *c); /* wipes and frees */
 /* Seals the chain (fragmented where needed) and sends it; c is closed. 0 or negative errno. */
 int sa_request(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain *c);
 int sa_reply(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain *c);
+/* At level debug: what is in a message, ours or the peer's, once it is known to be authentic. */
+void sa_tell_message(struct engine *e, const struct ike_sa *sa, const struct ike_header *h,
+		     const struct payloads *ps, bool ours);
 /* A reply that consists of one notify. */
 int sa_reply_notify(struct engine *e, struct ike_sa *sa, uint8_t exchange, uint16_t notify,
 		    struct bytes data);

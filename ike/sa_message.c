@@ -117,6 +117,31 @@ static int seal_message(struct engine *e, struct ike_sa *sa, const struct ike_he
 	return r;
 }
 
+void sa_tell_message(struct engine *e, const struct ike_sa *sa, const struct ike_header *h,
+		     const struct payloads *ps, bool ours)
+{
+	const size_t before = e->out->n;
+	char text[256];
+
+	report(e, REPORT_DEBUG, AREA_NET, sa->pair, sa, h->exchange, "%s %s %u { %s }",
+	       ours ? "sends" : "receives", h->response ? "answer" : "request", h->message_id,
+	       payloads_text(ps, text, sizeof(text)));
+	if (e->out->n > before) {
+		e->out->a[before].report.has_message_id = true;
+		e->out->a[before].report.message_id = h->message_id;
+	}
+}
+
+static void tell_sent(struct engine *e, const struct ike_sa *sa, const struct ike_header *h,
+		      uint8_t first, struct bytes chain)
+{
+	struct payloads ps;
+	uint8_t inner;
+
+	if (payloads_decode(first, chain, &ps, &inner) == DECODE_OK)
+		sa_tell_message(e, sa, h, &ps, true);
+}
+
 static int seal_chain(struct engine *e, struct ike_sa *sa, uint8_t exchange, bool response,
 		      uint32_t id, struct chain *c, struct datagrams *out)
 {
@@ -137,6 +162,8 @@ static int seal_chain(struct engine *e, struct ike_sa *sa, uint8_t exchange, boo
 		r = intauth_sent(sa, &h, c->b.first, chain);
 	if (r == 0)
 		r = seal_message(e, sa, &h, c->b.first, chain, out);
+	if (r == 0)
+		tell_sent(e, sa, &h, c->b.first, chain);
 	chain_close(c);
 	if (r != 0)
 		report(e, REPORT_ERROR, AREA_IKE, sa->pair, sa, exchange, "cannot build %s: %s",

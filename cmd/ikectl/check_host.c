@@ -145,6 +145,36 @@ void check_sysctls(const struct facts *facts, struct findings *out)
 		found(out, HEALTH_GOOD, "%zu are as IPsec wants them", good);
 }
 
+/* ---- swap ------------------------------------------------------------------------------------ */
+
+/* ikemeshd keeps its own memory out of it, where it may; other programs have keys, too. */
+void check_swap(const struct facts *facts, struct findings *out)
+{
+	size_t good = 0;
+
+	for (size_t i = 0; i < facts->n_swaps; i++) {
+		const struct swap *s = &facts->swaps[i];
+
+		if (s->kind == SWAP_ENCRYPTED || s->kind == SWAP_MEMORY) {
+			good++;
+			continue;
+		}
+		found(out, HEALTH_WARNING,
+		      s->kind == SWAP_PLAIN
+			      ? "%s is swap that is not encrypted: what is in memory can get to a "
+				"disk"
+			      : "%s is swap, and whether it is encrypted cannot be told",
+		      s->path);
+		mend(out,
+		     "let crypttab encrypt it with a random key, or swap to zram; that ikemeshd "
+		     "keeps its own memory out of swap is LimitMEMLOCK=infinity in its unit");
+	}
+	if (facts->n_swaps == 0)
+		found(out, HEALTH_GOOD, "there is none");
+	else if (good == facts->n_swaps)
+		found(out, HEALTH_GOOD, "encrypted, or in memory");
+}
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 void check_clock(const struct facts *facts, struct findings *out)

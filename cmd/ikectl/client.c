@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 10000
+#define PATIENCE_LONG_MS 35000	/* for what the daemon answers when it is done, within 30 s */
 #define ANSWER_MAX (256u << 20) /* octets */
 
 /* The socket's group is the one that control_group names. */
@@ -54,6 +55,17 @@ static void explain(int err, const char *path, char *error)
 			 "the daemon at %s closed the connection without an answer", path);
 	else
 		snprintf(error, CLIENT_ERROR_LEN, "%s: %s", path, strerror(-err));
+}
+
+/* Those wait for a key that may be in a token, and for certificates to be verified. */
+static unsigned patience_of(const json_t *request)
+{
+	const char *command = json_string_value(json_object_get(request, "command"));
+
+	if (command != NULL &&
+	    (strcmp(command, "reload") == 0 || strcmp(command, "preflight") == 0))
+		return PATIENCE_LONG_MS;
+	return PATIENCE_MS;
 }
 
 /* path fits a socket address. A descriptor, or negative errno. */
@@ -207,7 +219,7 @@ static json_t *ask(const char *run_dir, const json_t *request, unsigned patience
 json_t *client_ask(const char *run_dir, const json_t *request, int *err,
 		   char error[static CLIENT_ERROR_LEN])
 {
-	return ask(run_dir, request, PATIENCE_MS, INT64_MAX, err, error);
+	return ask(run_dir, request, patience_of(request), INT64_MAX, err, error);
 }
 
 json_t *client_ask_within(const char *run_dir, const json_t *request, unsigned ms, int *err,

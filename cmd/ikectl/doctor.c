@@ -13,6 +13,7 @@ static const struct {
 	{ "configuration", check_configuration },
 	{ "kernel", check_kernel },
 	{ "sysctls", check_sysctls },
+	{ "swap", check_swap },
 	{ "clock", check_clock },
 	{ "certificates", check_certificates },
 	{ "trust", check_trust },

@@ -49,6 +49,7 @@ void check_exposure(const struct facts *facts, struct findings *out);
 void check_configuration(const struct facts *facts, struct findings *out);
 void check_kernel(const struct facts *facts, struct findings *out);
 void check_sysctls(const struct facts *facts, struct findings *out);
+void check_swap(const struct facts *facts, struct findings *out);
 void check_clock(const struct facts *facts, struct findings *out);
 void check_certificates(const struct facts *facts, struct findings *out);
 void check_trust(const struct facts *facts, struct findings *out);

@@ -322,6 +322,8 @@ void facts_gather(const char *run_dir, const struct ip *peer, struct facts *out)
 	gather_policies(out);
 	gather_abilities(out);
 	gather_sysctls(out);
+	/* A kernel without swap has no such file. */
+	(void)swaps_read("/proc/swaps", "/sys", &out->swaps, &out->n_swaps);
 	out->clock_synchronised = facts_clock_synchronised();
 	if (peer->family != 0)
 		facts_probe_path(out->status, peer, &out->path);
@@ -340,6 +342,7 @@ void facts_free(struct facts *f)
 	free(f->ways);
 	free(f->policies);
 	free(f->sysctls);
+	free(f->swaps);
 	free(f->stat_before);
 	free(f->stat_after);
 }

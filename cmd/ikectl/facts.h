@@ -4,6 +4,7 @@
 #define IKEMESH_CTL_FACTS_H
 
 #include "cmd/ikectl/path_probe.h"
+#include "cmd/ikectl/swap.h"
 #include "config/config.h"
 #include "xfrm/kernel.h"
 #include "xfrm/link.h"
@@ -39,6 +40,8 @@ struct facts {
 	int policies_error; /* 0, or why they cannot be read */
 	struct sysctl *sysctls;
 	size_t n_sysctls;
+	struct swap *swaps;
+	size_t n_swaps;
 	/* 0: the kernel has it; negative errno: it does not, or it could not be tried (-ECHILD) */
 	int esp; /* with AES-GCM */
 	int policy_default;

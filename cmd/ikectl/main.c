@@ -14,6 +14,7 @@
 #include "cmd/ikectl/plan.h"
 #include "cmd/ikectl/show.h"
 #include "cmd/ikectl/show_peers.h"
+#include "cmd/ikectl/steer.h"
 #include "cmd/ikectl/top.h"
 #include "cmd/ikectl/wait.h"
 #include "cmd/ikectl/why.h"
@@ -117,25 +118,6 @@ static enum status run_version(const struct invocation *in)
 	return STATUS_GOOD;
 }
 
-/* up, down, rekey, reload: the daemon does it and says what it did. */
-static enum status run_request(const struct invocation *in)
-{
-	enum status status;
-	json_t *answer = ask(in, &status);
-	const char *text;
-
-	if (answer == NULL)
-		return status;
-	text = json_string_value(json_object_get(answer, "text"));
-	if (in->json)
-		command_print_json(answer);
-	else
-		printf("%s%s%s\n", in->argument != NULL ? in->argument : "",
-		       in->argument != NULL ? ": " : "", text != NULL ? text : "done");
-	json_decref(answer);
-	return STATUS_GOOD;
-}
-
 static enum status run_disable(const struct invocation *in)
 {
 	return disable(in->run_dir) == EXIT_SUCCESS ? STATUS_GOOD : STATUS_FAILED;
@@ -155,30 +137,42 @@ static const struct command commands[] = {
 	  .help = "one line a pair; with PEER all about it",
 	  .run = run_status },
 	{ .name = "up",
-	  .argument = ARGUMENT_NEEDED,
-	  .synopsis = "up PEER",
-	  .help = "negotiate with this address now",
-	  .run = run_request },
+	  .argument = ARGUMENT_OPTIONAL,
+	  .synopsis = "up PEER|--all [--wait]\n                      ",
+	  .help = "negotiate with this address now; --all: with each known one that has no SA; "
+		  "it\n"
+		  "                       waits for the outcome then, as --wait does",
+	  .options = steer_up_options,
+	  .run = steer_run },
 	{ .name = "down",
 	  .argument = ARGUMENT_NEEDED,
-	  .synopsis = "down PEER",
-	  .help = "delete the SAs with this address",
-	  .run = run_request },
+	  .synopsis = "down PEER [--wait]",
+	  .help = "delete the SAs with this address; the next packet brings new ones",
+	  .options = steer_options,
+	  .run = steer_run },
 	{ .name = "rekey",
 	  .argument = ARGUMENT_NEEDED,
-	  .synopsis = "rekey PEER",
+	  .synopsis = "rekey PEER [--wait]",
 	  .help = "new keys for the traffic with this address",
-	  .run = run_request },
+	  .options = steer_options,
+	  .run = steer_run },
 	{ .name = "rekey-ike",
 	  .argument = ARGUMENT_NEEDED,
-	  .synopsis = "rekey-ike PEER",
+	  .synopsis = "rekey-ike PEER [--wait]\n                      ",
 	  .help = "new keys for the IKE SA with it",
-	  .run = run_request },
+	  .options = steer_options,
+	  .run = steer_run },
 	{ .name = "reauth",
 	  .argument = ARGUMENT_NEEDED,
 	  .synopsis = "reauth PEER",
 	  .help = "a new IKE SA with it, proving identities again, without a gap",
-	  .run = run_request },
+	  .run = steer_run },
+	{ .name = "reset",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "reset PEER [--wait]",
+	  .help = "all its SAs go at once, whether it answers or not, and it is negotiated afresh",
+	  .options = steer_options,
+	  .run = steer_run },
 	{ .name = "reload",
 	  .synopsis = "reload [--force]",
 	  .help = "load the configuration anew, unless it would cut connected peers off",
@@ -296,7 +290,7 @@ static const struct command commands[] = {
 static void print_usage(FILE *out)
 {
 	fprintf(out, "ikectl: shows and steers ikemeshd\n\n"
-		     "  ikectl [--run-dir DIR] [--json] COMMAND\n\n");
+		     "  ikectl [--run-dir DIR] [--json] [--color WHEN] COMMAND\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  %-20s %s\n", commands[i].synopsis, commands[i].help);
 	fprintf(out, "\n"

@@ -166,11 +166,20 @@ static void show_done(const struct invocation *in, const json_t *answer)
 	show_entries(json_object_get(answer, "mode"));
 }
 
+static bool is_mode(const char *word)
+{
+	return strcmp(word, "optional") == 0 || strcmp(word, "enforced") == 0 ||
+	       strcmp(word, "file") == 0;
+}
+
 enum status mode_run(const struct invocation *in)
 {
-	json_t *request = request_of(in), *answer;
+	json_t *request, *answer;
 	enum status status;
 
+	if (in->argument != NULL && !is_mode(in->argument))
+		return command_misuse("mode takes optional, enforced or file", in->argument);
+	request = request_of(in);
 	if (request == NULL)
 		return STATUS_USAGE;
 	answer = command_ask(in, request, &status);

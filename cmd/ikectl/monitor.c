@@ -2,6 +2,7 @@
 #include "cmd/ikectl/monitor.h"
 #include "cmd/ikectl/client.h"
 #include "cmd/ikectl/model.h"
+#include "cmd/ikectl/progress.h"
 #include "ike/ip.h"
 
 #include <errno.h>
@@ -129,14 +130,6 @@ static json_t *question(const struct watching *w)
 	return q;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void pause_ms(long ms)
 {
 	const struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
@@ -177,7 +170,7 @@ static enum status watch(struct watching *w)
 	char error[CLIENT_ERROR_LEN];
 
 	while (!w->over) {
-		const int64_t asked_ms = now_ms();
+		const int64_t asked_ms = progress_now_ms();
 		json_t *q = question(w), *answer;
 		int err = 0;
 
@@ -185,14 +178,13 @@ static enum status watch(struct watching *w)
 		json_decref(q);
 		if (answer == NULL && !is_away_for_now(w, err, error)) {
 			fprintf(stderr, "ikectl: %s\n", error);
-			return err == -ENOENT || err == -ECONNREFUSED ? STATUS_NO_DAEMON
-								      : STATUS_FAILED;
+			return command_status(err);
 		}
 		if (answer == NULL)
 			continue;
 		w->away = false;
 		/* Nothing, and at once: too many watch, and we are not let wait. */
-		if (take(w, answer) == 0 && now_ms() - asked_ms < AGAIN_MS)
+		if (take(w, answer) == 0 && progress_now_ms() - asked_ms < AGAIN_MS)
 			pause_ms(AGAIN_MS);
 		json_decref(answer);
 	}

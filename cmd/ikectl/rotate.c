@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/certs.h"
+#include "cmd/ikectl/progress.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -158,14 +159,24 @@ static enum status status_of(const struct invocation *in)
 /* Until it is over; failed if a peer could not be re-authenticated. */
 static enum status wait_for_end(const struct invocation *in)
 {
+	struct progress progress;
+
+	progress_begin(&progress, progress_now_ms());
 	for (;;) {
 		enum status status;
 		json_t *answer = ask(in, "rotate-status", &status);
 		const json_t *r = get(answer, "rotation");
 
-		if (answer == NULL)
+		if (answer == NULL) {
+			progress_end(&progress);
 			return status;
+		}
+		progress_show(&progress, progress_now_ms(),
+			      "%lld of %lld peers re-authenticated, %lld failed, %lld s",
+			      (long long)number(r, "done"), (long long)number(r, "total"),
+			      (long long)number(r, "failed"), (long long)number(r, "began_s_ago"));
 		if (!json_is_true(get(r, "running"))) {
+			progress_end(&progress);
 			status = number(r, "failed") > 0 ? STATUS_FAILED : STATUS_GOOD;
 			if (in->json)
 				command_print_json(r);

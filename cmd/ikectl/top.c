@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/top.h"
 #include "cmd/ikectl/client.h"
+#include "cmd/ikectl/progress.h"
 #include "cmd/ikectl/top_screen.h"
 #include "config/schema.h"
 
@@ -33,14 +34,6 @@ struct top {
 	int err;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * MS_A_SECOND + t.tv_nsec / 1000000;
-}
-
 /* What is there stays when there is no other. */
 static void look(struct top *t)
 {
@@ -66,7 +59,7 @@ static void look(struct top *t)
 static enum status refused(const struct top *t)
 {
 	fprintf(stderr, "ikectl: %s\n", t->error);
-	return t->err == -ENOENT || t->err == -ECONNREFUSED ? STATUS_NO_DAEMON : STATUS_FAILED;
+	return command_status(t->err);
 }
 
 /* ---- once ------------------------------------------------------------------------------------ */
@@ -113,7 +106,7 @@ static enum status once(struct top *t)
 /* One key, or the time until the next look is over. */
 static void one_key(struct top *t, struct top_screen *screen, int64_t until_ms)
 {
-	const int64_t left = until_ms - now_ms();
+	const int64_t left = until_ms - progress_now_ms();
 	const size_t page = top_screen_page(screen);
 	struct top_view view;
 	int key;
@@ -140,9 +133,9 @@ static enum status live(struct top *t)
 	if (screen == NULL)
 		return STATUS_USAGE;
 	while (!t->ui.quit) {
-		const int64_t until_ms = now_ms() + t->interval_ms;
+		const int64_t until_ms = progress_now_ms() + t->interval_ms;
 
-		while (!t->ui.quit && now_ms() < until_ms)
+		while (!t->ui.quit && progress_now_ms() < until_ms)
 			one_key(t, screen, until_ms);
 		if (!t->ui.quit)
 			look(t);

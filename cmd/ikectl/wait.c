@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/wait.h"
 #include "cmd/ikectl/client.h"
+#include "cmd/ikectl/progress.h"
 #include "config/schema.h"
 
 #include <errno.h>
@@ -121,18 +122,11 @@ struct waiting {
 	const struct invocation *in;
 	struct wait_peers peers;
 	int64_t began_ms, until_ms, asked_ms;
+	struct progress progress;
 	bool daemon_seen;
 	char missing[WAIT_TEXT_LEN];
 	char told[WAIT_TEXT_LEN];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * MS_A_SECOND + t.tv_nsec / 1000000;
-}
 
 static json_t *ask(const struct waiting *w, json_t *request, char error[static CLIENT_ERROR_LEN])
 {
@@ -149,9 +143,9 @@ static void ask_for_peers(struct waiting *w, const json_t *status)
 	const json_t *pairs = json_object_get(status, "pairs");
 	char address[IP_TEXT_LEN], error[CLIENT_ERROR_LEN];
 
-	if (w->asked_ms != 0 && now_ms() - w->asked_ms < ASK_EVERY_MS)
+	if (w->asked_ms != 0 && progress_now_ms() - w->asked_ms < ASK_EVERY_MS)
 		return;
-	w->asked_ms = now_ms();
+	w->asked_ms = progress_now_ms();
 	for (size_t i = 0; i < w->peers.n; i++) {
 		if (!is_up_with(pairs, &w->peers.named[i]))
 			json_decref(ask(w,
@@ -180,17 +174,25 @@ static bool is_ready(struct waiting *w)
 	return ready;
 }
 
-/* Who waits longer than a moment is told what for, once for each thing. */
+/*
+ * Who waits longer than a moment is told what for: on a terminal in one line; elsewhere, as in the
+ * log of a unit, once for each thing.
+ */
 static void tell_progress(struct waiting *w)
 {
-	if (now_ms() - w->began_ms < TELL_AFTER_MS || strcmp(w->missing, w->told) == 0)
+	progress_show(&w->progress, progress_now_ms(), "waiting for %s, %lld s", w->missing,
+		      (long long)(progress_now_ms() - w->began_ms) / MS_A_SECOND);
+	if (w->progress.able)
+		return;
+	if (progress_now_ms() - w->began_ms < TELL_AFTER_MS || strcmp(w->missing, w->told) == 0)
 		return;
 	fprintf(stderr, "ikectl: waiting for %s\n", w->missing);
 	memcpy(w->told, w->missing, sizeof(w->told));
 }
 
-static enum status give_up(const struct waiting *w)
+static enum status give_up(struct waiting *w)
 {
+	progress_end(&w->progress);
 	fprintf(stderr, "ikectl: not within %lld s: %s\n",
 		(long long)((w->until_ms - w->began_ms) / MS_A_SECOND), w->missing);
 	if (w->peers.n > 0 && w->daemon_seen)
@@ -202,7 +204,7 @@ enum status wait_run(const struct invocation *in)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_EVERY_MS * 1000000L };
 	const char *timeout = command_option(in, "timeout");
-	struct waiting w = { .in = in, .began_ms = now_ms() };
+	struct waiting w = { .in = in, .began_ms = progress_now_ms() };
 	uint64_t s = 30;
 
 	if (!wait_peers_parse(command_option(in, "peers"), &w.peers))
@@ -212,11 +214,13 @@ enum status wait_run(const struct invocation *in)
 	if (timeout != NULL && schema_number(&timeout_row, timeout, &s) != 0)
 		return command_misuse("--timeout takes a time up to 1d, such as 30s", timeout);
 	w.until_ms = w.began_ms + (int64_t)s * MS_A_SECOND;
+	progress_begin(&w.progress, w.began_ms);
 	while (!is_ready(&w)) {
-		if (now_ms() >= w.until_ms)
+		if (progress_now_ms() >= w.until_ms)
 			return give_up(&w);
 		tell_progress(&w);
 		nanosleep(&pause, NULL);
 	}
+	progress_end(&w.progress);
 	return STATUS_GOOD;
 }

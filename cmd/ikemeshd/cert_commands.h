@@ -9,7 +9,8 @@
 json_t *answer_certs(struct daemon *d, const json_t *request);
 
 /* "file": a configuration, read as a reload would. */
-json_t *answer_preflight(struct daemon *d, const json_t *request);
+/* Answered later: the keyholder reads the file. */
+void ask_preflight(struct daemon *d, const struct control_asker *asker, const json_t *request);
 
 json_t *answer_rotate(struct daemon *d, const json_t *request);
 json_t *answer_rotate_status(struct daemon *d, const json_t *request);

@@ -94,12 +94,9 @@ static json_t *answer_config(struct daemon *d, const json_t *request)
 	return config_json(d->config, d->options.config_path);
 }
 
-static json_t *answer_reload(struct daemon *d, const json_t *request)
+static void ask_reload(struct daemon *d, const struct control_asker *asker, const json_t *request)
 {
-	bool force = json_is_true(json_object_get(request, "force"));
-	char text[DAEMON_TEXT_LEN];
-
-	return daemon_reload(d, force, text) == 0 ? answer_ok(text) : control_error("%s", text);
+	daemon_reload(d, json_is_true(json_object_get(request, "force")), asker->ticket);
 }
 
 static json_t *answer_disable(struct daemon *d, const json_t *request)
@@ -265,6 +262,21 @@ static json_t *answer_rekey_ike(struct daemon *d, const json_t *request)
 	return answer_sas(d, request, COMMAND_REKEY_IKE, "rekeying: see statusall for how it ends");
 }
 
+/* Without an SA there is nothing to reset, but a back-off. */
+static json_t *answer_reset(struct daemon *d, const json_t *request)
+{
+	struct ip remote;
+	const char *text;
+	json_t *no = read_peer(request, &remote, &text);
+
+	if (no != NULL)
+		return no;
+	if (!has_sas(d, &remote))
+		return answer_up(d, request);
+	return answer_sas(d, request, COMMAND_RESET,
+			  "all SAs are gone, negotiating afresh: see statusall for how it ends");
+}
+
 static json_t *answer_reauth(struct daemon *d, const json_t *request)
 {
 	return answer_sas(d, request, COMMAND_REAUTH, "authenticating anew: see statusall");
@@ -286,18 +298,19 @@ static const struct row {
 	{ .name = "events", .answer = daemon_answer_events, .reads = true },
 	{ .name = "config", .answer = answer_config, .reads = true },
 	{ .name = "explain", .answer = daemon_answer_explain, .reads = true },
-	{ .name = "reload", .answer = answer_reload },
+	{ .name = "reload", .ask = ask_reload },
 	{ .name = "disable", .answer = answer_disable },
 	{ .name = "up", .answer = answer_up },
 	{ .name = "down", .answer = answer_down },
 	{ .name = "rekey", .answer = answer_rekey },
 	{ .name = "rekey-ike", .answer = answer_rekey_ike },
 	{ .name = "reauth", .answer = answer_reauth },
+	{ .name = "reset", .answer = answer_reset },
 	{ .name = "log", .answer = daemon_answer_log, .reads = true, .writes = "level" },
 	{ .name = "mode", .answer = daemon_answer_mode, .reads = true, .writes = "mode" },
 	{ .name = "confirm", .answer = daemon_answer_confirm },
 	{ .name = "certs", .answer = answer_certs, .reads = true },
-	{ .name = "preflight", .answer = answer_preflight }, /* reads a file with our rights */
+	{ .name = "preflight", .ask = ask_preflight }, /* reads a file with our rights */
 	{ .name = "rotate", .answer = answer_rotate },
 	{ .name = "rotate-status", .answer = answer_rotate_status, .reads = true },
 	{ .name = "metrics", .answer = daemon_answer_metrics, .reads = true, .same = true },

@@ -2,6 +2,7 @@
 #include "cmd/ikemeshd/daemon.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/crash_secret.h"
+#include "cmd/ikemeshd/keyholder.h"
 #include "cmd/ikemeshd/notify.h"
 #include "cmd/ikemeshd/run_dir.h"
 #include "cmd/ikemeshd/stop.h"
@@ -45,18 +46,32 @@ void daemon_feed(struct daemon *d, const struct event *event)
 
 void daemon_take_jobs(struct daemon *d)
 {
-	for (int i = 0; i < JOBS_A_TURN; i++) {
-		struct job *job = pool_take(d->pool);
-
-		if (job == NULL)
-			return;
-		daemon_feed(d, &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { job } });
-	}
+	(void)pool_turn(d->pool, JOBS_A_TURN);
+	key_client_turn(d->keys);
 }
 
 static void on_jobs(void *arg)
 {
-	daemon_take_jobs(arg);
+	struct daemon *d = arg;
+
+	(void)pool_turn(d->pool, JOBS_A_TURN);
+}
+
+static void on_keys(void *arg)
+{
+	struct daemon *d = arg;
+
+	key_client_turn(d->keys);
+}
+
+static void say_of_keys(void *arg, enum report_level level, const char *text)
+{
+	struct daemon *d = arg;
+
+	if (d->log != NULL)
+		log_recurrent(d->log, level, "%s", text);
+	else
+		fprintf(stderr, "ikemeshd: %s\n", text);
 }
 
 static void on_packet(void *arg, const struct endpoint *local, const struct endpoint *remote,
@@ -201,7 +216,6 @@ static void on_signal(void *arg)
 {
 	struct daemon *d = arg;
 	struct signalfd_siginfo info;
-	char text[DAEMON_TEXT_LEN];
 
 	if (read(d->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
@@ -211,7 +225,7 @@ static void on_signal(void *arg)
 		break;
 	case SIGHUP:
 		if (d->phase == DAEMON_RUNNING)
-			daemon_reload(d, false, text);
+			daemon_reload(d, false, 0);
 		break;
 	default:
 		d->leave_asked = true;
@@ -245,19 +259,30 @@ static void on_deadline(void *arg)
 
 /* ---- start, in this order; each says itself what went wrong ------------------------------- */
 
-static int start_config(struct daemon *d)
+static int start_keys(struct daemon *d)
 {
-	struct daemon_loading how = { 0 };
+	const struct key_client_options o = { .path = d->keys_path, .say = say_of_keys, .arg = d };
 	int err;
 
-	d->keyholder = keyholder_new();
-	if (d->keyholder == NULL)
-		return refuse(d, -ENOMEM, "cannot start");
-	err = daemon_load(d, &how);
-	d->bad_config = err == -EINVAL && how.errors > 0;
+	snprintf(d->keys_path, sizeof(d->keys_path), "%s/" KEYHOLDER_SOCKET, d->options.run_dir);
+	err = key_client_open(&o, &d->keys);
+	return err == 0 ? 0 : refuse(d, err, "cannot start");
+}
+
+static int start_config(struct daemon *d)
+{
+	size_t errors;
+	int err = daemon_load(d, &errors);
+
+	d->bad_config = err == -EINVAL && errors > 0;
 	if (d->bad_config)
 		fprintf(stderr, "ikemeshd: %s: %zu error%s, nothing was started\n",
-			d->options.config_path, how.errors, how.errors == 1 ? "" : "s");
+			d->options.config_path, errors, errors == 1 ? "" : "s");
+	else if (err == -ETIMEDOUT)
+		fprintf(stderr,
+			"ikemeshd: the keyholder, which reads %s, does not answer at %s: is it "
+			"running?\n",
+			d->options.config_path, d->keys_path);
 	else if (err != 0)
 		refuse(d, err, d->options.config_path);
 	else
@@ -373,7 +398,7 @@ static int start_parked(struct daemon *d)
 
 static int start_pool(struct daemon *d)
 {
-	int err = pool_open(pool_workers_here(), POOL_JOBS_MAX, keyring_run, &d->pool);
+	int err = pool_open(pool_workers_here(), POOL_JOBS_MAX, &d->pool);
 
 	return err == 0 ? 0 : refuse(d, err, "cannot start the crypto threads");
 }
@@ -494,6 +519,7 @@ static int start_loop(struct daemon *d)
 	if (err != 0)
 		return refuse(d, err, "cannot start the loop");
 	if ((err = loop_add(d->loop, pool_fd(d->pool), on_jobs, d)) != 0 ||
+	    (err = loop_add(d->loop, key_client_fd(d->keys), on_keys, d)) != 0 ||
 	    (err = loop_add(d->loop, d->signals, on_signal, d)) != 0)
 		return refuse(d, err, "cannot start the loop");
 	loop_on_deadline(d->loop, on_deadline, d);
@@ -565,12 +591,12 @@ static int start_ready(struct daemon *d)
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	daemon_succeed_take,  start_config,	  start_log,	      daemon_expose_start,
-	daemon_monitor_start, daemon_mode_start,  start_run_dir,      start_signals,
-	start_kernel,	      start_sockets,	  start_parked,	      start_pool,
-	start_engine,	      start_loop,	  start_control,      start_policies,
-	daemon_heal_start,    daemon_clear_start, daemon_renew_start, start_publish,
-	start_ready,
+	daemon_succeed_take, start_keys,	   start_config,       start_log,
+	daemon_expose_start, daemon_monitor_start, daemon_mode_start,  start_run_dir,
+	start_signals,	     start_kernel,	   start_sockets,      start_parked,
+	start_pool,	     start_engine,	   start_loop,	       start_control,
+	start_policies,	     daemon_heal_start,	   daemon_clear_start, daemon_renew_start,
+	start_publish,	     start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */
@@ -660,11 +686,12 @@ static void daemon_close(struct daemon *d)
 	mode_switch_wipe(&d->mode);
 	daemon_renew_close(d);
 	pool_close(d->pool);
+	key_client_close(d->keys);
 	if (d->engine != NULL) {
 		performer_free(&d->performer);
 		engine_free(d->engine);
 	}
-	keyholder_free(d->keyholder);
+	keyring_drop(d->ring);
 	udp_close(d->udp);
 	routes_close(&d->routes);
 	handover_wipe(&d->handover);

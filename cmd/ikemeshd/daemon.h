@@ -13,7 +13,7 @@
 #include "cmd/ikemeshd/expose.h"
 #include "cmd/ikemeshd/handover.h"
 #include "cmd/ikemeshd/healing.h"
-#include "cmd/ikemeshd/keyholder.h"
+#include "cmd/ikemeshd/key_client.h"
 #include "cmd/ikemeshd/log.h"
 #include "cmd/ikemeshd/loop.h"
 #include "cmd/ikemeshd/metrics_json.h"
@@ -36,10 +36,13 @@
 #define IKE_PORT 500
 #define IKE_PORT_NATT 4500
 
+#define DAEMON_TEXT_LEN 4400
+
 struct daemon_options {
 	const char *config_path;
 	const char *run_dir;
 	const char *state_dir; /* outlives a reboot */
+	const char *user;      /* who it shall be, besides root; NULL: nobody was named */
 	enum report_level log_level;
 	const char *expose_dir; /* NULL: no keys leave the process */
 	const char *program;	/* this one, as it is to be executed anew */
@@ -51,6 +54,27 @@ enum daemon_phase {
 	DAEMON_RUNNING,
 	DAEMON_LEAVING, /* DELETEs are out, peers may answer until leave_by */
 	DAEMON_GONE,
+};
+
+/* A reload, and the one after it. */
+#define RELOAD_WAITING 16 /* who wait for how it ends */
+struct reload {
+	bool asked, force;
+	uint64_t tickets[RELOAD_WAITING]; /* of the control socket */
+	size_t n;
+};
+struct reloading {
+	struct reload now, next;
+	int err; /* of the last one */
+	char text[DAEMON_TEXT_LEN];
+};
+
+/* What the keyholder sees in the files of CRLs. */
+struct look {
+	bool under_way;
+	bool due;	 /* read, and not yet in force */
+	uint64_t serial; /* of what is known */
+	uint32_t loads;	 /* of configurations: one that is under way may be of another */
 };
 
 struct daemon {
@@ -77,7 +101,9 @@ struct daemon {
 	struct udp *udp;
 	struct routes routes;
 	struct pool *pool;
-	struct keyholder *keyholder;
+	struct key_client *keys; /* the line to the keyholder */
+	char keys_path[CONTROL_PATH_LEN + 16];
+	struct keyring *ring; /* whom to trust */
 	struct engine *engine;
 	struct hands hands;
 	struct performer performer;
@@ -101,9 +127,11 @@ struct daemon {
 	struct metrics_host metrics_host;
 
 	struct mono trust_at; /* the next look at CRL files and our own certificate */
-	bool crls_due;	      /* read, and not yet in force */
+	struct look look;     /* at those */
 	bool own_expired, own_closed;
 	bool own_revoked; /* by the CRLs that are in force */
+
+	struct reloading reloading;
 
 	bool bad_config; /* it did not start for that */
 	bool leave_asked, stop_told;
@@ -155,18 +183,13 @@ enum succession {
 int daemon_succeed(struct daemon *d, enum succession how);
 
 /* reload.c */
+#define DAEMON_LOAD_S 60 /* how long the keyholder may take for the first configuration */
+
 /*
- * Reads the configuration, tells every problem (to the log, or to stderr before there is one), and
- * makes it the daemon's. What is refused changes nothing: -EINVAL, how->errors counts the file's;
- * -ECONNABORTED, how->cut_off names connected peers that would be cut off (see preflight.h).
+ * The first configuration: waits for the keyholder, tells every problem to stderr, and makes it the
+ * daemon's. *errors counts the file's: -EINVAL then.
  */
-#define DAEMON_TEXT_LEN 4400
-struct daemon_loading {
-	bool force; /* cut them off */
-	size_t errors;
-	char cut_off[DAEMON_TEXT_LEN / 2];
-};
-int daemon_load(struct daemon *d, struct daemon_loading *how);
+int daemon_load(struct daemon *d, size_t *errors);
 
 /* Keeps what is protected now for a boot with a broken file; that it cannot is told to the log. */
 void daemon_remember(struct daemon *d);
@@ -174,8 +197,14 @@ void daemon_remember(struct daemon *d);
 /* Tells every problem of a configuration: to the log, or to stderr if it is NULL. */
 void daemon_tell(struct log *log, const struct problems *ps);
 
-/* The same while it runs; text says how it went, and the log too. */
-int daemon_reload(struct daemon *d, bool force, char text[static DAEMON_TEXT_LEN]);
+/*
+ * Another one while it runs, read anew. Nobody waits for it but whoever has this ticket of the
+ * control socket (0: nobody), who is answered when it is in force, or was refused and has changed
+ * nothing: for its errors, or for connected peers that it would cut off, unless forced. One that is
+ * asked for while another is under way comes after it, once for all who ask.
+ */
+void daemon_reload(struct daemon *d, bool force, uint64_t ticket);
+bool daemon_reloads(const struct daemon *d);
 
 /* missed.c: calls each with d for what the kernel may have said and nobody heard. */
 void daemon_hear_missed(struct daemon *d, void (*each)(const struct kernel_event *, void *));
@@ -195,9 +224,6 @@ json_t *daemon_answer_metrics_listen(struct daemon *d, const json_t *request);
 void daemon_ask(void *arg, const struct control_asker *asker, const json_t *request);
 /* The answer itself, of those that are made at once and no text; NULL on no memory. */
 json_t *daemon_answer(struct daemon *d, const json_t *request);
-
-/* cert_commands.c: what another configuration would do to the peers. 0 or negative errno. */
-int daemon_preflight(const struct daemon *d, const struct config *c, struct preflight *out);
 
 /* renew.c */
 int daemon_renew_start(struct daemon *d);

@@ -2,6 +2,8 @@
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/daemon.h"
 
+#include <errno.h>
+
 static int hand_send(void *arg, const struct endpoint *local, const struct endpoint *remote,
 		     struct bytes datagram)
 {
@@ -73,12 +75,36 @@ static void hand_nudge(void *arg, const struct ip *local, const struct ip *remot
 	policies_nudge(&d->policies, local, remote);
 }
 
+/* Of our certificate of this generation; NULL: it is forgotten. */
+static const char *fingerprint_of(const struct daemon *d, uint32_t generation)
+{
+	for (size_t i = 0; i < PAST_CREDENTIALS; i++)
+		if (d->past[i].generation == generation && generation != 0)
+			return d->past[i].fingerprint;
+	return NULL;
+}
+
+static void job_done(void *arg, struct job *job)
+{
+	daemon_feed(arg, &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { job } });
+}
+
+/* What needs the private key or the PPK goes to the keyholder. */
 static int hand_job(void *arg, struct job *job)
 {
 	struct daemon *d = arg;
-	struct keyring *ring = keyholder_ring(d->keyholder, job);
-	int err = pool_submit(d->pool, job, ring);
+	const char *fingerprint = "";
+	struct keyring *ring;
+	int err;
 
+	if (job->kind == JOB_SIGN)
+		fingerprint = fingerprint_of(d, job->credential);
+	if (fingerprint == NULL)
+		return -ENOKEY;
+	if (job->kind == JOB_SIGN || job->kind == JOB_PPK)
+		return key_client_job(d->keys, job, fingerprint, job_done, d);
+	ring = keyring_keep(d->ring);
+	err = pool_submit_job(d->pool, job, ring, job_done, d);
 	if (err != 0)
 		keyring_drop(ring);
 	return err;

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/daemon.h"
+#include "cmd/ikemeshd/guardian.h"
+#include "cmd/ikemeshd/keyholder.h"
+#include "cmd/ikemeshd/privileges.h"
 #include "config/check.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #define CONFIG_PATH "/etc/ikemesh/ikemesh.yml"
 #define RUN_DIR "/run/ikemesh"
@@ -26,6 +31,10 @@ static const char usage[] =
 	"                     may not (ikemesh.service)\n"
 	"  --stopping         only tell the daemon what kind of stop it is (ExecStop= of\n"
 	"                     ikemesh.service)\n"
+	"  --engine           serve, with the keyholder that is there already (ikemesh.service)\n"
+	"  --keyholder        be the process that reads the configuration and has its private\n"
+	"                     key, on the socket that is descriptor 3 (ikemesh-keyholder.service)\n"
+	"  --user NAME        who besides root may ask that process\n"
 	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
 	"  --expose-keys DIR  write all keys of IKE and ESP to DIR, in Wireshark's formats: for\n"
 	"                     root alone, and for debugging alone\n"
@@ -47,6 +56,9 @@ static const struct option options[] = {
 	{ "policies", no_argument, NULL, 'p' },
 	{ "sysctls", no_argument, NULL, 'y' },
 	{ "stopping", no_argument, NULL, 'S' },
+	{ "engine", no_argument, NULL, 'e' },
+	{ "keyholder", no_argument, NULL, 'o' },
+	{ "user", required_argument, NULL, 'u' },
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "expose-keys", required_argument, NULL, 'x' },
 	{ "version", no_argument, NULL, 'v' },
@@ -69,6 +81,27 @@ static const char *program_of(const char *name)
 	return strchr(name, '/') != NULL ? name : "/proc/self/exe";
 }
 
+/* Who may ask besides root; where there is no such user, root alone may. */
+static uid_t user_of(const char *name)
+{
+	struct privileges_user user;
+
+	return name != NULL && privileges_find(name, &user) == 0 ? user.uid : 0;
+}
+
+static int run_keyholder(const struct daemon_options *o)
+{
+	const struct keyholder_options k = { .config_path = o->config_path,
+					     .listener = KEYHOLDER_LISTENER,
+					     .user = user_of(o->user),
+					     .stop = -1 };
+
+	if (sd_listen_fds(1) < 1)
+		return misuse("--keyholder needs its socket: ikemeshd starts it by itself");
+	(void)secret_lock_process(); /* where it may not be, ikectl doctor tells of swap */
+	return keyholder_serve(&k);
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon_options o = { .config_path = CONFIG_PATH,
@@ -76,7 +109,7 @@ int main(int argc, char **argv)
 				    .state_dir = STATE_DIR,
 				    .log_level = REPORT_INFO };
 	bool only_check = false;
-	int (*run)(const struct daemon_options *) = daemon_run;
+	int (*run)(const struct daemon_options *) = daemon_launch;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'c') {
@@ -93,6 +126,12 @@ int main(int argc, char **argv)
 			run = daemon_sysctls;
 		} else if (c == 'S') {
 			return stop_tell();
+		} else if (c == 'e') {
+			run = daemon_run;
+		} else if (c == 'o') {
+			run = run_keyholder;
+		} else if (c == 'u') {
+			o.user = optarg;
 		} else if (c == 'l') {
 			if (!report_level_parse(optarg, &o.log_level))
 				return misuse(

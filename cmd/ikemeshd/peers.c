@@ -73,6 +73,9 @@ int peers_collect(const struct engine *engine, struct peers *out)
 
 void peers_free(struct peers *ps)
 {
+	for (size_t i = 0; i < ps->n_shown; i++)
+		free(ps->shown[i]);
+	free(ps->shown);
 	free(ps->p);
 	*ps = (struct peers){ 0 };
 }
@@ -97,4 +100,80 @@ void peers_group(struct peers *ps)
 {
 	if (ps->n > 0)
 		qsort(ps->p, ps->n, sizeof(*ps->p), compare);
+}
+
+/* ---- of their own ------------------------------------------------------------------------------
+ */
+
+/* What peers that are alike have shown. */
+struct shown {
+	struct cert_info leaf;
+	struct bytes chain[CERT_CHAIN_MAX];
+	struct bytes cas;
+	uint8_t octets[];
+};
+
+static struct bytes copy_to(uint8_t **at, struct bytes from)
+{
+	struct bytes copy = BYTES(*at, from.n);
+
+	if (from.n > 0)
+		memcpy(*at, from.p, from.n);
+	*at += from.n;
+	return copy;
+}
+
+static struct shown *copy_shown(const struct status_ike *s)
+{
+	size_t n = s->peer_cas.n;
+	struct shown *copy;
+	uint8_t *at;
+
+	for (size_t i = 0; i < s->n_peer_chain; i++)
+		n += s->peer_chain[i].n;
+	copy = malloc(sizeof(*copy) + n);
+	if (copy == NULL)
+		return NULL;
+	at = copy->octets;
+	if (s->peer_cert != NULL)
+		copy->leaf = *s->peer_cert;
+	for (size_t i = 0; i < s->n_peer_chain; i++)
+		copy->chain[i] = copy_to(&at, s->peer_chain[i]);
+	copy->cas = copy_to(&at, s->peer_cas);
+	return copy;
+}
+
+static void point_to(struct status_ike *s, const struct shown *shown)
+{
+	if (s->peer_cert != NULL)
+		s->peer_cert = &shown->leaf;
+	s->peer_chain = shown->chain;
+	s->peer_cas = shown->cas;
+	s->peer_id = BYTES_NONE;
+	s->peer_warning = NULL;
+	s->add_ke = NULL;
+	s->n_add_ke = 0;
+}
+
+int peers_own(struct peers *ps)
+{
+	const struct cert_info *last = NULL;
+
+	peers_group(ps);
+	ps->shown = calloc(ps->n + 1, sizeof(*ps->shown));
+	if (ps->shown == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < ps->n; i++) {
+		struct status_ike *s = &ps->p[i].ike;
+
+		if (i == 0 || s->peer_cert != last) {
+			last = s->peer_cert;
+			ps->shown[ps->n_shown] = copy_shown(s);
+			if (ps->shown[ps->n_shown] == NULL)
+				return -ENOMEM;
+			ps->n_shown++;
+		}
+		point_to(s, ps->shown[ps->n_shown - 1]);
+	}
+	return 0;
 }

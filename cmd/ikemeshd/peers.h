@@ -16,11 +16,19 @@ struct peer {
 struct peers {
 	struct peer *p;
 	size_t n, room;
+	void **shown; /* what they point to, where it is their own */
+	size_t n_shown;
 };
 
 /* engine NULL: there are none yet. 0 or -ENOMEM. */
 int peers_collect(const struct engine *engine, struct peers *out);
 void peers_free(struct peers *ps);
+
+/*
+ * What they showed is copied, so that it is good as long as they are; what else an IKE SA's status
+ * points to is not there any more. They are grouped. 0 or -ENOMEM.
+ */
+int peers_own(struct peers *ps);
 
 /*
  * Those that showed the same certificate stand beside each other, and of these those that are

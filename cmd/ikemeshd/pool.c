@@ -8,14 +8,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-struct task {
-	struct job *job;
-	struct keyring *ring;
-};
-
-/* A ring buffer of tasks; as each queue holds the whole room, a push cannot fail. */
+/* A ring buffer; as each queue holds the whole room, a push cannot fail. */
 struct queue {
-	struct task *slots;
+	struct chore **slots;
 	size_t first, n;
 };
 
@@ -27,34 +22,31 @@ struct pool {
 	bool closing;
 
 	int done_fd;
-	void (*run)(struct job *, const struct keyring *);
 	pthread_t *threads;
 	unsigned n_threads;
 };
 
-static void queue_push(struct queue *q, size_t room, struct task t)
+static void queue_push(struct queue *q, size_t room, struct chore *c)
 {
-	q->slots[(q->first + q->n++) % room] = t;
+	q->slots[(q->first + q->n++) % room] = c;
 }
 
-static struct task queue_pop(struct queue *q, size_t room)
+static struct chore *queue_pop(struct queue *q, size_t room)
 {
-	struct task t = q->slots[q->first];
+	struct chore *c = q->slots[q->first];
 
 	q->first = (q->first + 1) % room;
 	q->n--;
-	return t;
+	return c;
 }
 
-static void finish(struct pool *p, struct task t)
+static void finish(struct pool *p, struct chore *c)
 {
 	const uint64_t one = 1;
 
-	keyring_drop(t.ring);
-	t.ring = NULL;
 	pthread_mutex_lock(&p->lock);
-	queue_push(&p->done, p->room, t);
-	/* Under the lock, as in pool_take(): readable exactly when something is done. */
+	queue_push(&p->done, p->room, c);
+	/* Under the lock, as in take(): readable exactly when something is done. */
 	(void)!write(p->done_fd, &one, sizeof(one));
 	pthread_mutex_unlock(&p->lock);
 }
@@ -65,16 +57,16 @@ static void *work(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
-		struct task t;
+		struct chore *c;
 
 		while (p->waiting.n == 0 && !p->closing)
 			pthread_cond_wait(&p->work, &p->lock);
 		if (p->closing)
 			break;
-		t = queue_pop(&p->waiting, p->room);
+		c = queue_pop(&p->waiting, p->room);
 		pthread_mutex_unlock(&p->lock);
-		p->run(t.job, t.ring);
-		finish(p, t);
+		c->run(c);
+		finish(p, c);
 		pthread_mutex_lock(&p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -93,8 +85,7 @@ static int start_workers(struct pool *p, unsigned workers)
 	return 0;
 }
 
-int pool_open(unsigned workers, size_t room, void (*run)(struct job *, const struct keyring *),
-	      struct pool **out)
+int pool_open(unsigned workers, size_t room, struct pool **out)
 {
 	struct pool *p = calloc(1, sizeof(*p));
 	int err = -ENOMEM;
@@ -104,10 +95,9 @@ int pool_open(unsigned workers, size_t room, void (*run)(struct job *, const str
 		return -ENOMEM;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
-	p->run = run;
 	p->room = room;
-	p->waiting.slots = calloc(room, sizeof(struct task));
-	p->done.slots = calloc(room, sizeof(struct task));
+	p->waiting.slots = calloc(room, sizeof(struct chore *));
+	p->done.slots = calloc(room, sizeof(struct chore *));
 	p->threads = calloc(workers + 1, sizeof(pthread_t));
 	p->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->done_fd < 0)
@@ -125,10 +115,9 @@ int pool_open(unsigned workers, size_t room, void (*run)(struct job *, const str
 static void queue_free(struct queue *q, size_t room)
 {
 	while (q->n > 0) {
-		struct task t = queue_pop(q, room);
+		struct chore *c = queue_pop(q, room);
 
-		job_free(t.job);
-		keyring_drop(t.ring);
+		c->drop(c);
 	}
 	free(q->slots);
 }
@@ -168,9 +157,8 @@ int pool_fd(const struct pool *p)
 	return p->done_fd;
 }
 
-int pool_submit(struct pool *p, struct job *job, struct keyring *ring)
+int pool_submit(struct pool *p, struct chore *c)
 {
-	const struct task t = { .job = job, .ring = ring };
 	bool full;
 
 	pthread_mutex_lock(&p->lock);
@@ -178,7 +166,7 @@ int pool_submit(struct pool *p, struct job *job, struct keyring *ring)
 	if (!full) {
 		p->pending++;
 		if (p->n_threads > 0) {
-			queue_push(&p->waiting, p->room, t);
+			queue_push(&p->waiting, p->room, c);
 			pthread_cond_signal(&p->work);
 		}
 	}
@@ -186,26 +174,40 @@ int pool_submit(struct pool *p, struct job *job, struct keyring *ring)
 	if (full)
 		return -EBUSY;
 	if (p->n_threads == 0) {
-		p->run(job, ring);
-		finish(p, t);
+		c->run(c);
+		finish(p, c);
 	}
 	return 0;
 }
 
-struct job *pool_take(struct pool *p)
+static struct chore *take(struct pool *p)
 {
-	struct job *job = NULL;
+	struct chore *c = NULL;
 	uint64_t times;
 
 	pthread_mutex_lock(&p->lock);
 	if (p->done.n > 0) {
-		job = queue_pop(&p->done, p->room).job;
+		c = queue_pop(&p->done, p->room);
 		p->pending--;
 	}
 	if (p->done.n == 0)
 		(void)!read(p->done_fd, &times, sizeof(times));
 	pthread_mutex_unlock(&p->lock);
-	return job;
+	return c;
+}
+
+size_t pool_turn(struct pool *p, size_t most)
+{
+	size_t n = 0;
+
+	for (; n < most; n++) {
+		struct chore *c = take(p);
+
+		if (c == NULL)
+			break;
+		c->home(c);
+	}
+	return n;
 }
 
 size_t pool_pending(struct pool *p)
@@ -216,4 +218,59 @@ size_t pool_pending(struct pool *p)
 	n = p->pending;
 	pthread_mutex_unlock(&p->lock);
 	return n;
+}
+
+/* ---- crypto jobs --------------------------------------------------------------------------- */
+
+struct job_chore {
+	struct chore chore;
+	struct job *job;
+	struct keyring *ring;
+	void (*done)(void *arg, struct job *job);
+	void *arg;
+};
+
+static void job_run_it(struct chore *c)
+{
+	struct job_chore *j = (struct job_chore *)c;
+
+	keyring_run(j->job, j->ring);
+	keyring_drop(j->ring); /* a key that is in no ring any more goes at once */
+	j->ring = NULL;
+}
+
+static void job_home(struct chore *c)
+{
+	struct job_chore j = *(struct job_chore *)c;
+
+	free(c);
+	j.done(j.arg, j.job);
+}
+
+static void job_drop(struct chore *c)
+{
+	struct job_chore *j = (struct job_chore *)c;
+
+	job_free(j->job);
+	keyring_drop(j->ring);
+	free(j);
+}
+
+int pool_submit_job(struct pool *p, struct job *job, struct keyring *ring,
+		    void (*done)(void *arg, struct job *job), void *arg)
+{
+	struct job_chore *j = malloc(sizeof(*j));
+	int err;
+
+	if (j == NULL)
+		return -ENOMEM;
+	*j = (struct job_chore){ .chore = { job_run_it, job_home, job_drop },
+				 .job = job,
+				 .ring = ring,
+				 .done = done,
+				 .arg = arg };
+	err = pool_submit(p, &j->chore);
+	if (err != 0)
+		free(j);
+	return err;
 }

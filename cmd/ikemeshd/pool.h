@@ -1,36 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Crypto jobs on every core, so that the loop waits for none of them. Jobs start in the order in
- * which they were handed in, and come home as they are done. With no workers a job is run where it
- * is handed in, and still comes home by the same way.
+ * What takes long is done on every core, so that the loop waits for none of it. Chores start in the
+ * order in which they were handed in, and come home as they are done. With no workers a chore is
+ * run where it is handed in, and still comes home by the same way.
  */
 #ifndef IKEMESH_CMD_POOL_H
 #define IKEMESH_CMD_POOL_H
 
-#include "cmd/ikemeshd/keyholder.h"
+#include "cmd/ikemeshd/keyring.h"
 
 #define POOL_JOBS_MAX 4096 /* waiting, running and done together */
 
 struct pool;
 
-/* run is keyring_run, or a test's. 0 or negative errno. */
-int pool_open(unsigned workers, size_t room, void (*run)(struct job *, const struct keyring *),
-	      struct pool **out);
+/* The head of whatever it is about; whoever hands it in owns the rest. */
+struct chore {
+	void (*run)(struct chore *);  /* in any thread */
+	void (*home)(struct chore *); /* afterwards, in pool_turn(): owns it then */
+	void (*drop)(struct chore *); /* in place of home, whether it ran or not: the pool closes */
+};
 
-/* Frees what waits or is done, after the jobs that are running have ended. NULL is fine. */
+/* 0 or negative errno. */
+int pool_open(unsigned workers, size_t room, struct pool **out);
+
+/* Drops what waits or is done, after what is running has ended. NULL is fine. */
 void pool_close(struct pool *p);
 
 /* As many workers as this process has cores; none where there is but one. */
 unsigned pool_workers_here(void);
 
-int pool_fd(const struct pool *p); /* readable when jobs are done */
+int pool_fd(const struct pool *p); /* readable when something is done */
 
-/* Takes job and ring over. -EBUSY: no room, and both stay the caller's. */
-int pool_submit(struct pool *p, struct job *job, struct keyring *ring);
+/* Takes the chore over. -EBUSY: no room, and it stays the caller's. */
+int pool_submit(struct pool *p, struct chore *c);
 
-/* A job that is done, now the caller's; NULL: none. */
-struct job *pool_take(struct pool *p);
+/* Brings home at most so many of those that are done. Returns how many. */
+size_t pool_turn(struct pool *p, size_t most);
 
-size_t pool_pending(struct pool *p); /* handed in and not taken yet */
+size_t pool_pending(struct pool *p); /* handed in and not home yet */
+
+/*
+ * A crypto job as a chore: keyring_run() with this ring, then done, which owns the job. Takes both
+ * over, the ring (NULL: none) as counted for it. -EBUSY, -ENOMEM: both stay the caller's.
+ */
+int pool_submit_job(struct pool *p, struct job *job, struct keyring *ring,
+		    void (*done)(void *arg, struct job *job), void *arg);
 
 #endif

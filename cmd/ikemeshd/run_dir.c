@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -17,6 +18,44 @@ int run_dir_refuse(const char *run_dir, struct log *log, int err)
 {
 	log_text(log, REPORT_ERROR, "cannot use %s as the run directory (--run-dir): %s", run_dir,
 		 strerror(-err));
+	return err;
+}
+
+/* What a process was given by the one that executed it. */
+#define PASSED "IKEMESH_LOCK"
+#define PASSED_FD 64 /* or above: the first ones have their uses */
+
+/* The lock that was passed, if it is this file's; else -1. */
+static int passed_lock(const char *path)
+{
+	const char *text = getenv(PASSED);
+	struct stat st, named;
+	int fd;
+
+	if (text == NULL)
+		return -1;
+	fd = atoi(text);
+	unsetenv(PASSED);
+	if (fd < PASSED_FD || fstat(fd, &st) != 0)
+		return -1;
+	if (stat(path, &named) == 0 && st.st_dev == named.st_dev && st.st_ino == named.st_ino &&
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int run_dir_pass(struct log *log, int lock)
+{
+	char text[16];
+	int fd = fcntl(lock, F_DUPFD, PASSED_FD), err = fd < 0 ? -errno : 0;
+
+	snprintf(text, sizeof(text), "%d", fd);
+	if (err == 0 && setenv(PASSED, text, 1) != 0)
+		err = -errno;
+	if (err != 0)
+		log_text(log, REPORT_ERROR, "cannot pass the run directory's lock on: %s",
+			 strerror(-err));
 	return err;
 }
 
@@ -35,7 +74,9 @@ int run_dir_take(const char *run_dir, struct log *log, int *lock)
 	snprintf(path, sizeof(path), "%s/lock", run_dir);
 	if (mkdir(run_dir, 0711) != 0 && errno != EEXIST)
 		return run_dir_refuse(run_dir, log, -errno);
-	*lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	*lock = passed_lock(path);
+	if (*lock < 0)
+		*lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*lock < 0)
 		return run_dir_refuse(run_dir, log, -errno);
 	if (file_owner_follow(*lock, run_dir) != 0)

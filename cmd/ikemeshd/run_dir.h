@@ -11,6 +11,12 @@
  */
 int run_dir_take(const char *run_dir, struct log *log, int *lock);
 
+/*
+ * The lock goes along with what this process executes, where run_dir_take() finds it: nobody else
+ * has it in between. 0, or negative errno after having said why.
+ */
+int run_dir_pass(struct log *log, int lock);
+
 /* Says that it cannot be used, and returns err. */
 int run_dir_refuse(const char *run_dir, struct log *log, int err);
 

@@ -36,7 +36,7 @@ struct status_sources {
 	const struct config *config;	/* NULL: nothing is said of trust */
 	const struct policies *foreign; /* those that others have before ours; NULL: not said */
 	const char *exposed_to;		/* --expose-keys; NULL: they are not */
-	const char *own_fault;		/* keyholder_check_own(); NULL or empty: none */
+	const char *own_fault;		/* daemon_own_fault(); NULL or empty: none */
 };
 
 /* The document as text. */

@@ -137,10 +137,13 @@ static void drain(struct daemon *d)
 {
 	const struct mono until = clock_after(clock_now(), DRAIN_S * CLOCK_SECOND);
 
-	while (pool_pending(d->pool) > 0 && clock_now().us < until.us) {
-		struct pollfd p = { .fd = pool_fd(d->pool), .events = POLLIN };
+	while (pool_pending(d->pool) + key_client_jobs(d->keys) > 0 && clock_now().us < until.us) {
+		struct pollfd p[] = {
+			{ .fd = pool_fd(d->pool), .events = POLLIN },
+			{ .fd = key_client_fd(d->keys), .events = POLLIN },
+		};
 
-		if (poll(&p, 1, 50) > 0)
+		if (poll(p, 2, 50) > 0)
 			daemon_take_jobs(d);
 	}
 	daemon_feed(d, &(struct event){ .kind = EVENT_TIMER });

@@ -43,6 +43,36 @@ Where the daemon's socket is; default
 .TP
 .B \-\-json
 Machine\-readable output, with stable names.
+.TP
+.BI \-\-color " WHEN"
+.BR auto :
+on a terminal that knows colours, unless
+.B NO_COLOR
+is set and not empty;
+.B always
+or
+.BR never .
+.SH NOTES
+.B down
+deletes the SAs with a peer, tells it, and waits for its answer in the background; the next packet brings new ones.
+.B reset
+is for a pair that is stuck: all SAs with the peer, and what is being negotiated, go at once without waiting for
+its answer, the back\-off with them, and a new negotiation begins. The peer is told by DELETE, and by
+INITIAL_CONTACT if it is ikemesh.
+.B rekey
+and
+.B reauth
+interrupt nothing.
+.P
+With
+.BR \-\-wait ,
+the command ends when it is known what became of it, and is 1 if that was a failure. What takes longer than a
+second says on a terminal how far it is.
+.P
+.B monitor
+and
+.B top
+are shown in docs/ikectl.md.
 .SH EXIT STATUS
 ROFF
 printf '%s\n' "$help" | sed -n '/^Exit status: /,$ { s/^Exit status: //; s/-/\\-/g; p }'

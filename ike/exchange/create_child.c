@@ -47,6 +47,7 @@ static void fail(struct engine *e, struct ike_sa *sa, const char *why)
 
 	report(e, REPORT_WARNING, AREA_CHILD, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA, "%s: %s",
 	       t->old ? "cannot rekey a CHILD_SA" : "cannot make a CHILD_SA", why);
+	report_is(e, HAPPENING_FAILED);
 	e->counters.tally.rekey_failures[REKEYED_CHILD] += t->kind == TASK_REKEY_CHILD;
 	if (t->kind != TASK_REKEY_IKE)
 		retry_later(e, sa, t, true);

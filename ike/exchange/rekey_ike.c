@@ -129,6 +129,7 @@ void rekey_ike_fail(struct engine *e, struct ike_sa *sa, const char *why)
 {
 	report(e, REPORT_WARNING, AREA_IKE, sa->pair, sa, EXCHANGE_CREATE_CHILD_SA,
 	       "cannot rekey IKE SA [%u]: %s", sa->number, why);
+	report_is(e, HAPPENING_FAILED);
 	e->counters.tally.rekey_failures[REKEYED_IKE]++;
 	if (!rekey_ike_yield(e, sa)) {
 		sa->rekey_at = mono_after(e->now, 10 * SECOND);

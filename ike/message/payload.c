@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/message/payload.h"
 
+#include <stdio.h>
+
 #define SHA1_LEN 20
 #define EAP_HEADER_LEN 4
 #define ESP_SPI_LEN 4
@@ -263,4 +265,23 @@ bool eap_decode(struct bytes body, uint8_t *code)
 	*code = read_u8(&r);
 	read_u8(&r); /* identifier */
 	return read_u16(&r) == body.n && body.n >= EAP_HEADER_LEN;
+}
+
+const char *payloads_text(const struct payloads *ps, char *out, size_t size)
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < ps->n && at < size; i++) {
+		const char *gap = at > 0 ? " " : "";
+		struct notify_view v;
+		int n;
+
+		if (ps->p[i].type == PAYLOAD_NOTIFY && notify_decode(ps->p[i].body, &v))
+			n = snprintf(out + at, size - at, "%sN(%s)", gap, notify_name(v.type));
+		else
+			n = snprintf(out + at, size - at, "%s%s", gap, payload_name(ps->p[i].type));
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return out;
 }

@@ -61,8 +61,8 @@ enum {
 bool cert_decode(struct bytes body, uint8_t *encoding, struct bytes *data);
 void cert_encode(struct builder *b, uint8_t encoding, struct bytes data);
 /*
- * Authorities: n SHA-1 hashes of 20 octets; a length that is no multiple fails. Encodings other than
- * the three of X.509 carry octets of unknown meaning, of any length.
+ * Authorities: n SHA-1 hashes of 20 octets; a length that is no multiple fails. Encodings other
+ * than the three of X.509 carry octets of unknown meaning, of any length.
  */
 bool certreq_decode(struct bytes body, uint8_t *encoding, struct bytes *hashes);
 void certreq_encode(struct builder *b, uint8_t encoding, struct bytes hashes);
@@ -110,7 +110,7 @@ void vendor_encode(struct builder *b, struct bytes id);
 /* 3.13: traffic selectors */
 #define TS_MAX 32
 struct ts {
-	uint8_t family;   /* 4 or 6 */
+	uint8_t family;	  /* 4 or 6 */
 	uint8_t protocol; /* 0: any */
 	uint16_t start_port, end_port;
 	struct ip start, end;
@@ -126,5 +126,8 @@ void ts_encode(struct builder *b, uint8_t payload_type, const struct ts *t, size
 /* 3.15, 3.16: only so far as to refuse them in order */
 bool cp_decode(struct bytes body, uint8_t *cfg_type);
 bool eap_decode(struct bytes body, uint8_t *code);
+
+/* "IDI CERT AUTH N(USE_TRANSPORT_MODE) SA TSI TSR": names alone; what does not fit is cut. */
+const char *payloads_text(const struct payloads *ps, char *out, size_t size);
 
 #endif

@@ -201,8 +201,9 @@ _prepare_ikemesh() {
 	[ ! -e "$SCRATCH/$1/run/control.sock" ] || rm -f "$SCRATCH/$1/run/control.sock"
 }
 _start_ikemesh() {
+	opt "$1" arguments
 	nsenter "--net=/run/netns/$1" "$BIN/ikemeshd" --config "$SCRATCH/$1/ikemesh.yml" \
-		--run-dir "$SCRATCH/$1/run" --state-dir "$SCRATCH/$1/state" >>"$SCRATCH/$1/log" 2>&1 &
+		--run-dir "$SCRATCH/$1/run" --state-dir "$SCRATCH/$1/state" $VALUE >>"$SCRATCH/$1/log" 2>&1 &
 	PID[$1]=$!
 	disown
 }

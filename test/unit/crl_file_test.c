@@ -185,54 +185,29 @@ static struct job *review_job(void)
 	return j;
 }
 
-/* New lists, the same key and PPK; jobs under way keep the lists of before. */
-static void test_keyholder_takes_new_lists(void **state)
+/* New lists; jobs under way keep those of before. */
+static void test_new_lists_make_a_new_ring(void **state)
 {
 	struct trust *t = trust_new();
-	struct keyholder *h = keyholder_new();
 	struct crls *lists = crls_new();
-	struct job *j = review_job(), *signs = job_new(JOB_SIGN), *ppk_job = job_new(JOB_PPK);
+	struct job *j = review_job();
 	struct keyring *old, *now;
-	struct sign_key *key;
-	struct ppk ppk = { 0 };
 
 	(void)state;
-	assert_int_equal(keyholder_renew_crls(h, lists), -ENOKEY);
 	assert_int_equal(crls_add(lists, blob_view(&one)), 0);
-	assert_int_equal(sign_key_from_pem(blob_view(&leaf.key_pem), &key), 0);
-	assert_int_equal(blob_copy(&ppk.id, BYTES((const uint8_t *)"id", 2)), 0);
-	assert_int_equal(secret_copy(&ppk.key, BYTES((const uint8_t *)"0123456789abcdef", 16)), 0);
 	assert_int_equal(trust_add_ca(t, blob_view(&ca.der)), 0);
-	assert_int_equal(keyholder_load(h, key, t, &ppk, 1), 0);
-	old = keyholder_ring(h, j);
-	assert_int_equal(keyholder_renew_crls(h, lists), 0);
+	old = keyring_new(t);
+	assert_non_null(old);
+	now = keyring_with_crls(old, lists);
+	assert_non_null(now);
 	crls_drop(lists);
-	now = keyholder_ring(h, j);
-	assert_ptr_not_equal(old, now);
-	assert_int_equal(keyholder_judge(h, &leaf.der, 1, TESTPKI_NOW, &(struct peer_finding){ 0 }),
-			 VERDICT_REVOKED);
 	keyring_run(j, old);
 	assert_int_not_equal(j->judged.verdict, VERDICT_REVOKED);
 	keyring_run(j, now);
 	assert_int_equal(j->judged.verdict, VERDICT_REVOKED);
-
-	signs->scheme = sig_choose(KEY_RSA, 1u << HASH_SHA2_256, NULL);
-	signs->credential = 1;
-	assert_int_equal(blob_copy(&signs->tbs, BYTES((const uint8_t *)"x", 1)), 0);
-	keyring_run(signs, now);
-	assert_int_equal(signs->result, 0);
-	assert_int_equal(blob_copy(&ppk_job->id, BYTES((const uint8_t *)"id", 2)), 0);
-	ppk_job->prf = prf_by_id(PRF_HMAC_SHA2_256);
-	for (size_t i = 0; i < JOB_SK; i++)
-		assert_int_equal(secret_new(&ppk_job->sk[i], 32), 0);
-	keyring_run(ppk_job, now);
-	assert_int_equal(ppk_job->result, 0);
 	keyring_drop(old);
 	keyring_drop(now);
-	keyholder_free(h);
 	job_free(j);
-	job_free(signs);
-	job_free(ppk_job);
 }
 
 int main(void)
@@ -241,7 +216,7 @@ int main(void)
 		cmocka_unit_test(test_file_is_followed),
 		cmocka_unit_test(test_files_joined),
 		cmocka_unit_test(test_reload_keeps_what_it_cannot_read),
-		cmocka_unit_test(test_keyholder_takes_new_lists),
+		cmocka_unit_test(test_new_lists_make_a_new_ring),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

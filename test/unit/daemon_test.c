@@ -9,7 +9,13 @@
 
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/daemon.h"
+#include "cmd/ikemeshd/guardian.h"
+#include "cmd/ikemeshd/run_dir.h"
 #include "config_file.h"
+#include "lib/holder.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -19,6 +25,7 @@ static struct pki pki;
 
 struct fixture {
 	struct daemon d;
+	struct holder holder;
 	char config[80], log[80];
 };
 
@@ -53,7 +60,8 @@ static bool log_says(const struct fixture *f, const char *part)
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct daemon_loading how = { 0 };
+	struct key_client_options line = { 0 };
+	size_t errors;
 
 	assert_non_null(f);
 	snprintf(f->config, sizeof(f->config), "%s/ikemesh.yml", pki.dir);
@@ -61,10 +69,13 @@ static int setup(void **state)
 	assert_int_equal(truncate(f->log, 0), 0);
 	write_config(f, NETS CREDENTIALS LOGGED);
 	f->d.options.config_path = f->config;
-	f->d.keyholder = keyholder_new();
-	assert_non_null(f->d.keyholder);
+	holder_open(&f->holder, f->config);
+	holder_run(&f->holder);
+	line.path = f->holder.path;
+	assert_int_equal(key_client_open(&line, &f->d.keys), 0);
+	assert_int_equal(pool_open(1, 8, &f->d.pool), 0);
 	assert_int_equal(log_open(LOG_TO_FILE, f->log, REPORT_INFO, &f->d.log), 0);
-	assert_int_equal(daemon_load(&f->d, &how), 0);
+	assert_int_equal(daemon_load(&f->d, &errors), 0);
 	assert_non_null(f->d.config);
 	*state = f;
 	return 0;
@@ -76,34 +87,51 @@ static int teardown(void **state)
 
 	config_free(f->d.config);
 	free(f->d.config);
-	keyholder_free(f->d.keyholder);
+	pool_close(f->d.pool);
+	key_client_close(f->d.keys);
+	keyring_drop(f->d.ring);
+	holder_close(&f->holder);
 	log_close(f->d.log);
 	unlink(f->config);
 	free(f);
 	return 0;
 }
 
-/* By whose CAs a peer would be judged just now. */
-static const struct keyring *judging(struct fixture *f)
+static int no_random(void *arg, uint8_t *out, size_t n)
 {
-	const struct job job = { .kind = JOB_VERIFY };
-	struct keyring *ring = keyholder_ring(f->d.keyholder, &job);
+	(void)arg;
+	memset(out, 1, n);
+	return 0;
+}
 
-	keyring_drop(ring);
-	return ring;
+/* What comes of it; d.reloading.text says it. */
+static int reload(struct fixture *f)
+{
+	struct daemon *d = &f->d;
+
+	daemon_reload(d, false, 0);
+	while (daemon_reloads(d)) {
+		struct pollfd p[] = {
+			{ .fd = key_client_fd(d->keys), .events = POLLIN },
+			{ .fd = pool_fd(d->pool), .events = POLLIN },
+		};
+
+		assert_true(poll(p, 2, 20000) > 0);
+		daemon_take_jobs(d);
+	}
+	return d->reloading.err;
 }
 
 static void assert_refused(struct fixture *f, const char *text, const char *said)
 {
 	const struct config *config = f->d.config;
-	const struct keyring *ring = judging(f);
-	char answer[DAEMON_TEXT_LEN];
+	const struct keyring *ring = f->d.ring;
 
 	write_config(f, text);
-	assert_int_not_equal(daemon_reload(&f->d, false, answer), 0);
-	assert_non_null(strstr(answer, "the old configuration stays"));
+	assert_int_not_equal(reload(f), 0);
+	assert_non_null(strstr(f->d.reloading.text, "the old configuration stays"));
 	assert_ptr_equal(f->d.config, config);
-	assert_ptr_equal(judging(f), ring);
+	assert_ptr_equal(f->d.ring, ring);
 	assert_true(log_says(f, said));
 }
 
@@ -126,11 +154,10 @@ static void test_a_reload_that_peers_would_refuse_changes_nothing(void **state)
 static void test_a_reload_of_a_fifo_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
-	char answer[DAEMON_TEXT_LEN];
 
 	unlink(f->config);
 	assert_int_equal(mkfifo(f->config, 0600), 0);
-	assert_int_not_equal(daemon_reload(&f->d, false, answer), 0);
+	assert_int_not_equal(reload(f), 0);
 	assert_true(log_says(f, "is not a regular file"));
 }
 
@@ -139,7 +166,7 @@ static void test_the_service_manager_is_told(void **state)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	struct fixture *f = *state;
-	char answer[DAEMON_TEXT_LEN], said[128];
+	char said[128];
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	long long us;
 	ssize_t n;
@@ -148,7 +175,7 @@ static void test_the_service_manager_is_told(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	setenv("NOTIFY_SOCKET", a.sun_path, 1);
 	write_config(f, "nonsense\n");
-	assert_int_not_equal(daemon_reload(&f->d, false, answer), 0);
+	assert_int_not_equal(reload(f), 0);
 	unsetenv("NOTIFY_SOCKET");
 	n = recv(fd, said, sizeof(said) - 1, 0);
 	assert_true(n > 0);
@@ -167,23 +194,85 @@ static void test_a_run_dir_that_cannot_be_is_told_in_words(void **state)
 {
 	struct fixture *f = *state;
 	char dir[151];
-	struct daemon_options o = { .config_path = f->config,
-				    .run_dir = dir,
-				    .log_level = REPORT_INFO };
+	struct daemon_options o = { .run_dir = "/nonexistent/run", .log_level = REPORT_ERROR };
+	int lock = -1;
 
 	memset(dir, 'x', sizeof(dir) - 1);
 	memcpy(dir, "/tmp/", 5);
 	dir[sizeof(dir) - 1] = '\0';
-	assert_int_equal(daemon_run(&o), 1);
+	assert_int_equal(run_dir_take(dir, f->d.log, &lock), -ENAMETOOLONG);
 	assert_true(log_says(f, "--run-dir is too long for the control socket's address: 150 "
 				"characters, of at most 90"));
-	o.run_dir = "/nonexistent/run";
-	assert_int_equal(daemon_run(&o), 1);
+	assert_int_equal(run_dir_take("/nonexistent/run", f->d.log, &lock), -ENOENT);
 	assert_true(log_says(f, "cannot use /nonexistent/run as the run directory (--run-dir): No "
 				"such file or directory"));
-	o.run_dir = f->log;
-	assert_int_equal(daemon_run(&o), 1);
+	assert_int_equal(run_dir_take(f->log, f->d.log, &lock), -ENOTDIR);
 	assert_true(log_says(f, "as the run directory (--run-dir): Not a directory"));
+	assert_int_equal(daemon_launch(&o), 1);
+}
+
+/* Nobody else has it while the program is executed anew. */
+static void test_the_lock_on_the_run_dir_is_passed_on(void **state)
+{
+	struct fixture *f = *state;
+	int lock, other, again;
+	char path[80];
+
+	assert_int_equal(run_dir_take(f->holder.dir, f->d.log, &lock), 0);
+	assert_int_equal(run_dir_pass(f->d.log, lock), 0);
+	close(lock); /* as it is when the next program runs */
+	assert_int_equal(run_dir_take(f->holder.dir, f->d.log, &again), 0);
+	assert_true(fcntl(again, F_GETFD) & FD_CLOEXEC);
+	assert_null(getenv("IKEMESH_LOCK"));
+	assert_int_equal(run_dir_take(f->holder.dir, f->d.log, &other), -EBUSY);
+	close(other);
+	close(again);
+	snprintf(path, sizeof(path), "%s/lock", f->holder.dir);
+	unlink(path);
+}
+
+static bool is_in_force(const struct fixture *f, const char *net)
+{
+	char text[SUBNET_TEXT_LEN];
+
+	return strcmp(subnet_text(&f->d.config->spec.protect[0].net, text), net) == 0;
+}
+
+/* One that is asked for while another is under way comes after it, once for all who ask. */
+static void test_reloads_are_folded(void **state)
+{
+	const struct engine_options options = { .random = no_random };
+	struct fixture *f = *state;
+	struct hands hands;
+
+	f->d.engine = engine_new(&options);
+	hands = daemon_hands(&f->d);
+	performer_init(&f->d.performer, &hands);
+	write_config(f, "nonsense\n");
+	daemon_reload(&f->d, false, 0);
+	assert_true(daemon_reloads(&f->d));
+	assert_int_equal(reload(f), -EINVAL); /* of which this is the second */
+	assert_int_equal(f->d.metrics.reloads_failed, 2);
+	daemon_reload(&f->d, false, 0);
+	daemon_reload(&f->d, false, 0);
+	daemon_reload(&f->d, false, 0);
+	assert_int_equal(reload(f), -EINVAL);
+	assert_int_equal(f->d.metrics.reloads_failed, 4);
+	assert_true(is_in_force(f, "10.0.0.0/20"));
+	performer_free(&f->d.performer);
+	engine_free(f->d.engine);
+}
+
+/* What was asked of one that has died is asked of the next. */
+static void test_a_reload_outlives_the_keyholder(void **state)
+{
+	struct fixture *f = *state;
+
+	holder_kill(&f->holder);
+	write_config(f, "nonsense\n");
+	daemon_reload(&f->d, false, 0);
+	holder_run(&f->holder); /* another one is asked again */
+	assert_int_equal(reload(f), -EINVAL);
 }
 
 /* The service manager need not try again: it is not mended by that. */
@@ -191,18 +280,11 @@ static void test_a_bad_file_has_a_status_of_its_own(void **state)
 {
 	struct fixture *f = *state;
 	const struct daemon_options o = { .config_path = f->config,
-					  .run_dir = "/nonexistent/run",
+					  .run_dir = f->holder.dir,
 					  .log_level = REPORT_INFO };
 
 	write_config(f, NETS CREDENTIALS LOGGED "esp_lifetime: often\n");
 	assert_int_equal(daemon_run(&o), DAEMON_BAD_CONFIG);
-}
-
-static int no_random(void *arg, uint8_t *out, size_t n)
-{
-	(void)arg;
-	memset(out, 1, n);
-	return 0;
 }
 
 /* The daemon's answer to `up ADDRESS`, which begins nothing, says so. */
@@ -348,6 +430,9 @@ int main(void)
 		TEST(test_the_service_manager_is_told),
 		TEST(test_a_bad_file_has_a_status_of_its_own),
 		TEST(test_a_run_dir_that_cannot_be_is_told_in_words),
+		TEST(test_the_lock_on_the_run_dir_is_passed_on),
+		TEST(test_reloads_are_folded),
+		TEST(test_a_reload_outlives_the_keyholder),
 		TEST(test_nobody_negotiates_with_himself),
 		TEST(test_a_mode_that_cannot_be_changes_nothing),
 		TEST(test_a_mode_that_cuts_off_is_refused),

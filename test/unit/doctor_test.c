@@ -98,7 +98,7 @@ static void test_well(void **state)
 	for (size_t i = 0; i < out.n; i++)
 		if (out.p[i].verdict != HEALTH_GOOD || out.p[i].mend != NULL)
 			fail_msg("%s: %s", out.p[i].check, out.p[i].text);
-	assert_int_equal(out.n, 13); /* all but the path */
+	assert_int_equal(out.n, 14); /* all but the path */
 	assert_int_equal(doctor_verdict(&out), HEALTH_GOOD);
 	findings_free(&out);
 	json_decref(f.status);
@@ -425,17 +425,36 @@ static void test_output(void **state)
 	findings_free(&out);
 }
 
+static void test_swap(void **state)
+{
+	struct facts f = healthy(well);
+	struct swap swaps[] = { { "/dev/dm-1", SWAP_ENCRYPTED }, { "/dev/zram0", SWAP_MEMORY } };
+
+	(void)state;
+	assert_found(check_swap, &f, HEALTH_GOOD, "none", NULL);
+	f.swaps = swaps;
+	f.n_swaps = 2;
+	assert_found(check_swap, &f, HEALTH_GOOD, "encrypted, or in memory", NULL);
+	swaps[1] = (struct swap){ "/swapfile", SWAP_PLAIN };
+	assert_found(check_swap, &f, HEALTH_WARNING, "/swapfile is swap that is not encrypted",
+		     "crypttab");
+	swaps[1].kind = SWAP_UNKNOWN;
+	assert_found(check_swap, &f, HEALTH_WARNING, "cannot be told", "crypttab");
+	json_decref(f.status);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_well),	       cmocka_unit_test(test_no_daemon),
-		cmocka_unit_test(test_daemon_version), cmocka_unit_test(test_configuration),
-		cmocka_unit_test(test_kernel),	       cmocka_unit_test(test_sysctls),
-		cmocka_unit_test(test_clock),	       cmocka_unit_test(test_certificates),
-		cmocka_unit_test(test_trust),	       cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_peers),	       cmocka_unit_test(test_mtu),
-		cmocka_unit_test(test_icmp_errors),    cmocka_unit_test(test_path),
-		cmocka_unit_test(test_counters),       cmocka_unit_test(test_output),
+		cmocka_unit_test(test_swap),	      cmocka_unit_test(test_well),
+		cmocka_unit_test(test_no_daemon),     cmocka_unit_test(test_daemon_version),
+		cmocka_unit_test(test_configuration), cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_sysctls),	      cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_certificates),  cmocka_unit_test(test_trust),
+		cmocka_unit_test(test_policies),      cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_mtu),	      cmocka_unit_test(test_icmp_errors),
+		cmocka_unit_test(test_path),	      cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_output),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

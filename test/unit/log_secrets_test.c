@@ -284,6 +284,10 @@ static void peer_begins(void)
 	end(&d);
 }
 
+/* PPK_ID_FIXED, and a name that would forge lines and fields. */
+#define HOSTILE_ID "\x02me\nREASON=forged\x1b[2J\xff"
+#define HOSTILE_SAID "me\\x0aREASON=forged\\x1b[2J\\xff"
+
 /* With a PPK that the peer does not have: refused, with AUTH values that were computed. */
 static void ppk_differs(void)
 {
@@ -302,7 +306,8 @@ static void ppk_differs(void)
 	peer_take_init(&d.peer, &heard);
 	draft_free(&heard);
 	peer_ask_auth(&d.peer, &said);
-	draft_add_notify(&said, NOTIFY_PPK_IDENTITY, BYTES((const uint8_t *)"\x02mesh", 5));
+	draft_add_notify(&said, NOTIFY_PPK_IDENTITY,
+			 BYTES((const uint8_t *)HOSTILE_ID, sizeof(HOSTILE_ID) - 1));
 	duet_say(&d, &said);
 	duet_wait(&d, 60000000);
 	end(&d);
@@ -382,6 +387,11 @@ static void test_handshakes_tell_no_secret(void **state)
 		assert_non_null(strstr(said[i].text, "integrity check failed"));
 		assert_non_null(strstr(said[i].text, "rekeyed"));
 		assert_non_null(strstr(said[i].text, "failed: "));
+		assert_non_null(strstr(said[i].text, "sends request 1 { IDI CERT AUTH CERTREQ "));
+		assert_non_null(strstr(said[i].text, "receives answer 1 { IDR CERT AUTH "));
+		/* What came from the network stays on its line. */
+		assert_non_null(strstr(said[i].text, HOSTILE_SAID));
+		assert_null(strstr(said[i].text, "\nREASON=forged"));
 	}
 	assert_true(all.secrets.n > 40);
 	for (size_t i = 0; i < all.secrets.n; i++) {

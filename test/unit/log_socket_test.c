@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the journal and syslog get, and what becomes of us when they do not take it. */
 #include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/log.h"
 #include "cmd/ikemeshd/log_socket.h"
 
 #include <errno.h>
@@ -168,6 +169,31 @@ static void test_a_service_that_stands_still_holds_nobody_up(void **state)
 	service_end(&s);
 }
 
+/* Whatever the text holds, there is one line, and no field but ours. */
+static void test_nobody_forges_a_field(void **state)
+{
+	const struct report hostile = {
+		.level = REPORT_INFO,
+		.area = AREA_AUTH,
+		.text = (char *)"a\nREASON=forged\r\nPRIORITY=0\n\nMESSAGE=b\x1b[2J\xe2\x80\xa8",
+	};
+	char line[256], out[LOG_DATAGRAM_LEN];
+	size_t n, lines = 0;
+
+	(void)state;
+	log_line(&hostile, line, sizeof(line));
+	n = log_journal_datagram(&hostile, line, out);
+	for (size_t i = 0; i < n; i++) {
+		lines += out[i] == '\n';
+		assert_true(out[i] == '\n' || (out[i] >= 0x20 && out[i] < 0x7f));
+	}
+	assert_int_equal(lines, 5);
+	assert_null(memmem(out, n, "\nREASON=", 8));
+	n = log_syslog_datagram(&hostile, line, 0, out);
+	assert_null(memchr(out, '\n', n));
+	assert_null(memchr(out, 0x1b, n));
+}
+
 static void test_a_long_line_is_cut(void **state)
 {
 	char line[2 * LOG_DATAGRAM_LEN], out[LOG_DATAGRAM_LEN];
@@ -189,6 +215,7 @@ int main(void)
 		cmocka_unit_test(test_severities_of_syslog),
 		cmocka_unit_test(test_a_service_that_is_restarted_hears_again),
 		cmocka_unit_test(test_a_service_that_stands_still_holds_nobody_up),
+		cmocka_unit_test(test_nobody_forges_a_field),
 		cmocka_unit_test(test_a_long_line_is_cut),
 	};
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs on threads: order, bound, going away in the middle, and keys that outlive a reload. */
-#include "cmd/ikemeshd/keyholder.h"
+/* Chores on threads: order, bound, going away in the middle, and rings that outlive a reload. */
 #include "cmd/ikemeshd/pool.h"
 
 #include <errno.h>
@@ -16,27 +15,46 @@
 
 #include <cmocka.h>
 
-/* What the test's jobs do: wait at the gate, then say that they ran. */
+/* What the test's chores do: wait at the gate, then say that they ran. */
 static sem_t gate;
 static atomic_uint ran;
 
-static void run_at_gate(struct job *job, const struct keyring *ring)
+struct step {
+	struct chore chore;
+	uint64_t number;
+	unsigned turn; /* how many had run before it */
+};
+
+static struct step *home; /* the last one */
+static unsigned dropped;
+
+static void run_at_gate(struct chore *c)
 {
-	(void)ring;
 	sem_wait(&gate);
-	job->result = (int)atomic_fetch_add(&ran, 1);
+	((struct step *)c)->turn = atomic_fetch_add(&ran, 1);
 }
 
-static void run_at_once(struct job *job, const struct keyring *ring)
+static void run_at_once(struct chore *c)
 {
-	(void)ring;
-	job->result = (int)atomic_fetch_add(&ran, 1);
+	((struct step *)c)->turn = atomic_fetch_add(&ran, 1);
+}
+
+static void come_home(struct chore *c)
+{
+	home = (struct step *)c;
+}
+
+static void drop(struct chore *c)
+{
+	dropped++;
+	free(c);
 }
 
 static int setup(void **state)
 {
 	(void)state;
 	atomic_store(&ran, 0);
+	dropped = 0;
 	return sem_init(&gate, 0, 0);
 }
 
@@ -46,22 +64,15 @@ static int teardown(void **state)
 	return sem_destroy(&gate);
 }
 
-static struct job *job_of(uint64_t ticket)
+static void submit(struct pool *p, void (*run)(struct chore *), uint64_t number, int expected)
 {
-	struct job *job = job_new(JOB_SIGN);
+	struct step *s = malloc(sizeof(*s));
 
-	assert_non_null(job);
-	job->ticket = ticket;
-	return job;
-}
-
-static void submit(struct pool *p, uint64_t ticket, int expected)
-{
-	struct job *job = job_of(ticket);
-
-	assert_int_equal(pool_submit(p, job, NULL), expected);
+	assert_non_null(s);
+	*s = (struct step){ .chore = { run, come_home, drop }, .number = number };
+	assert_int_equal(pool_submit(p, &s->chore), expected);
 	if (expected != 0)
-		job_free(job);
+		free(s);
 }
 
 static bool readable(struct pool *p, int ms)
@@ -71,10 +82,25 @@ static bool readable(struct pool *p, int ms)
 	return poll(&f, 1, ms) == 1;
 }
 
-static struct job *take(struct pool *p)
+/* The next one that is done, NULL if none is; owned by the caller. */
+static struct step *try_take(struct pool *p)
 {
-	assert_true(readable(p, 2000));
-	return pool_take(p);
+	size_t n;
+
+	home = NULL;
+	n = pool_turn(p, 1);
+	assert_int_equal(n, home != NULL);
+	return home;
+}
+
+static struct step *take(struct pool *p)
+{
+	struct step *s;
+
+	/* Readable exactly as long as something is done, whenever it came. */
+	while ((s = try_take(p)) == NULL)
+		assert_true(readable(p, 2000));
+	return s;
 }
 
 static void test_without_workers_the_way_home_is_the_same(void **state)
@@ -82,19 +108,19 @@ static void test_without_workers_the_way_home_is_the_same(void **state)
 	struct pool *p;
 
 	(void)state;
-	assert_int_equal(pool_open(0, 4, run_at_once, &p), 0);
+	assert_int_equal(pool_open(0, 4, &p), 0);
 	assert_false(readable(p, 0));
 	for (uint64_t i = 0; i < 3; i++)
-		submit(p, i, 0);
+		submit(p, run_at_once, i, 0);
 	assert_int_equal(pool_pending(p), 3);
 	for (uint64_t i = 0; i < 3; i++) {
-		struct job *job = take(p);
+		struct step *s = take(p);
 
-		assert_int_equal(job->ticket, i);
-		assert_int_equal(job->result, i);
-		job_free(job);
+		assert_int_equal(s->number, i);
+		assert_int_equal(s->turn, i);
+		free(s);
 	}
-	assert_null(pool_take(p));
+	assert_null(try_take(p));
 	assert_false(readable(p, 0));
 	assert_int_equal(pool_pending(p), 0);
 	pool_close(p);
@@ -105,18 +131,15 @@ static void test_one_worker_keeps_the_order(void **state)
 	struct pool *p;
 
 	(void)state;
-	assert_int_equal(pool_open(1, 100, run_at_once, &p), 0);
+	assert_int_equal(pool_open(1, 100, &p), 0);
 	for (uint64_t i = 0; i < 100; i++)
-		submit(p, i, 0);
+		submit(p, run_at_once, i, 0);
 	for (uint64_t i = 0; i < 100; i++) {
-		struct job *job;
+		struct step *s = take(p);
 
-		/* Readable exactly as long as something is done, whenever it came. */
-		while ((job = pool_take(p)) == NULL)
-			assert_true(readable(p, 2000));
-		assert_int_equal(job->ticket, i);
-		assert_int_equal(job->result, i);
-		job_free(job);
+		assert_int_equal(s->number, i);
+		assert_int_equal(s->turn, i);
+		free(s);
 	}
 	pool_close(p);
 }
@@ -126,26 +149,24 @@ static void test_there_is_room_for_so_many(void **state)
 	struct pool *p;
 
 	(void)state;
-	assert_int_equal(pool_open(2, 3, run_at_gate, &p), 0);
-	submit(p, 1, 0);
-	submit(p, 2, 0);
-	submit(p, 3, 0);
-	submit(p, 4, -EBUSY);
+	assert_int_equal(pool_open(2, 3, &p), 0);
+	submit(p, run_at_gate, 1, 0);
+	submit(p, run_at_gate, 2, 0);
+	submit(p, run_at_gate, 3, 0);
+	submit(p, run_at_gate, 4, -EBUSY);
 	/* What is done but not fetched still takes room. */
 	sem_post(&gate);
 	assert_true(readable(p, 2000));
-	submit(p, 5, -EBUSY);
-	job_free(take(p));
-	submit(p, 6, 0);
+	submit(p, run_at_gate, 5, -EBUSY);
+	free(take(p));
+	submit(p, run_at_gate, 6, 0);
 	for (int i = 0; i < 3; i++)
 		sem_post(&gate);
 	for (int i = 0; i < 3; i++) {
-		struct job *job;
+		struct step *s = take(p);
 
-		while ((job = pool_take(p)) == NULL)
-			assert_true(readable(p, 2000));
-		assert_int_not_equal(job->ticket, 4);
-		job_free(job);
+		assert_int_not_equal(s->number, 4);
+		free(s);
 	}
 	pool_close(p);
 }
@@ -156,13 +177,13 @@ static void test_workers_run_side_by_side(void **state)
 
 	(void)state;
 	/* The second can only finish if the first does not hold it up. */
-	assert_int_equal(pool_open(2, 8, run_at_gate, &p), 0);
-	submit(p, 1, 0);
-	submit(p, 2, 0);
+	assert_int_equal(pool_open(2, 8, &p), 0);
+	submit(p, run_at_gate, 1, 0);
+	submit(p, run_at_gate, 2, 0);
 	sem_post(&gate);
-	job_free(take(p));
+	free(take(p));
 	sem_post(&gate);
-	job_free(take(p));
+	free(take(p));
 	assert_int_equal(atomic_load(&ran), 2);
 	pool_close(p);
 }
@@ -176,16 +197,16 @@ static void *open_gate_later(void *arg)
 	return NULL;
 }
 
-/* The leak checker is the judge: waiting, running and done jobs all go. */
-static void test_closing_frees_what_is_inside(void **state)
+/* Waiting, running and done ones all go. */
+static void test_closing_drops_what_is_inside(void **state)
 {
 	struct pool *p;
 	pthread_t opener;
 
 	(void)state;
-	assert_int_equal(pool_open(1, 8, run_at_gate, &p), 0);
+	assert_int_equal(pool_open(1, 8, &p), 0);
 	for (uint64_t i = 0; i < 6; i++)
-		submit(p, i, 0);
+		submit(p, run_at_gate, i, 0);
 	sem_post(&gate);
 	assert_true(readable(p, 2000));
 	/* The second runs meanwhile, and closing waits for it. */
@@ -193,49 +214,27 @@ static void test_closing_frees_what_is_inside(void **state)
 	pool_close(p);
 	pthread_join(opener, NULL);
 	assert_in_range(atomic_load(&ran), 1, 5);
+	assert_int_equal(dropped, 6);
 	pool_close(NULL);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-static struct job *sign_job(uint32_t credential)
+static void done(void *arg, struct job *job)
 {
-	struct job *job = job_of(1);
-
-	job->credential = credential;
-	return job;
+	*(struct job **)arg = job;
 }
 
-static void test_an_exchange_signs_with_the_key_that_it_showed(void **state)
+static struct job *run_job(struct pool *p, struct job *job, struct keyring *ring)
 {
-	struct keyholder *h = keyholder_new();
-	struct job *old = sign_job(1), *now = sign_job(2), *verify = job_new(JOB_VERIFY);
-	struct keyring *ring_old, *ring_now, *ring_verify;
+	struct job *back = NULL;
 
-	(void)state;
-	assert_null(keyholder_ring(h, now));
-	assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, 1), 0);
-	ring_old = keyholder_ring(h, old);
-	assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, 2), 0);
-	ring_now = keyholder_ring(h, now);
-	ring_verify = keyholder_ring(h, verify);
-	assert_ptr_not_equal(ring_old, ring_now);
-	assert_ptr_equal(ring_verify, ring_now);
-	keyring_drop(ring_old);
-	/* A reload in between: the old one is still to be had. */
-	ring_old = keyholder_ring(h, old);
-	assert_ptr_not_equal(ring_old, ring_now);
-	/* Other CAs with the same key: verification sees them, the old key stays. */
-	assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, 2), 0);
-	keyring_drop(keyholder_ring(h, verify));
-	keyholder_free(h);
-	/* Rings that are out outlive their keyholder. */
-	keyring_drop(ring_old);
-	keyring_drop(ring_now);
-	keyring_drop(ring_verify);
-	job_free(old);
-	job_free(now);
-	job_free(verify);
+	assert_int_equal(pool_submit_job(p, job, ring, done, &back), 0);
+	while (back == NULL) {
+		assert_true(readable(p, 2000));
+		pool_turn(p, 8);
+	}
+	return back;
 }
 
 static struct job *ppk_job_of(const char *id)
@@ -249,57 +248,68 @@ static struct job *ppk_job_of(const char *id)
 	return job;
 }
 
-/* The PPK moves in, is used by whoever knows its name, and goes with a reload that has none. */
-static void test_the_ppk_is_the_keyholders(void **state)
+static struct keyring *ring_with_ppk(void)
 {
-	struct keyholder *h = keyholder_new();
-	struct job *ours = ppk_job_of("mesh"), *other = ppk_job_of("another");
-	struct ppk ppk = { 0 };
-	struct keyring *ring;
+	struct keyring *ring = keyring_new(trust_new());
 
-	(void)state;
-	assert_int_equal(blob_copy(&ppk.id, BYTES((const uint8_t *)"mesh", 4)), 0);
-	assert_int_equal(secret_new(&ppk.key, 32), 0);
-	assert_int_equal(keyholder_load(h, NULL, trust_new(), &ppk, 1), 0);
-	assert_null(ppk.key.p);
-	assert_null(ppk.id.p);
-	ring = keyholder_ring(h, ours);
-	keyring_run(other, ring);
-	assert_int_equal(other->result, -ENOKEY);
-	assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, 1), 0);
-	keyring_run(ours, ring); /* under way: it keeps its own */
-	assert_int_equal(ours->result, 0);
-	keyring_drop(ring);
-	ring = keyholder_ring(h, ours);
-	keyring_run(ours, ring);
-	assert_int_equal(ours->result, -ENOKEY);
-	keyring_drop(ring);
-	keyholder_free(h);
-	job_free(ours);
-	job_free(other);
+	assert_non_null(ring);
+	assert_int_equal(blob_copy(&ring->ppk.id, BYTES((const uint8_t *)"mesh", 4)), 0);
+	assert_int_equal(secret_new(&ring->ppk.key, 32), 0);
+	return ring;
 }
 
-static void test_no_key_of_that_generation(void **state)
+/* A job that is under way keeps its ring, whoever else drops it. */
+static void test_a_job_has_its_ring(void **state)
 {
-	struct keyholder *h = keyholder_new();
-	struct job *job = sign_job(1), *verify = job_new(JOB_VERIFY);
-	struct keyring *ring;
+	struct keyring *ring = ring_with_ppk();
+	struct pool *p;
+	struct job *job;
 
 	(void)state;
+	assert_int_equal(pool_open(1, 4, &p), 0);
+	job = run_job(p, ppk_job_of("another"), keyring_keep(ring));
+	assert_int_equal(job->result, -ENOKEY);
+	job_free(job);
+	job = run_job(p, ppk_job_of("mesh"), ring);
+	assert_int_equal(job->result, 0);
+	job_free(job);
+	pool_close(p);
+}
+
+static void test_nobody_signs_without_a_key(void **state)
+{
+	struct keyring *ring = keyring_new(trust_new());
+	struct job *job = job_new(JOB_SIGN), *verify = job_new(JOB_VERIFY);
+
+	(void)state;
+	keyring_run(job, ring);
+	assert_int_equal(job->result, -ENOKEY);
 	keyring_run(job, NULL);
 	assert_int_equal(job->result, -ENOKEY);
 	keyring_run(verify, NULL);
 	assert_int_equal(verify->judged.verdict, VERDICT_FAILED);
-	for (uint32_t i = 1; i <= 3; i++)
-		assert_int_equal(keyholder_load(h, NULL, trust_new(), NULL, i), 0);
-	ring = keyholder_ring(h, job);
-	job->result = 0;
-	keyring_run(job, ring);
-	assert_int_equal(job->result, -ENOKEY);
 	keyring_drop(ring);
-	keyholder_free(h);
+	keyring_drop(NULL);
 	job_free(job);
 	job_free(verify);
+}
+
+static void test_there_is_room_for_so_many_jobs(void **state)
+{
+	struct job *job = job_new(JOB_SIGN), *back = NULL;
+	struct pool *p;
+
+	(void)state;
+	assert_int_equal(pool_open(0, 1, &p), 0);
+	submit(p, run_at_once, 1, 0);
+	assert_int_equal(pool_submit_job(p, job, NULL, done, &back), -EBUSY);
+	assert_null(back);
+	job_free(job);
+	free(take(p));
+	/* One that nobody takes home goes with the pool. */
+	assert_int_equal(pool_submit_job(p, job_new(JOB_SIGN), ring_with_ppk(), done, &back), 0);
+	pool_close(p);
+	assert_null(back);
 }
 
 int main(void)
@@ -310,10 +320,10 @@ int main(void)
 		TEST(test_one_worker_keeps_the_order),
 		TEST(test_there_is_room_for_so_many),
 		TEST(test_workers_run_side_by_side),
-		TEST(test_closing_frees_what_is_inside),
-		TEST(test_an_exchange_signs_with_the_key_that_it_showed),
-		TEST(test_no_key_of_that_generation),
-		TEST(test_the_ppk_is_the_keyholders),
+		TEST(test_closing_drops_what_is_inside),
+		TEST(test_a_job_has_its_ring),
+		TEST(test_nobody_signs_without_a_key),
+		TEST(test_there_is_room_for_so_many_jobs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

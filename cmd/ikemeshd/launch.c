@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/daemon.h"
+#include "cmd/ikemeshd/guardian.h"
+#include "cmd/ikemeshd/key_channel.h"
+#include "cmd/ikemeshd/keyholder.h"
+#include "cmd/ikemeshd/run_dir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_AREA AREA_DAEMON
+
+static int make_socket(const struct daemon_options *o, struct log *log)
+{
+	char path[CONTROL_PATH_LEN + 16];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" KEYHOLDER_SOCKET, o->run_dir);
+	fd = key_channel_listen(path, geteuid());
+	if (fd < 0)
+		log_text(log, REPORT_ERROR, "%s: %s", path, strerror(-fd));
+	return fd;
+}
+
+static int guard(const struct daemon_options *o, int listener, struct log *log)
+{
+	const struct guardian_options g = { .program = o->program,
+					    .config_path = o->config_path,
+					    .listener = listener };
+	int err = guardian_start(&g);
+
+	if (err != 0)
+		log_text(log, REPORT_ERROR, "cannot start the keyholder: %s", strerror(-err));
+	return err;
+}
+
+/* Returns if it fails. */
+static void become_engine(const struct daemon_options *o, struct log *log)
+{
+	char **argv;
+	size_t n = 0;
+
+	while (o->argv[n] != NULL)
+		n++;
+	argv = calloc(n + 2, sizeof(*argv));
+	if (argv == NULL)
+		return;
+	memcpy(argv, o->argv, n * sizeof(*argv));
+	argv[n] = (char *)"--engine";
+	execv(o->program, argv);
+	log_text(log, REPORT_ERROR, "cannot execute %s: %s", o->program, strerror(errno));
+	free(argv);
+}
+
+int daemon_launch(const struct daemon_options *o)
+{
+	struct log *log = NULL;
+	int lock = -1, listener = -1;
+
+	if (log_open(LOG_TO_STDERR, NULL, o->log_level, &log) != 0)
+		return 1;
+	if (run_dir_take(o->run_dir, log, &lock) == 0)
+		listener = make_socket(o, log);
+	if (listener >= 0 && guard(o, listener, log) == 0 && run_dir_pass(log, lock) == 0)
+		become_engine(o, log);
+	log_close(log);
+	return 1;
+}
