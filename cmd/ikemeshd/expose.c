@@ -51,15 +51,22 @@ static int open_dir(const char *path, char why[static EXPOSE_TEXT_LEN])
 	return say(why, -EPERM, path, "must be root's, with mode 0700");
 }
 
+static bool is_keys_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	       is_roots_alone(&st);
+}
+
 static int open_file(int dir, const char *name, char why[static EXPOSE_TEXT_LEN])
 {
 	int fd = openat(dir, name,
 			O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	struct stat st;
 
 	if (fd < 0)
 		return say(why, -errno, name, strerror(errno));
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && is_roots_alone(&st))
+	if (is_keys_file(fd))
 		return fd;
 	close(fd);
 	return say(why, -EPERM, name,
@@ -74,34 +81,83 @@ static void look_for_disk(int dir, const char *path, char why[static EXPOSE_TEXT
 		say(why, 0, path, "lies on a disk, which may keep the keys: a tmpfs would not");
 }
 
+/* What a process was given by the one that executed it: "IKE,ESP", descriptors. */
+#define PASSED "IKEMESH_EXPOSED"
+#define PASSED_FD 64 /* or above: the first ones have their uses */
+
+int expose_pass(const struct expose *x)
+{
+	int ike = fcntl(x->ike, F_DUPFD, PASSED_FD), esp = fcntl(x->esp, F_DUPFD, PASSED_FD);
+	int err = ike < 0 || esp < 0 ? -errno : 0;
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d,%d", ike, esp);
+	if (err == 0 && setenv(PASSED, text, 1) != 0)
+		err = -errno;
+	if (err != 0 && ike >= 0)
+		close(ike);
+	if (err != 0 && esp >= 0)
+		close(esp);
+	return err;
+}
+
+static bool is_passed(int fd)
+{
+	return fd >= PASSED_FD && is_keys_file(fd) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* False: nothing was passed that is such files. */
+static bool adopt(struct expose *x)
+{
+	const char *text = getenv(PASSED);
+	int ike = -1, esp = -1;
+	const bool named = text != NULL && sscanf(text, "%d,%d", &ike, &esp) == 2;
+
+	if (!named)
+		return false;
+	unsetenv(PASSED);
+	if (!is_passed(ike) || !is_passed(esp))
+		return false;
+	x->ike = ike;
+	x->esp = esp;
+	return true;
+}
+
+static int open_files(struct expose *x, const char *path, char why[static EXPOSE_TEXT_LEN])
+{
+	int dir = open_dir(path, why), err = dir;
+
+	if (err >= 0)
+		x->ike = err = open_file(dir, IKE_FILE, why);
+	if (err >= 0)
+		x->esp = err = open_file(dir, ESP_FILE, why);
+	if (err >= 0)
+		look_for_disk(dir, path, why);
+	if (dir >= 0)
+		close(dir);
+	return err >= 0 ? 0 : err;
+}
+
 int expose_open(const char *path, struct expose **out, char why[static EXPOSE_TEXT_LEN])
 {
 	struct expose *x = calloc(1, sizeof(*x));
-	int dir, err;
+	int err = 0;
 
 	*out = NULL;
 	why[0] = '\0';
 	if (x == NULL)
 		return say(why, -ENOMEM, path, strerror(ENOMEM));
 	x->ike = x->esp = -1;
-	dir = err = open_dir(path, why);
-	if (err >= 0)
-		x->ike = err = open_file(dir, IKE_FILE, why);
-	if (err >= 0)
-		x->esp = err = open_file(dir, ESP_FILE, why);
-	if (err >= 0) {
-		x->dir = strdup(path);
-		err = x->dir != NULL ? 0 : say(why, -ENOMEM, path, strerror(ENOMEM));
-	}
-	if (err == 0) {
-		look_for_disk(dir, path, why);
-		*out = x;
-	}
-	if (dir >= 0)
-		close(dir);
-	if (err != 0)
+	if (!adopt(x))
+		err = open_files(x, path, why);
+	if (err == 0 && (x->dir = strdup(path)) == NULL)
+		err = say(why, -ENOMEM, path, strerror(ENOMEM));
+	if (err != 0) {
 		expose_close(x);
-	return err;
+		return err;
+	}
+	*out = x;
+	return 0;
 }
 
 void expose_close(struct expose *x)

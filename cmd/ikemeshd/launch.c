@@ -37,6 +37,32 @@ static int guard(const struct daemon_options *o, int listener, struct log *log)
 	return err;
 }
 
+/* The engine may not be root, who alone may open the files. */
+static int open_exposed(const struct daemon_options *o, struct log *log, struct expose **out)
+{
+	char why[EXPOSE_TEXT_LEN];
+	int err;
+
+	if (o->expose_dir == NULL)
+		return 0;
+	err = expose_open(o->expose_dir, out, why);
+	if (err != 0)
+		log_text(log, REPORT_ERROR, "no keys can be exposed: %s", why);
+	else if (why[0] != '\0')
+		log_text(log, REPORT_WARNING, "%s", why);
+	return err;
+}
+
+/* At last: what was started before has no business with them. */
+static int pass_exposed(const struct expose *x, struct log *log)
+{
+	int err = x != NULL ? expose_pass(x) : 0;
+
+	if (err != 0)
+		log_text(log, REPORT_ERROR, "no keys can be exposed: %s", strerror(-err));
+	return err;
+}
+
 /* Returns if it fails. */
 static void become_engine(const struct daemon_options *o, struct log *log)
 {
@@ -58,14 +84,17 @@ static void become_engine(const struct daemon_options *o, struct log *log)
 int daemon_launch(const struct daemon_options *o)
 {
 	struct log *log = NULL;
+	struct expose *exposed = NULL;
 	int lock = -1, listener = -1;
 
 	if (log_open(LOG_TO_STDERR, NULL, o->log_level, &log) != 0)
 		return 1;
-	if (run_dir_take(o->run_dir, log, &lock) == 0)
+	if (open_exposed(o, log, &exposed) == 0 && run_dir_take(o->run_dir, log, &lock) == 0)
 		listener = make_socket(o, log);
-	if (listener >= 0 && guard(o, listener, log) == 0 && run_dir_pass(log, lock) == 0)
+	if (listener >= 0 && guard(o, listener, log) == 0 && run_dir_pass(log, lock) == 0 &&
+	    pass_exposed(exposed, log) == 0)
 		become_engine(o, log);
+	expose_close(exposed);
 	log_close(log);
 	return 1;
 }

@@ -169,6 +169,8 @@ int daemon_succeed(struct daemon *d, enum succession how)
 		/* The same: systemd keeps ours until the successor's own is there. */
 		if (d->keepsake.fd >= 0)
 			h.sequence = d->keepsake.sequence;
+		if (d->expose != NULL)
+			(void)expose_pass(d->expose); /* or its successor says that it has none */
 		err = handover_exec(&h, d->options.program, d->options.argv);
 		notify("READY=1");
 	}

@@ -151,6 +151,18 @@ static void test_a_reload_that_peers_would_refuse_changes_nothing(void **state)
 		       "does not verify under ca_certificates");
 }
 
+/* logrotate has moved it away: the new one is written, whatever the configuration is like. */
+static void test_the_log_is_opened_anew_by_a_bad_reload_too(void **state)
+{
+	struct fixture *f = *state;
+	char old[128];
+
+	snprintf(old, sizeof(old), "%s.1", f->log);
+	assert_int_equal(rename(f->log, old), 0);
+	assert_refused(f, "ipsec_subnets: [300.0.0.0/8]\n", "300.0.0.0/8");
+	assert_int_equal(unlink(old), 0);
+}
+
 static void test_a_reload_of_a_fifo_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -426,6 +438,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_reload_whose_log_is_bad_changes_nothing),
 		TEST(test_a_reload_that_peers_would_refuse_changes_nothing),
+		TEST(test_the_log_is_opened_anew_by_a_bad_reload_too),
 		TEST(test_a_reload_of_a_fifo_changes_nothing),
 		TEST(test_the_service_manager_is_told),
 		TEST(test_a_bad_file_has_a_status_of_its_own),

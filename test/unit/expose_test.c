@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -241,6 +242,49 @@ static void assert_refused(const char *dir, const char *part)
 		fail_msg("\"%s\" does not say \"%s\"", why, part);
 }
 
+/* As an engine would that is not root: in a child, with nothing but what was passed. */
+static int as_engine(const char *dir)
+{
+	const struct sa_spec sa = { .encr = encr_by_id(ENCR_AES_GCM_16, 128), .key_len = 20 };
+	char why[EXPOSE_TEXT_LEN];
+	struct expose *x;
+	int failed;
+
+	if (setresuid(65534, 65534, 65534) != 0)
+		return 2;
+	failed = expose_open(dir, &x, why) != 0 || expose_esp(x, &sa) != 0 ||
+		 getenv("IKEMESH_EXPOSED") != NULL;
+	expose_close(x);
+	/* It was for one time. */
+	return failed || expose_open(dir, &x, why) != -EPERM;
+}
+
+static void passed_on(const char *dir, const char *esp)
+{
+	char why[EXPOSE_TEXT_LEN];
+	struct stat before, after;
+	struct expose *x;
+	int status;
+	pid_t child;
+
+	assert_int_equal(stat(esp, &before), 0);
+	assert_int_equal(expose_open(dir, &x, why), 0);
+	assert_int_equal(expose_pass(x), 0);
+	child = fork();
+	if (child == 0)
+		_exit(as_engine(dir));
+	expose_close(x);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(stat(esp, &after), 0);
+	assert_true(after.st_size > before.st_size);
+	/* What is passed must be such files. */
+	assert_int_equal(setenv("IKEMESH_EXPOSED", "0,1", 1), 0);
+	assert_int_equal(expose_open(dir, &x, why), 0);
+	assert_null(getenv("IKEMESH_EXPOSED"));
+	expose_close(x);
+}
+
 static void test_files_are_roots_alone(void **state)
 {
 	char top[] = "/tmp/ikemesh-keys-XXXXXX", dir[64], ike[96], esp[96], why[EXPOSE_TEXT_LEN];
@@ -271,6 +315,8 @@ static void test_files_are_roots_alone(void **state)
 	expose_close(x);
 	assert_int_equal(stat(esp, &st), 0);
 	assert_true(st.st_size > 0 && st.st_size % 2 == 0);
+
+	passed_on(dir, esp);
 
 	assert_int_equal(chmod(dir, 0750), 0);
 	assert_refused(dir, "must be root's, with mode 0700");
