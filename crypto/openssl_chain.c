@@ -326,9 +326,40 @@ static enum verdict check_chain_keys(X509_STORE_CTX *ctx, char *text)
 	return VERDICT_GOOD;
 }
 
+static void narrow(struct lib_span *span, time_t from, time_t until)
+{
+	if (from > span->from)
+		span->from = from;
+	if (until < span->until)
+		span->until = until;
+}
+
+/* No earlier and no later than the dates of each certificate of the chain, and of each list. */
+static struct lib_span span_of(X509_STORE_CTX *ctx, STACK_OF(X509_CRL) * lists)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+	struct lib_span span = { .from = 0, .until = (time_t)INT64_MAX };
+
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		X509 *cert = sk_X509_value(chain, i);
+
+		narrow(&span, lib_time(X509_get0_notBefore(cert)),
+		       lib_time(X509_get0_notAfter(cert)));
+	}
+	for (int i = 0; i < sk_X509_CRL_num(lists); i++) {
+		const X509_CRL *crl = sk_X509_CRL_value(lists, i);
+		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
+
+		narrow(&span, lib_time(X509_CRL_get0_lastUpdate(crl)),
+		       next != NULL ? lib_time(next) : span.until);
+	}
+	return span;
+}
+
 /* Under one of our CAs. */
 static enum verdict verify_under(X509_STORE *anchor, const struct chain_rules *rules, X509 *leaf,
-				 STACK_OF(X509) * others, char *text, char *warning)
+				 STACK_OF(X509) * others, char *text, char *warning,
+				 struct lib_span *span)
 {
 	struct revocation r = { .rules = rules, .text = text, .warning = warning, .unsure_of = -1 };
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -344,10 +375,12 @@ static enum verdict verify_under(X509_STORE *anchor, const struct chain_rules *r
 	lists = lists_under(anchor, rules->crls);
 	if (rules->crls != NULL)
 		look_at_crls(ctx, lists);
-	if (X509_verify_cert(ctx) == 1)
+	if (X509_verify_cert(ctx) == 1) {
 		v = check_chain_keys(ctx, text);
-	else
+		*span = span_of(ctx, lists);
+	} else {
 		v = r.verdict != VERDICT_GOOD ? r.verdict : chain_verdict(ctx, rules->at, text);
+	}
 out:
 	sk_X509_CRL_free(lists);
 	X509_STORE_CTX_free(ctx);
@@ -374,14 +407,16 @@ static int nearness(enum verdict v)
 
 /* Revoked under one CA is revoked: its list was signed by who signed the certificate. */
 enum verdict lib_chain_check(const struct chain_rules *rules, X509 *leaf, STACK_OF(X509) * others,
-			     char *text, char *warning)
+			     char *text, char *warning, struct lib_span *span)
 {
 	enum verdict best = say_no_ca(text, leaf);
+	struct lib_span found = { 0 };
 
 	warning[0] = '\0';
 	for (size_t i = 0; i < rules->n_anchors && nearness(best) < 4; i++) {
 		char why[VERDICT_TEXT_LEN] = "", but[VERDICT_TEXT_LEN] = "";
-		enum verdict v = verify_under(rules->anchors[i], rules, leaf, others, why, but);
+		enum verdict v =
+			verify_under(rules->anchors[i], rules, leaf, others, why, but, &found);
 
 		if (nearness(v) > nearness(best) || i == 0) {
 			best = v;
@@ -389,5 +424,8 @@ enum verdict lib_chain_check(const struct chain_rules *rules, X509 *leaf, STACK_
 			memcpy(warning, but, sizeof(but));
 		}
 	}
+	/* What a list leaves open is asked again each time. */
+	if (span != NULL)
+		*span = warning[0] == '\0' ? found : (struct lib_span){ 0 };
 	return best;
 }

@@ -28,7 +28,8 @@ struct core {
 
 struct trust {
 	struct core *core;
-	struct crls *crls; /* NULL: revocation is not looked at */
+	struct crls *crls;   /* NULL: revocation is not looked at */
+	struct known *known; /* chains found good; not part of what is decided */
 };
 
 const char *verdict_name(enum verdict v)
@@ -63,10 +64,13 @@ struct trust *trust_new(void)
 	if (t == NULL)
 		return NULL;
 	t->core = calloc(1, sizeof(*t->core));
-	if (t->core != NULL) {
+	t->known = lib_known_new();
+	if (t->core != NULL && t->known != NULL) {
 		atomic_init(&t->core->users, 1);
 		return t;
 	}
+	free(t->core);
+	lib_known_free(t->known);
 	free(t);
 	return NULL;
 }
@@ -93,6 +97,7 @@ void trust_free(struct trust *t)
 		return;
 	core_drop(t->core);
 	crls_drop(t->crls);
+	lib_known_free(t->known);
 	free(t);
 }
 
@@ -100,8 +105,12 @@ struct trust *trust_with_crls(const struct trust *t, struct crls *crls)
 {
 	struct trust *other = calloc(1, sizeof(*other));
 
-	if (other == NULL)
+	if (other != NULL)
+		other->known = lib_known_new();
+	if (other == NULL || other->known == NULL) {
+		free(other);
 		return NULL;
+	}
 	other->core = t->core;
 	atomic_fetch_add(&t->core->users, 1);
 	other->crls = crls_keep(crls);
@@ -113,11 +122,13 @@ void trust_set_crls(struct trust *t, struct crls *crls)
 	crls_keep(crls);
 	crls_drop(t->crls);
 	t->crls = crls;
+	lib_known_forget(t->known);
 }
 
 void trust_set_rules(struct trust *t, const struct trust_rules *rules)
 {
 	t->core->rules = *rules;
+	lib_known_forget(t->known);
 }
 
 /* Room for one more. */
@@ -217,7 +228,8 @@ static STACK_OF(X509) * load_others(const struct bytes *certs, size_t n_certs)
 
 /* The chain, its leaf being taken apart already. */
 static enum verdict check_chain(const struct trust *t, X509 *leaf, const struct bytes *certs,
-				size_t n_certs, time_t at, char *text, char *warning)
+				size_t n_certs, time_t at, char *text, char *warning,
+				struct lib_span *span)
 {
 	const struct chain_rules rules = {
 		.anchors = t->core->anchors,
@@ -236,7 +248,7 @@ static enum verdict check_chain(const struct trust *t, X509 *leaf, const struct 
 	if (v != VERDICT_GOOD)
 		return v;
 	others = load_others(certs, n_certs);
-	v = lib_chain_check(&rules, leaf, others, text, warning);
+	v = lib_chain_check(&rules, leaf, others, text, warning, span);
 	sk_X509_pop_free(others, X509_free);
 	ERR_clear_error();
 	return v;
@@ -265,7 +277,7 @@ enum verdict trust_check_chain(const struct trust *t, const struct bytes *certs,
 
 	if (leaf == NULL)
 		return VERDICT_MALFORMED;
-	v = check_chain(t, leaf, certs, n_certs, at, text, warning);
+	v = check_chain(t, leaf, certs, n_certs, at, text, warning, NULL);
 	X509_free(leaf);
 	return v;
 }
@@ -341,31 +353,55 @@ static enum verdict check_address(const struct trust *t, X509 *leaf, struct byte
 	return lib_say(VERDICT_WRONG_ADDRESS, text, leaf, "has no iPAddress %s", name);
 }
 
-/* All that does not need the peer's word. */
-static void check_certs(const struct trust *t, X509 *leaf, const struct bytes *certs,
-			size_t n_certs, struct bytes address, time_t at, struct peer_finding *out)
+/* The chain was not known to be good. */
+static X509 *judge_chain(const struct trust *t, const struct bytes *certs, size_t n_certs,
+			 const uint8_t *key, time_t at, struct peer_finding *out)
 {
+	X509 *leaf = load_leaf(certs, n_certs, out->text);
+	struct lib_span span = { 0 };
+
+	if (leaf == NULL)
+		return NULL;
 	lib_cert_info(leaf, &out->leaf);
-	out->verdict = check_chain(t, leaf, certs, n_certs, at, out->text, out->warning);
+	out->verdict = check_chain(t, leaf, certs, n_certs, at, out->text, out->warning, &span);
+	if (out->verdict == VERDICT_GOOD && key != NULL && at >= span.from && at < span.until)
+		lib_known_add(t->known, key, leaf, &out->leaf, span);
 	excuse(t, leaf, at, out);
+	return leaf;
+}
+
+/* All that does not need the peer's word. The leaf is the caller's to free; NULL: it is none. */
+static X509 *check_certs(const struct trust *t, const struct bytes *certs, size_t n_certs,
+			 struct bytes address, time_t at, struct peer_finding *out)
+{
+	uint8_t key[LIB_KNOWN_KEY];
+	const bool named = lib_known_key(certs, n_certs, key);
+	X509 *leaf = named ? lib_known_find(t->known, key, at, &out->leaf) : NULL;
+
+	if (leaf != NULL) {
+		out->verdict = VERDICT_GOOD;
+		out->pinned = is_own(t, leaf);
+	} else {
+		leaf = judge_chain(t, certs, n_certs, named ? key : NULL, at, out);
+	}
 	if (out->verdict == VERDICT_GOOD)
 		out->verdict = check_patterns(t, leaf, out->text);
 	if (out->verdict == VERDICT_GOOD)
 		out->verdict = check_address(t, leaf, address, out->text);
+	return leaf;
 }
 
 enum verdict trust_check_certs(const struct trust *t, const struct bytes *certs, size_t n_certs,
 			       struct bytes address, time_t at, struct peer_finding *out)
 {
-	X509 *leaf;
-
 	*out = (struct peer_finding){ .verdict = VERDICT_MALFORMED };
-	leaf = load_leaf(certs, n_certs, out->text);
-	if (leaf == NULL)
-		return out->verdict;
-	check_certs(t, leaf, certs, n_certs, address, at, out);
-	X509_free(leaf);
+	X509_free(check_certs(t, certs, n_certs, address, at, out));
 	return out->verdict;
+}
+
+struct known_tally trust_known(const struct trust *t)
+{
+	return lib_known_tally(t->known);
 }
 
 static enum verdict say_id(char *text, X509 *leaf, uint8_t id_type, struct bytes id)
@@ -394,10 +430,7 @@ enum verdict trust_check_peer(const struct trust *t, const struct peer_proof *pr
 	X509 *leaf;
 
 	*out = (struct peer_finding){ .verdict = VERDICT_MALFORMED };
-	leaf = load_leaf(proof->certs, proof->n_certs, out->text);
-	if (leaf == NULL)
-		return out->verdict;
-	check_certs(t, leaf, proof->certs, proof->n_certs, proof->address, at, out);
+	leaf = check_certs(t, proof->certs, proof->n_certs, proof->address, at, out);
 	if (out->verdict == VERDICT_GOOD && !lib_id_matches(leaf, proof->id_type, proof->id))
 		out->verdict = say_id(out->text, leaf, proof->id_type, proof->id);
 	if (out->verdict == VERDICT_GOOD)

@@ -132,6 +132,18 @@ enum verdict trust_check_certs(const struct trust *t, const struct bytes *certs,
 			       struct bytes address, time_t at, struct peer_finding *out);
 
 /*
+ * Chains found good are remembered by the two above, as long as the set lives: so many at most, for
+ * as long as the dates of all of a chain and of all lists allow. hits: chains that were not built
+ * anew.
+ */
+#define TRUST_KNOWN_MAX 128
+struct known_tally {
+	size_t entries;
+	uint64_t hits;
+};
+struct known_tally trust_known(const struct trust *t);
+
+/*
  * The identity is in the certificate: a DN by value (RFC 5280 7.1: string types and case and inner
  * spaces do not matter), an FQDN, address or mailbox in subjectAltName. No wildcards.
  */
