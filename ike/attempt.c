@@ -7,6 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* All but the texts, and these, each with its final NUL. */
+struct past_attempt {
+	union {
+		struct mono align;
+		uint8_t fields[offsetof(struct status_attempt, reason)];
+	};
+	char texts[];
+};
+
+struct past_attempt *attempt_pack(const struct status_attempt *a)
+{
+	const size_t reason = strlen(a->reason) + 1, offered = strlen(a->offered) + 1;
+	struct past_attempt *p = malloc(sizeof(*p) + reason + offered);
+
+	if (p == NULL)
+		return NULL;
+	memcpy(p->fields, a, sizeof(p->fields));
+	memcpy(p->texts, a->reason, reason);
+	memcpy(p->texts + reason, a->offered, offered);
+	return p;
+}
+
+void attempt_unpack(const struct past_attempt *p, struct status_attempt *out)
+{
+	const size_t reason = strlen(p->texts) + 1;
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out, p->fields, sizeof(p->fields));
+	memcpy(out->reason, p->texts, reason);
+	memcpy(out->offered, p->texts + reason, strlen(p->texts + reason) + 1);
+}
+
 struct status_attempt *attempt_new(const struct engine *e, bool initiator)
 {
 	struct status_attempt *a = calloc(1, sizeof(*a));

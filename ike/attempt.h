@@ -8,6 +8,14 @@
 
 #include "ike/core.h"
 
+/*
+ * One that is over, in no more octets than it needs: each pair keeps some, and most have no text.
+ * NULL on no memory; freed by free().
+ */
+struct past_attempt;
+struct past_attempt *attempt_pack(const struct status_attempt *a);
+void attempt_unpack(const struct past_attempt *p, struct status_attempt *out);
+
 /* NULL on no memory. */
 struct status_attempt *attempt_new(const struct engine *e, bool initiator);
 

@@ -33,6 +33,7 @@
 struct ike_sa;
 struct child;
 struct hold;
+struct past_attempt;
 struct pair;
 struct task;
 struct strays;
@@ -238,7 +239,7 @@ struct pair {
 	UT_hash_handle hh; /* engine: by key */
 	struct pair_key key;
 	struct ike_sa *sas;
-	struct status_attempt *attempts[PAIR_ATTEMPTS]; /* over; newest first; NULL at the end */
+	struct past_attempt *attempts[PAIR_ATTEMPTS]; /* newest first; NULL at the end */
 	unsigned failures;
 	struct mono failed_at; /* the last time */
 	struct mono since;     /* it is as it is: with a CHILD_SA in the kernel, or without */

@@ -650,8 +650,7 @@ static void settle(struct engine *e, const struct event *event)
 		return;
 	e->settling = NULL;
 	save_touch(e, sa->pair);
-	handshake_free(sa->hs);
-	sa->hs = NULL;
+	sa_settle(sa);
 	create_child_settled(e, sa);
 }
 

@@ -2,6 +2,7 @@
 #include "ike/pair.h"
 
 #include "ike/admission.h"
+#include "ike/attempt.h"
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
@@ -485,9 +486,14 @@ void pair_timer(struct engine *e, struct pair *p)
 
 void pair_remember(struct pair *p, struct status_attempt *a)
 {
+	struct past_attempt *past = attempt_pack(a);
+
+	free(a);
+	if (past == NULL)
+		return;
 	free(p->attempts[PAIR_ATTEMPTS - 1]);
 	memmove(&p->attempts[1], &p->attempts[0], sizeof(p->attempts[0]) * (PAIR_ATTEMPTS - 1));
-	p->attempts[0] = a;
+	p->attempts[0] = past;
 }
 
 void pair_note(struct engine *e, struct pair *p, enum stage stage, const char *why)

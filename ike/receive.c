@@ -208,7 +208,7 @@ static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uin
 	}
 	sa->window.recv_id++;
 	sa->window.answering = true;
-	datagrams_free(&sa->window.reply);
+	window_forget_reply(&sa->window);
 	if (j.notify == 0) {
 		x->answer(e, sa, &m);
 		return;

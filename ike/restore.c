@@ -170,6 +170,7 @@ static void load_sa(struct archive *a, struct engine *e, struct found *f, struct
 	sa->attempt = NULL;
 	save_sa_fields(a, sa);
 	sa->iv_counter += f->died * IV_LEAP;
+	window_keep_reply(&sa->window, e->now);
 	load_certs(a, e, f, sa);
 	archive_uint(a, &n);
 	for (unsigned i = 0; !a->failed && i < n; i++)

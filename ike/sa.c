@@ -77,7 +77,7 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	sa->authenticated_at = MONO_NEVER;
 	sa->dies_at = sa->keepalive_at = sa->reauth_at = sa->idle_at = MONO_NEVER;
 	sa->heard_at = e->now;
-	sa->window.fragments_until = MONO_NEVER;
+	sa->window.fragments_until = sa->window.reply_until = MONO_NEVER;
 	sa->deadline.owner = DEADLINE_SA;
 	HASH_ADD(hh, e->sas, spi_local, sizeof(sa->spi_local), sa);
 	if (sa->hh.tbl == NULL)
@@ -123,10 +123,17 @@ void handshake_free(struct handshake *hs)
 	free(hs);
 }
 
-void sa_skip_handshake(struct engine *e, struct ike_sa *sa)
+void sa_settle(struct ike_sa *sa)
 {
 	handshake_free(sa->hs);
 	sa->hs = NULL;
+	secret_free(&sa->keys.pi);
+	secret_free(&sa->keys.pr);
+}
+
+void sa_skip_handshake(struct engine *e, struct ike_sa *sa)
+{
+	sa_settle(sa);
 	free(sa->attempt);
 	sa->attempt = NULL;
 	sa->authenticated = true;
@@ -220,6 +227,7 @@ void sa_arm(struct engine *e, struct ike_sa *sa)
 	struct mono at = mono_first(sa->retransmit_at, sa->expires_at);
 
 	at = mono_first(at, sa->window.fragments_until);
+	at = mono_first(at, sa->window.reply_until);
 	if (sa->state == SA_UP) {
 		at = mono_first(at, sa->rekey_at);
 		at = mono_first(at, sa->dies_at);
@@ -493,6 +501,8 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 {
 	if (mono_reached(e->now, sa->window.fragments_until))
 		window_forget_fragments(&sa->window);
+	if (mono_reached(e->now, sa->window.reply_until))
+		window_forget_reply(&sa->window);
 	if (mono_reached(e->now, sa->expires_at)) {
 		expire(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->dies_at)) {

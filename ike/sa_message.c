@@ -212,6 +212,8 @@ int sa_reply(struct engine *e, struct ike_sa *sa, uint8_t exchange, struct chain
 	int r = seal_chain(e, sa, exchange, true, w->recv_id - 1, c, &w->reply);
 
 	w->answering = false;
+	window_keep_reply(w, e->now);
+	sa_arm(e, sa);
 	if (r == 0)
 		send_reply(e, sa);
 	return r;

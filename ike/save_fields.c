@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/save_fields.h"
 
+#include "ike/attempt.h"
 #include "ike/child.h"
 #include "ike/save.h"
 
@@ -76,13 +77,17 @@ void save_pair_fields(struct archive *a, struct pair *p)
 		archive_bool(a, &there);
 		if (!there)
 			break;
+		struct status_attempt t = { 0 };
+
+		if (!a->loads)
+			attempt_unpack(p->attempts[i], &t);
+		attempt_fields(a, &t);
 		if (a->loads)
-			p->attempts[i] = calloc(1, sizeof(*p->attempts[i]));
+			p->attempts[i] = attempt_pack(&t);
 		if (p->attempts[i] == NULL) {
 			a->failed = true;
 			break;
 		}
-		attempt_fields(a, p->attempts[i]);
 	}
 }
 

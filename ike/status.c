@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/status.h"
 
+#include "ike/attempt.h"
 #include "ike/child.h"
 #include "ike/core.h"
 #include "ike/pair.h"
@@ -99,7 +100,7 @@ static size_t attempts_of(const struct pair *p, struct status_attempt *out)
 		if (sa->attempt != NULL)
 			out[n++] = *sa->attempt;
 	for (size_t i = 0; i < PAIR_ATTEMPTS && p->attempts[i] && n < PAIR_ATTEMPTS; i++)
-		out[n++] = *p->attempts[i];
+		attempt_unpack(p->attempts[i], &out[n++]);
 	return n;
 }
 

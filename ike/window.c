@@ -20,6 +20,23 @@ void window_forget_fragments(struct window *w)
 	w->fragments_until = MONO_NEVER;
 }
 
+void window_keep_reply(struct window *w, struct mono now)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->reply.n; i++)
+		n += w->reply.d[i].n;
+	w->reply_until = MONO_NEVER;
+	if (n > REPLY_SMALL)
+		w->reply_until.us = now.us + REPLY_LIFE_S * INT64_C(1000000);
+}
+
+void window_forget_reply(struct window *w)
+{
+	datagrams_free(&w->reply);
+	w->reply_until = MONO_NEVER;
+}
+
 void window_free(struct window *w)
 {
 	datagrams_free(&w->request);

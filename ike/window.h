@@ -23,15 +23,25 @@ struct window {
 	struct datagrams request;
 	unsigned tries; /* times it was sent */
 
-	uint32_t recv_id;			 /* the peer's next request */
-	bool answering;				 /* request recv_id - 1 is being worked on */
-	struct datagrams reply;			 /* to request recv_id - 1 */
+	uint32_t recv_id;	 /* the peer's next request */
+	bool answering;		 /* request recv_id - 1 is being worked on */
+	struct datagrams reply;	 /* to request recv_id - 1 */
+	struct mono reply_until; /* it goes then; MONO_NEVER: with the next request */
 	struct endpoint from_local, from_remote; /* where it came in, and from (RFC 7296 2.11) */
 
 	struct fragments *in_requests, *in_responses;
 	struct mono fragments_until; /* incomplete by then, they go (RFC 7383 2.6); never if none */
 };
 #define FRAGMENTS_LIFE_S 30
+/*
+ * RFC 7296 2.1: an answer is kept for its repetition until the next request comes, but may be
+ * forgotten after several minutes; the request is then ignored if it comes again. So large ones go
+ * (strongSwan gives up after 165 s), and small ones are not worth a timer.
+ */
+#define REPLY_LIFE_S 240
+#define REPLY_SMALL 512 /* octets */
+void window_keep_reply(struct window *w, struct mono now);
+void window_forget_reply(struct window *w);
 void window_forget_fragments(struct window *w);
 void window_free(struct window *w);
 

@@ -60,12 +60,6 @@ static int derive_child(struct ike_sa *sa, struct child *c)
 	return child_derive(c, BYTES_NONE, blob_view(&sa->hs->ni), blob_view(&sa->hs->nr));
 }
 
-static void settle(struct ike_sa *sa)
-{
-	handshake_free(sa->hs);
-	sa->hs = NULL;
-}
-
 /* ---- initiator -------------------------------------------------------------------------- */
 
 static void auth_send(struct engine *e, struct ike_sa *sa)
@@ -233,7 +227,7 @@ static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	sa_established(e, sa);
 	ppk_audit(e, sa);
 	child_install(e, c);
-	settle(sa);
+	sa_settle(sa);
 	pair_retire(e, sa->pair, sa);
 	survivor_choose(e, sa->pair);
 	survivor_confirm(e, sa->pair);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* INFORMATIONAL: DELETE, liveness, late errors. RFC 7296 1.4, 2.21, 2.25. */
+#include "ike/attempt.h"
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
 #include "ike/pair.h"
@@ -9,6 +10,7 @@
 #include "ike/task.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- ask -------------------------------------------------------------------------------- */
 
@@ -227,20 +229,29 @@ static bool peer_rejects_us(uint16_t error)
 
 static void remember_rejection(struct engine *e, struct ike_sa *sa, uint16_t error)
 {
-	struct status_attempt *a = sa->pair->attempts[0];
+	struct past_attempt **last = &sa->pair->attempts[0], *other;
+	struct status_attempt a;
 
 	report_reason(e, REPORT_ERROR, AREA_AUTH, reason_of_notify(error, false, false), sa->pair,
 		      sa, EXCHANGE_INFORMATIONAL, "peer ends the IKE SA: %s%s", notify_name(error),
 		      error == NOTIFY_AUTHENTICATION_FAILED ? " (it does not trust our certificate)"
 							    : "");
-	if (a == NULL || a->failed)
+	if (*last == NULL)
 		return;
-	a->failed = true;
-	a->stage = STAGE_AUTH;
-	a->notify = error;
-	a->ended_at = e->now;
-	snprintf(a->reason, sizeof(a->reason), "peer sent %s after the handshake",
+	attempt_unpack(*last, &a);
+	if (a.failed)
+		return;
+	a.failed = true;
+	a.stage = STAGE_AUTH;
+	a.notify = error;
+	a.ended_at = e->now;
+	snprintf(a.reason, sizeof(a.reason), "peer sent %s after the handshake",
 		 notify_name(error));
+	other = attempt_pack(&a);
+	if (other == NULL)
+		return;
+	free(*last);
+	*last = other;
 }
 
 static void informational_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)
