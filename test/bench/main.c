@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The core's costs, without kernel, sockets and log: docs/benchmarks.md. Each part prints JSON.
+ *
+ *	ikemesh-bench ratio [ROUNDS]	CPU a handshake and role against the crypto floor
+ *	ikemesh-bench cores [ROUNDS]	handshakes a second on one core, and on two
+ *	ikemesh-bench growth [PAIRS]	stand-in crypto: CPU and allocations a handshake, as pairs
+ *grow ikemesh-bench memory [PAIRS]	octets that a settled pair keeps ikemesh-bench count PAIRS N
+ *under callgrind: N handshakes beside PAIRS that are up ikemesh-bench check		the limits
+ *of `./run test`
+ */
+#include "bench/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned number(char **argv, int argc, int i, unsigned otherwise)
+{
+	return argc > i ? (unsigned)strtoul(argv[i], NULL, 10) : otherwise;
+}
+
+int main(int argc, char **argv)
+{
+	const char *part = argc > 1 ? argv[1] : "";
+
+	if (strcmp(part, "ratio") == 0)
+		return bench_ratio(number(argv, argc, 2, 40));
+	if (strcmp(part, "cores") == 0)
+		return bench_cores(number(argv, argc, 2, 20));
+	if (strcmp(part, "growth") == 0)
+		return bench_growth(number(argv, argc, 2, 100000));
+	if (strcmp(part, "memory") == 0)
+		return bench_memory(number(argv, argc, 2, 3000));
+	if (strcmp(part, "count") == 0)
+		return bench_count(number(argv, argc, 2, 10), number(argv, argc, 3, 100));
+	if (strcmp(part, "check") == 0)
+		return bench_check();
+	fprintf(stderr, "usage: ikemesh-bench ratio|cores|growth|memory|count|check [NUMBER…]\n");
+	return 2;
+}
