@@ -239,6 +239,7 @@ struct pair {
 	UT_hash_handle hh; /* engine: by key */
 	struct pair_key key;
 	struct ike_sa *sas;
+	unsigned n_dead; /* that ended in this step, and still name it */
 	struct past_attempt *attempts[PAIR_ATTEMPTS]; /* newest first; NULL at the end */
 	unsigned failures;
 	struct mono failed_at; /* the last time */

@@ -61,6 +61,7 @@ static void free_pairs(struct engine *e, struct pair *first)
 		while (p->sas != NULL)
 			sa_close(e, p->sas);
 		pair_free(e, p);
+		sa_free_dead(e); /* before the next one looks through them */
 	}
 }
 
@@ -657,13 +658,15 @@ static void settle(struct engine *e, const struct event *event)
 static void free_idle_pairs(struct engine *e)
 {
 	/* Only pairs that lost an SA in this step can have become idle. */
-	for (struct ike_sa *sa = e->dead; sa; sa = sa->next)
-		for (struct ike_sa *other = sa->next; other; other = other->next)
-			if (other->pair == sa->pair)
-				other->pair = NULL;
-	for (struct ike_sa *sa = e->dead; sa; sa = sa->next)
-		if (sa->pair != NULL)
-			pair_release(e, sa->pair);
+	for (struct ike_sa *sa = e->dead; sa; sa = sa->next) {
+		struct pair *p = sa->pair;
+
+		if (p == NULL)
+			continue;
+		sa->pair = NULL;
+		if (--p->n_dead == 0)
+			pair_release(e, p);
+	}
 }
 
 int engine_step(struct engine *e, struct mono now, const struct event *event, struct actions *out)

@@ -168,9 +168,12 @@ void pair_free(struct engine *e, struct pair *p)
 	for (size_t i = 0; i < PAIR_ATTEMPTS; i++)
 		free(p->attempts[i]);
 	/* What ended in this very step still knows it: nobody is to release it a second time. */
-	for (struct ike_sa *sa = e->dead; sa; sa = sa->next)
-		if (sa->pair == p)
-			sa->pair = NULL;
+	for (struct ike_sa *sa = e->dead; sa && p->n_dead > 0; sa = sa->next) {
+		if (sa->pair != p)
+			continue;
+		sa->pair = NULL;
+		p->n_dead--;
+	}
 	free(p);
 }
 

@@ -183,6 +183,7 @@ void sa_close(struct engine *e, struct ike_sa *sa)
 	e->n_objects--;
 	sa->next = e->dead;
 	e->dead = sa;
+	sa->pair->n_dead++;
 }
 
 void sa_free_dead(struct engine *e)

@@ -3,6 +3,7 @@
  * The core's costs, without kernel, sockets and log: docs/benchmarks.md. Each part prints JSON.
  *
  *	ikemesh-bench ratio [ROUNDS]	CPU a handshake and role against the crypto floor
+ *	ikemesh-bench cold [ROUNDS]	the same where each certificate is one never seen before
  *	ikemesh-bench cores [ROUNDS]	handshakes a second on one core, and on two
  *	ikemesh-bench growth [PAIRS]	stand-in crypto: CPU and allocations a handshake, as pairs
  *grow ikemesh-bench memory [PAIRS]	octets that a settled pair keeps ikemesh-bench count PAIRS N
@@ -25,7 +26,9 @@ int main(int argc, char **argv)
 	const char *part = argc > 1 ? argv[1] : "";
 
 	if (strcmp(part, "ratio") == 0)
-		return bench_ratio(number(argv, argc, 2, 40));
+		return bench_ratio(number(argv, argc, 2, 40), false);
+	if (strcmp(part, "cold") == 0)
+		return bench_ratio(number(argv, argc, 2, 40), true);
 	if (strcmp(part, "cores") == 0)
 		return bench_cores(number(argv, argc, 2, 20));
 	if (strcmp(part, "growth") == 0)
@@ -36,6 +39,7 @@ int main(int argc, char **argv)
 		return bench_count(number(argv, argc, 2, 10), number(argv, argc, 3, 100));
 	if (strcmp(part, "check") == 0)
 		return bench_check();
-	fprintf(stderr, "usage: ikemesh-bench ratio|cores|growth|memory|count|check [NUMBER…]\n");
+	fprintf(stderr,
+		"usage: ikemesh-bench ratio|cold|cores|growth|memory|count|check [NUMBER…]\n");
 	return 2;
 }

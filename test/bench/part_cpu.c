@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* With real crypto: CPU a handshake against the floor of the same moments, and two cores. */
-#include "bench/floor.h"
 #include "bench/parts.h"
-#include "bench/stats.h"
-#include "bench/world.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -13,11 +10,6 @@
 #define A_ROUND 8 /* handshakes: some 40 ms, so that both see the machine in the same mood */
 
 /* ---- against the floor ------------------------------------------------------------------ */
-
-struct ratio {
-	struct stats floor, floor_part[FLOOR_PARTS];
-	struct stats cpu[ROLES], over[ROLES];
-};
 
 static void round_of(struct world *w, struct ratio *r)
 {
@@ -42,20 +34,17 @@ static void round_of(struct world *w, struct ratio *r)
 	}
 }
 
-static void measure_ratio(struct ratio *r, unsigned rounds, bool cold)
+void measure_ratio(struct ratio *r, unsigned rounds, bool cold)
 {
-	const struct world_options o = { .threads = 0 };
+	const struct world_options o = { .cold = cold };
 	struct world w;
 
 	*r = (struct ratio){ 0 };
 	world_open(&w, &o);
 	floor_open();
 	world_connect(&w, A_ROUND);
-	for (unsigned i = 0; i < rounds; i++) {
-		if (cold)
-			world_forget_certificates();
+	for (unsigned i = 0; i < rounds; i++)
 		round_of(&w, r);
-	}
 	floor_close();
 	world_close(&w);
 }
@@ -77,12 +66,12 @@ static void print_ratio(struct ratio *r)
 	stats_print(&r->over[ROLE_RESPONDER], "responder_ratio", 1);
 }
 
-int bench_ratio(unsigned rounds)
+int bench_ratio(unsigned rounds, bool cold)
 {
 	static struct ratio r;
 
-	measure_ratio(&r, rounds, false);
-	printf("{\"part\": \"ratio\",\n  ");
+	measure_ratio(&r, rounds, cold);
+	printf("{\"part\": \"%s\",\n  ", cold ? "ratio_cold" : "ratio");
 	print_ratio(&r);
 	printf("}\n");
 	return 0;
@@ -91,11 +80,6 @@ int bench_ratio(unsigned rounds)
 /* ---- one core, two cores ---------------------------------------------------------------- */
 
 #define CORES_ROUND 192
-
-struct pace {
-	struct stats wall, cpu,
-		engine; /* seconds a handshake: by the clock, in all threads, in the core's */
-};
 
 static double seconds(clockid_t clock)
 {
@@ -149,23 +133,19 @@ static void print_pace(struct pace *p, const char *name)
 	       stats_at(&p->engine, 50) * 1e3);
 }
 
-/*
- * How much faster two cores can be, by CPU time alone, so that other load does not matter: the work
- * is shared but for the core's own, which is one thread's.
- */
-static double speedup(struct pace *one, struct pace *two)
+double speedup_by_cpu(struct pace *one, struct pace *two)
 {
 	const double half = stats_at(&two->cpu, 50) / 2, core = stats_at(&two->engine, 50);
 
 	return stats_at(&one->cpu, 50) / (half > core ? half : core);
 }
 
-int bench_cores(unsigned rounds)
+int measure_cores(struct pace *one, struct pace *two, unsigned rounds)
 {
-	static struct pace one, two;
 	struct world alone, shared;
 	cpu_set_t all;
 
+	*one = *two = (struct pace){ 0 };
 	if (sched_getaffinity(0, sizeof(all), &all) != 0)
 		return 1;
 	stay_on(2);
@@ -174,18 +154,28 @@ int bench_cores(unsigned rounds)
 	for (unsigned i = 0; i < rounds; i++) {
 		sched_setaffinity(0, sizeof(all), &all);
 		stay_on(1);
-		pace_of(&alone, &one);
+		pace_of(&alone, one);
 		sched_setaffinity(0, sizeof(all), &all);
 		stay_on(2);
-		pace_of(&shared, &two);
+		pace_of(&shared, two);
 	}
+	sched_setaffinity(0, sizeof(all), &all);
 	world_close(&alone);
 	world_close(&shared);
+	return 0;
+}
+
+int bench_cores(unsigned rounds)
+{
+	static struct pace one, two;
+
+	if (measure_cores(&one, &two, rounds) != 0)
+		return 1;
 	printf("{\"part\": \"cores\",\n  ");
 	print_pace(&one, "one");
 	printf(",\n  ");
 	print_pace(&two, "two");
 	printf(",\n  \"speedup\": %.3f, \"speedup_by_cpu\": %.3f}\n",
-	       stats_at(&one.wall, 50) / stats_at(&two.wall, 50), speedup(&one, &two));
+	       stats_at(&one.wall, 50) / stats_at(&two.wall, 50), speedup_by_cpu(&one, &two));
 	return 0;
 }

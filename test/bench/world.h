@@ -28,6 +28,7 @@ struct world_options {
 	bool standin;
 	unsigned threads;  /* of the pool; 0: crypto is done in place */
 	unsigned together; /* handshakes at once; 0: one after the other */
+	bool cold;	   /* in place: each certificate is one never seen before */
 };
 
 struct datagram {
@@ -71,8 +72,6 @@ void world_close(struct world *w);
 void world_connect(struct world *w, unsigned n);
 /* Time goes by; what falls due is done. */
 void world_wait(struct world *w, int64_t us);
-/* Nothing is known of any certificate any more, as after a reload with other CAs. */
-void world_forget_certificates(void);
 
 int64_t cpu_of_thread_ns(void);
 
