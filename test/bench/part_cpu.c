@@ -13,9 +13,9 @@
 
 static void round_of(struct world *w, struct ratio *r)
 {
-	int64_t parts[FLOOR_PARTS] = { 0 }, floor = 0, before[ROLES];
+	int64_t parts[FLOOR_PARTS] = { 0 }, floor = 0, before[ENDS];
 
-	for (unsigned i = 0; i < ROLES; i++)
+	for (unsigned i = 0; i < ENDS; i++)
 		before[i] = w->sides[i].cpu_ns;
 	/* Before and after: what changes meanwhile counts half each. */
 	floor_run(A_ROUND / 2, parts);
@@ -26,7 +26,7 @@ static void round_of(struct world *w, struct ratio *r)
 		floor += parts[i];
 	}
 	stats_add(&r->floor, (double)floor / A_ROUND);
-	for (unsigned i = 0; i < ROLES; i++) {
+	for (unsigned i = 0; i < ENDS; i++) {
 		const int64_t ns = w->sides[i].cpu_ns - before[i];
 
 		stats_add(&r->cpu[i], (double)ns / A_ROUND);
@@ -57,13 +57,13 @@ static void print_ratio(struct ratio *r)
 	}
 	stats_print(&r->floor, "floor_ms", 1e-6);
 	printf(",\n  ");
-	stats_print(&r->cpu[ROLE_INITIATOR], "initiator_ms", 1e-6);
+	stats_print(&r->cpu[END_INITIATOR], "initiator_ms", 1e-6);
 	printf(",\n  ");
-	stats_print(&r->cpu[ROLE_RESPONDER], "responder_ms", 1e-6);
+	stats_print(&r->cpu[END_RESPONDER], "responder_ms", 1e-6);
 	printf(",\n  ");
-	stats_print(&r->over[ROLE_INITIATOR], "initiator_ratio", 1);
+	stats_print(&r->over[END_INITIATOR], "initiator_ratio", 1);
 	printf(",\n  ");
-	stats_print(&r->over[ROLE_RESPONDER], "responder_ratio", 1);
+	stats_print(&r->over[END_RESPONDER], "responder_ratio", 1);
 }
 
 int bench_ratio(unsigned rounds, bool cold)
@@ -135,9 +135,12 @@ static void print_pace(struct pace *p, const char *name)
 
 double speedup_by_cpu(struct pace *one, struct pace *two)
 {
-	const double half = stats_at(&two->cpu, 50) / 2, core = stats_at(&two->engine, 50);
+	const double alone = stats_at(&one->cpu, 50), both = stats_at(&two->cpu, 50),
+		     core = stats_at(&two->engine, 50);
+	/* Sharing cannot save any work: what looks so is other load. */
+	const double work = alone < both ? alone : both;
 
-	return stats_at(&one->cpu, 50) / (half > core ? half : core);
+	return work / (both / 2 > core ? both / 2 : core);
 }
 
 int measure_cores(struct pace *one, struct pace *two, unsigned rounds)

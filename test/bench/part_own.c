@@ -24,7 +24,7 @@ static void open_cheap(struct world *w)
 
 static int64_t cpu_of_both(const struct world *w)
 {
-	return w->sides[ROLE_INITIATOR].cpu_ns + w->sides[ROLE_RESPONDER].cpu_ns;
+	return w->sides[END_INITIATOR].cpu_ns + w->sides[END_RESPONDER].cpu_ns;
 }
 
 static void sample(struct world *w, struct cost *c)
@@ -98,7 +98,7 @@ static double held_after(struct world *w, unsigned pairs, int64_t us)
 
 	world_connect(w, pairs);
 	world_wait(w, us);
-	return (double)(heap_held() - before) / pairs / ROLES;
+	return (double)(heap_held() - before) / pairs / ENDS;
 }
 
 void measure_memory(struct memory *m, unsigned pairs)

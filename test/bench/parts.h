@@ -10,7 +10,7 @@
 /* CPU a handshake, nanoseconds, and its ratio to the floor. */
 struct ratio {
 	struct stats floor, floor_part[FLOOR_PARTS];
-	struct stats cpu[ROLES], over[ROLES];
+	struct stats cpu[ENDS], over[ENDS];
 };
 /* cold: no certificate was seen before. */
 void measure_ratio(struct ratio *r, unsigned rounds, bool cold);

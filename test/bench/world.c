@@ -51,31 +51,46 @@ static void trust_renew(void)
 	     "cannot make a trust set");
 }
 
-static void run_job(struct job *job, const struct keyring *ring)
+/* A job that is out, and whose it is. */
+struct errand {
+	struct chore chore; /* first */
+	struct side *side;
+	struct job *job;
+	struct errand *next;
+};
+
+static void errand_run(struct chore *c)
 {
-	(void)ring;
-	job_run(job, fleet.key, fleet.trust, NULL, time(NULL));
+	job_run(((struct errand *)c)->job, fleet.key, fleet.trust, NULL, time(NULL));
 }
 
-static void job_out(struct world *w, struct side *s, struct job *job)
+static void feed(struct side *s, const struct event *event);
+
+static void errand_home(struct chore *c)
 {
-	must(w->n_jobs < sizeof(w->jobs) / sizeof(w->jobs[0]), "more jobs than handshakes need");
-	w->jobs[w->n_jobs] = job;
-	w->owners[w->n_jobs++] = s;
+	struct errand *e = (struct errand *)c;
+
+	feed(e->side, &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { e->job } });
+	free(e);
 }
 
-static struct side *job_home(struct world *w, const struct job *job)
+static void errand_drop(struct chore *c)
 {
-	for (size_t i = 0; i < w->n_jobs; i++) {
-		if (w->jobs[i] != job)
-			continue;
-		struct side *s = w->owners[i];
-		w->jobs[i] = w->jobs[--w->n_jobs];
-		w->owners[i] = w->owners[w->n_jobs];
-		return s;
-	}
-	must(false, "a job that nobody handed out");
-	return NULL;
+	job_free(((struct errand *)c)->job);
+	free(c);
+}
+
+static struct errand *errand_new(struct side *s, struct job *job)
+{
+	const enum heap_user before = heap_use(HEAP_BENCH);
+	struct errand *e = calloc(1, sizeof(*e));
+
+	must(e != NULL, "out of memory");
+	e->chore = (struct chore){ .run = errand_run, .home = errand_home, .drop = errand_drop };
+	e->side = s;
+	e->job = job;
+	heap_use(before);
+	return e;
 }
 
 /* ---- hands ------------------------------------------------------------------------------ */
@@ -85,7 +100,7 @@ static int hand_send(void *arg, const struct endpoint *local, const struct endpo
 {
 	const enum heap_user before = heap_use(HEAP_BENCH);
 	struct side *s = arg;
-	struct side *to = &s->world->sides[s == &s->world->sides[ROLE_INITIATOR]];
+	struct side *to = &s->world->sides[s == &s->world->sides[END_INITIATOR]];
 	const size_t room = sizeof(to->inbox) / sizeof(to->inbox[0]);
 
 	must(to->n_inbox < room, "an inbox is full");
@@ -160,15 +175,18 @@ static int hand_job(void *arg, struct job *job)
 	const enum heap_user before = heap_use(HEAP_JOB);
 	struct side *s = arg;
 	struct world *w = s->world;
+	struct errand *e = errand_new(s, job);
 	int r = 0;
 
-	job_out(w, s, job);
 	if (w->options.cold && job->kind == JOB_VERIFY)
 		go_cold(s);
-	if (w->options.standin)
+	if (w->options.standin) {
 		job_do(&s->doer, job);
-	else
-		r = pool_submit(w->pool, job, NULL);
+		*w->done_last = e;
+		w->done_last = &e->next;
+	} else {
+		r = pool_submit(w->pool, &e->chore);
+	}
 	heap_use(before);
 	return r;
 }
@@ -312,12 +330,13 @@ static void open_side(struct side *s, unsigned host)
 void world_open(struct world *w, const struct world_options *options)
 {
 	*w = (struct world){ .options = *options, .now.us = START_US, .rng.state = 1 };
+	w->done_last = &w->done;
 	if (!options->standin) {
 		fleet_use();
-		must(pool_open(options->threads, POOL_JOBS_MAX, run_job, &w->pool) == 0,
+		must(pool_open(options->threads, POOL_JOBS_MAX, &w->pool) == 0,
 		     "cannot start threads");
 	}
-	for (unsigned i = 0; i < ROLES; i++) {
+	for (unsigned i = 0; i < ENDS; i++) {
 		w->sides[i].world = w;
 		open_side(&w->sides[i], i);
 	}
@@ -326,7 +345,7 @@ void world_open(struct world *w, const struct world_options *options)
 void world_close(struct world *w)
 {
 	pool_close(w->pool);
-	for (unsigned i = 0; i < ROLES; i++) {
+	for (unsigned i = 0; i < ENDS; i++) {
 		performer_free(&w->sides[i].performer);
 		engine_free(w->sides[i].engine);
 		spec_free(&w->sides[i].spec);
@@ -353,20 +372,18 @@ static bool deliver(struct side *s)
 	return true;
 }
 
-static struct job *take_done(struct world *w)
-{
-	if (w->options.standin)
-		return w->n_jobs > 0 ? w->jobs[0] : NULL;
-	return pool_take(w->pool);
-}
-
 static bool bring_home(struct world *w)
 {
-	struct job *job = take_done(w);
+	struct errand *e = w->done;
 
-	if (job == NULL)
+	if (!w->options.standin)
+		return pool_turn(w->pool, 1) > 0;
+	if (e == NULL)
 		return false;
-	feed(job_home(w, job), &(struct event){ .kind = EVENT_JOB_DONE, .job_done = { job } });
+	w->done = e->next;
+	if (w->done == NULL)
+		w->done_last = &w->done;
+	errand_home(&e->chore);
 	return true;
 }
 
@@ -381,7 +398,7 @@ static uint64_t connected(const struct world *w)
 {
 	uint64_t n = UINT64_MAX;
 
-	for (unsigned i = 0; i < ROLES; i++) {
+	for (unsigned i = 0; i < ENDS; i++) {
 		const struct side *s = &w->sides[i];
 
 		n = s->sas_in < n ? s->sas_in : n;
@@ -401,7 +418,7 @@ static void begin(struct world *w)
 					     (uint8_t)(number >> 8), (uint8_t)number) },
 	};
 
-	feed(&w->sides[ROLE_INITIATOR], &e);
+	feed(&w->sides[END_INITIATOR], &e);
 }
 
 void world_connect(struct world *w, unsigned n)
@@ -417,8 +434,8 @@ void world_connect(struct world *w, unsigned n)
 			begin(w);
 			begun++;
 		}
-		busy |= deliver(&w->sides[ROLE_RESPONDER]);
-		busy |= deliver(&w->sides[ROLE_INITIATOR]);
+		busy |= deliver(&w->sides[END_RESPONDER]);
+		busy |= deliver(&w->sides[END_INITIATOR]);
 		busy |= bring_home(w);
 		if (!busy && connected(w) - before < n)
 			wait_for_threads(w);
@@ -431,7 +448,7 @@ void world_wait(struct world *w, int64_t us)
 {
 	const struct mono until = { .us = w->now.us + us };
 
-	for (unsigned i = 0; i < ROLES; i++) {
+	for (unsigned i = 0; i < ENDS; i++) {
 		struct side *s = &w->sides[i];
 
 		feed(s, &(struct event){ .kind = EVENT_TIMER });

@@ -18,10 +18,10 @@
 #define WORLD_UNDER_WAY \
 	16 /* handshakes at once, at most: fewer than make a responder ask for cookies */
 
-enum role {
-	ROLE_INITIATOR,
-	ROLE_RESPONDER,
-	ROLES,
+enum end {
+	END_INITIATOR,
+	END_RESPONDER,
+	ENDS,
 };
 
 struct world_options {
@@ -36,6 +36,7 @@ struct datagram {
 	struct blob octets;
 };
 
+struct errand;
 struct world;
 
 struct side {
@@ -54,15 +55,13 @@ struct side {
 
 struct world {
 	struct world_options options;
-	struct side sides[ROLES];
+	struct side sides[ENDS];
 	struct mono now;
 	struct rng rng;
 	struct pool *pool;
-	struct job *jobs[4 * WORLD_UNDER_WAY]; /* that are out, and whose they are */
-	struct side *owners[4 * WORLD_UNDER_WAY];
-	size_t n_jobs;
-	unsigned next_pair; /* the number of its address */
-	uint64_t failures;  /* error reports of the cores */
+	struct errand *done, **done_last; /* stand-in jobs that are to come home */
+	unsigned next_pair;		  /* the number of its address */
+	uint64_t failures;		  /* error reports of the cores */
 };
 
 void world_open(struct world *w, const struct world_options *options);
