@@ -2,6 +2,7 @@
 #include "crypto/job.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct job *job_new(enum job_kind kind)
 {
@@ -29,6 +30,11 @@ void job_free(struct job *j)
 	for (size_t i = 0; i < JOB_SK; i++)
 		secret_free(&j->sk[i]);
 	free(j);
+}
+
+const char *job_why(const struct job *j)
+{
+	return j->judged.text[0] != '\0' ? j->judged.text : strerror(-j->result);
 }
 
 void ppk_free(struct ppk *p)

@@ -60,11 +60,14 @@ struct job {
 	struct secret sk[JOB_SK];
 
 	int result; /* 0, or negative errno as in suite.h; for VERIFY and REVIEW see judged */
-	struct peer_finding judged; /* of SIGN its text alone: why not, if there is more to say */
+	struct peer_finding judged; /* of SIGN and PPK its text alone: why not, if there is more to say */
 };
 
 struct job *job_new(enum job_kind kind); /* NULL on no memory */
 void job_free(struct job *j);		 /* wipes and frees all that it holds; NULL is fine */
+
+/* Why it failed, of one whose result says so. Lives as long as the job does. */
+const char *job_why(const struct job *j);
 
 /*
  * Does the work and fills in the results. key is needed for JOB_SIGN only, trust for JOB_VERIFY

@@ -44,6 +44,27 @@ void check_exposure(const struct facts *facts, struct findings *out)
 	mend(out, "start ikemeshd without --expose-keys, and remove the directory");
 }
 
+/* The process that has the private key, and reads what has it. */
+void check_keyholder(const struct facts *facts, struct findings *out)
+{
+	const json_t *k = get(facts->status, "keyholder");
+	char delta[SHOW_DELTA_LEN];
+
+	if (!json_is_object(k))
+		return;
+	if (!json_is_true(get(k, "away"))) {
+		found(out, HEALTH_GOOD, "the process that has the private key answers");
+		return;
+	}
+	found(out, HEALTH_ERROR,
+	      "it has been away for %s: it %s; until it is back nothing new is authenticated, and "
+	      "SAs that are up go on",
+	      show_delta(number(k, "away_s"), delta), text(k, "why"));
+	mend(out, "see what became of it: `systemctl status ikemesh-keyholder`, or where there is "
+		  "no systemd the process `ikemeshd --keyholder`, which may be ended: another one "
+		  "is started");
+}
+
 /* Its remarks are the reader's own: keys open to others, dates of certificates, shadowed subnets.
  */
 void check_configuration(const struct facts *facts, struct findings *out)

@@ -9,6 +9,7 @@ static const struct {
 	void (*look)(const struct facts *facts, struct findings *out);
 } checks[] = {
 	{ "daemon", check_daemon },
+	{ "keyholder", check_keyholder },
 	{ "keys", check_exposure },
 	{ "configuration", check_configuration },
 	{ "kernel", check_kernel },

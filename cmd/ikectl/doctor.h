@@ -45,6 +45,7 @@ json_t *doctor_json(const struct findings *f);
 
 /* The checks, each on its own. */
 void check_daemon(const struct facts *facts, struct findings *out);
+void check_keyholder(const struct facts *facts, struct findings *out);
 void check_exposure(const struct facts *facts, struct findings *out);
 void check_configuration(const struct facts *facts, struct findings *out);
 void check_kernel(const struct facts *facts, struct findings *out);

@@ -87,6 +87,17 @@ static void show_strays(const json_t *c, FILE *out)
 		(long long)number(c, "strays_deleted"), (long long)number(c, "qcd_taken"));
 }
 
+/* The process that has the private key. While it is away nobody can be authenticated. */
+static void show_keyholder(const json_t *k, FILE *out)
+{
+	char delta[SHOW_DELTA_LEN];
+
+	if (json_is_true(get(k, "away")))
+		fprintf(out,
+			"  THE KEYHOLDER IS AWAY for %s: it %s; nothing new is authenticated\n",
+			show_delta(number(k, "away_s"), delta), text(k, "why"));
+}
+
 static void show_head(const json_t *status, FILE *out)
 {
 	const json_t *d = get(status, "daemon"), *address;
@@ -99,6 +110,7 @@ static void show_head(const json_t *status, FILE *out)
 	if (json_is_string(get(status, "keys_exposed_to")))
 		fprintf(out, "  ALL KEYS ARE WRITTEN TO %s (--expose-keys)\n",
 			text(status, "keys_exposed_to"));
+	show_keyholder(get(status, "keyholder"), out);
 	show_strays(get(status, "counters"), out);
 	mode_show(get(status, "mode"), out);
 	fprintf(out, "Listening IP addresses:\n");

@@ -45,8 +45,11 @@ static struct json_text status_of(struct daemon *d, const struct ip *only, bool 
 {
 	struct status_sources s = sources_of(d, only);
 	char own_fault[VERDICT_TEXT_LEN];
+	struct key_client_state keyholder;
 	struct json_text t = { 0 };
 
+	key_client_state(d->keys, &keyholder);
+	s.keyholder = &keyholder;
 	daemon_own_fault(d, own_fault);
 	s.own_fault = own_fault;
 	if (foreign) {

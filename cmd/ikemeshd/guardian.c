@@ -18,7 +18,7 @@
 #define MILLISECOND ((int64_t)1000)
 #define LIVED_US (2 * CLOCK_SECOND) /* one that did is started anew at once */
 #define PAUSE_FIRST_US (20 * MILLISECOND)
-#define PAUSE_MOST_US CLOCK_SECOND
+#define PAUSE_MOST_US (250 * MILLISECOND)
 
 struct guardian {
 	struct guardian_options options;

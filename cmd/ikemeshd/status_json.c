@@ -168,11 +168,26 @@ static json_t *peer_json(const struct status_sources *s)
 			 which != NULL ? json_string(subnet_text(&which->net, text)) : json_null());
 }
 
+static json_t *keyholder_json(const struct key_client_state *k)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "away", json_boolean(k->away));
+	put(o, "away_s", (uint64_t)(k->away_us / CLOCK_SECOND));
+	json_object_set_new(o, "why", k->away ? json_string(k->why) : json_null());
+	put(o, "renewed", k->renewed);
+	put(o, "timeouts", k->timeouts);
+	put(o, "open", k->open);
+	return o;
+}
+
 static void put_own(const struct status_sources *s, struct json_text *t)
 {
 	json_text_string(t, "format", "ikemesh-status/1");
 	json_text_tree(t, "daemon", daemon_json(s));
 	json_text_tree(t, "keys_exposed_to", status_text(s->exposed_to));
+	if (s->keyholder != NULL)
+		json_text_tree(t, "keyholder", keyholder_json(s->keyholder));
 	json_text_tree(t, "listening", listening_json(s));
 	json_text_tree(t, "certificate", cert_json(&s->spec->credential.leaf, s->wall_now));
 	json_text_tree(t, "expiry", expiry_json(s));

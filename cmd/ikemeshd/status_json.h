@@ -7,6 +7,7 @@
 #define IKEMESH_CMD_STATUS_JSON_H
 
 #include "cmd/ikemeshd/json_text.h"
+#include "cmd/ikemeshd/key_client.h"
 #include "cmd/ikemeshd/policies.h"
 #include "cmd/ikemeshd/status_mode.h"
 #include "cmd/ikemeshd/udp.h"
@@ -35,8 +36,9 @@ struct status_sources {
 	size_t n_expiry_days;
 	const struct config *config;	/* NULL: nothing is said of trust */
 	const struct policies *foreign; /* those that others have before ours; NULL: not said */
-	const char *exposed_to;		/* --expose-keys; NULL: they are not */
-	const char *own_fault;		/* daemon_own_fault(); NULL or empty: none */
+	const struct key_client_state *keyholder; /* NULL: nothing is said of it */
+	const char *exposed_to;			  /* --expose-keys; NULL: they are not */
+	const char *own_fault;			  /* daemon_own_fault(); NULL or empty: none */
 };
 
 /* The document as text. */

@@ -49,11 +49,6 @@ static void why_of(const struct job *job, char *out, size_t size)
 		 job->judged.text[0] ? ": " : "", job->judged.text);
 }
 
-static const char *why_unsigned(const struct job *job)
-{
-	return job->judged.text[0] != '\0' ? job->judged.text : strerror(-job->result);
-}
-
 /* Keys of the CHILD_SA that IKE_AUTH made: KEYMAT without a new Diffie-Hellman (2.17). */
 static int derive_child(struct ike_sa *sa, struct child *c)
 {
@@ -108,7 +103,7 @@ static struct bytes sk_pi(const struct ike_sa *sa, bool with_ppk)
 static void sign_without_ppk_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	if (job->result != 0) {
-		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", why_unsigned(job));
+		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", job_why(job));
 	} else if (credential_changed(e, job)) {
 		auth_ask(e, sa);
 	} else if (auth_data(sa, blob_view(&job->signature), &sa->hs->no_ppk_auth) != 0) {
@@ -131,7 +126,7 @@ static void sign_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	if (credential_changed(e, job)) { /* whatever came of it */
 		auth_ask(e, sa);
 	} else if (job->result != 0) {
-		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", why_unsigned(job));
+		sa_fail(e, sa, 0, false, "cannot sign with our key: %s", job_why(job));
 	} else {
 		blob_free(&sa->hs->signature);
 		sa->hs->signature = job->signature;
@@ -346,7 +341,7 @@ static void sign_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
 	if (job->result != 0) {
 		sa_reply_notify(e, sa, EXCHANGE_IKE_AUTH, NOTIFY_AUTHENTICATION_FAILED, BYTES_NONE);
 		sa_fail_softly(e, sa, NOTIFY_AUTHENTICATION_FAILED, true, SA_LINGERS,
-			       "cannot sign with our key: %s", why_unsigned(job));
+			       "cannot sign with our key: %s", job_why(job));
 		return;
 	}
 	sa->hs->signature = job->signature;

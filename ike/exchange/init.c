@@ -245,7 +245,7 @@ void init_give_up(struct engine *e, struct ike_sa *sa)
 static void ppk_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	if (job->result != 0) {
-		sa_fail(e, sa, 0, false, "cannot use our PPK: %s", strerror(-job->result));
+		sa_fail(e, sa, 0, false, "cannot use our PPK: %s", job_why(job));
 		return;
 	}
 	ppk_keep(sa, job);
@@ -611,7 +611,7 @@ static void init_reply(struct engine *e, struct ike_sa *sa)
 static void ppk_done_r(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	if (job->result != 0) {
-		sa_fail(e, sa, 0, false, "cannot use our PPK: %s", strerror(-job->result));
+		sa_fail(e, sa, 0, false, "cannot use our PPK: %s", job_why(job));
 		return;
 	}
 	ppk_keep(sa, job);

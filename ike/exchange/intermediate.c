@@ -190,7 +190,7 @@ static void reply(struct engine *e, struct ike_sa *sa)
 static void ppk_done(struct engine *e, struct ike_sa *sa, struct job *job)
 {
 	if (job->result != 0) {
-		sa_fail(e, sa, 0, false, "cannot use our PPK: %s", strerror(-job->result));
+		sa_fail(e, sa, 0, false, "cannot use our PPK: %s", job_why(job));
 		return;
 	}
 	ppk_keep(sa, job);

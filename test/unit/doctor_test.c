@@ -226,6 +226,16 @@ static void test_certificates(void **state)
 		      "nothing ends soon; ours is valid for another 10 days", NULL);
 }
 
+static void test_keyholder(void **state)
+{
+	(void)state;
+	assert_status(check_keyholder, "{\"keyholder\":{\"away\":false}}", HEALTH_GOOD, "answers",
+		      NULL);
+	assert_status(check_keyholder,
+		      "{\"keyholder\":{\"away\":true,\"away_s\":90,\"why\":\"has ended\"}}",
+		      HEALTH_ERROR, "away for 90 seconds: it has ended", "ikemeshd --keyholder");
+}
+
 static void test_trust(void **state)
 {
 	(void)state;
@@ -450,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_no_daemon),     cmocka_unit_test(test_daemon_version),
 		cmocka_unit_test(test_configuration), cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_sysctls),	      cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_certificates),  cmocka_unit_test(test_keyholder),
 		cmocka_unit_test(test_certificates),  cmocka_unit_test(test_trust),
 		cmocka_unit_test(test_policies),      cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_mtu),	      cmocka_unit_test(test_icmp_errors),
