@@ -745,10 +745,8 @@ static void turn(struct daemon *d)
 		log_text(d->log, REPORT_ERROR, "cannot wait for events: %s", strerror(-err));
 		d->leave_asked = true;
 	}
-	if (d->succession_asked && d->phase == DAEMON_RUNNING) {
-		d->succession_asked = false;
-		daemon_succeed(d, SUCCESSION_EXEC);
-	}
+	if (d->phase == DAEMON_RUNNING)
+		daemon_succeed_turn(d);
 	if (d->leave_asked && d->phase == DAEMON_RUNNING)
 		leave(d);
 	if (d->phase == DAEMON_LEAVING)

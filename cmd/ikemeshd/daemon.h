@@ -136,7 +136,9 @@ struct daemon {
 	bool bad_config; /* it did not start for that */
 	bool leave_asked, stop_told;
 	enum stop_kind stop_kind; /* where stop_told */
-	bool succession_asked;	  /* SIGUSR2: the program is executed anew */
+	bool succession_asked;	  /* SIGUSR2: the program is to be executed anew */
+	bool succession_checks;	  /* whether its start would fail */
+	bool succession_due;	  /* it would not */
 	bool handed_over;	  /* SAs stay in the kernel */
 	bool disable;		  /* `ikectl disable` was said */
 	bool removes;		  /* our policies go as well */
@@ -181,6 +183,8 @@ enum succession {
 	SUCCESSION_EXEC,  /* in this process, at once: returns only if it fails */
 };
 int daemon_succeed(struct daemon *d, enum succession how);
+/* Once in each turn: SIGUSR2, which is refused where the next start would fail. */
+void daemon_succeed_turn(struct daemon *d);
 
 /* reload.c */
 #define DAEMON_LOAD_S 60 /* how long the keyholder may take for the first configuration */

@@ -4,18 +4,22 @@
  * notice nothing. SIGUSR2 does it in place, in the same process; a restart by systemd by way of its
  * file descriptor store.
  */
+#include "cmd/ikemeshd/candidate.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/daemon.h"
 #include "cmd/ikemeshd/notify.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOG_AREA AREA_DAEMON
 
 /* How long the crypto jobs under way may take. */
 #define DRAIN_S 2
+/* How long the keyholder may take to read the configuration. */
+#define CHECK_S 10
 /* Until what could not be kept is tried again. */
 #define KEEP_AGAIN_S 1
 
@@ -184,4 +188,58 @@ int daemon_succeed(struct daemon *d, enum succession how)
 		log_text(d->log, REPORT_NOTICE,
 			 "leaving: SAs and policies stay for the next ikemeshd");
 	return err;
+}
+
+/* ---- SIGUSR2 ----------------------------------------------------------------------------- */
+
+static void refuse(struct daemon *d, const char *path, const char *why)
+{
+	log_text(d->log, REPORT_ERROR,
+		 "SIGUSR2: the program is not executed anew, as its start would fail: %s %s", path,
+		 why);
+}
+
+static void on_checked(struct candidate *c)
+{
+	struct daemon *d = c->d;
+	const char *path = d->options.config_path;
+	char why[64];
+
+	d->succession_checks = false;
+	if (c->err == 0 && c->config != NULL) {
+		d->succession_due = true;
+	} else if (c->problems.errors > 0) {
+		daemon_tell(d->log, &c->problems);
+		snprintf(why, sizeof(why), "has %zu error%s", c->problems.errors,
+			 c->problems.errors == 1 ? "" : "s");
+		refuse(d, path, why);
+	} else {
+		snprintf(why, sizeof(why), "cannot be read: %s",
+			 strerror(c->err != 0 ? -c->err : EINVAL));
+		refuse(d, path, why);
+	}
+	candidate_free(c);
+}
+
+/* What the next start would load, and it is not committed to. */
+static void check(struct daemon *d)
+{
+	const struct key_message m = { .kind = KEY_LOAD };
+	int err = candidate_ask(d, &m, CHECK_S, on_checked, NULL);
+
+	d->succession_checks = err == 0;
+	if (err != 0)
+		refuse(d, d->options.config_path, strerror(-err));
+}
+
+void daemon_succeed_turn(struct daemon *d)
+{
+	if (d->succession_asked && !d->succession_checks && !d->succession_due) {
+		d->succession_asked = false;
+		check(d);
+	}
+	if (d->succession_due) {
+		d->succession_due = false;
+		daemon_succeed(d, SUCCESSION_EXEC);
+	}
 }

@@ -46,6 +46,16 @@ report "$TIMES times executed anew, $(grep -c 'CHILD_SA .* installed' "$SCRATCH/
 [ "$lost" = 0 ] || fail "$lost of $sent pings were lost: ${each[*]}"
 [ "$(grep -cE 'established|negotiating' "$SCRATCH/a/log")" = "$before" ] || fail "it negotiated afresh"
 expect_no_log a 'of a former ikemeshd removed|handed over:'
+
+# A configuration that the next one would not start with: it stays.
+cp "$SCRATCH/a/ikemesh.yml" "$SCRATCH/a/good.yml"
+echo 'esp_lifetime: never' >>"$SCRATCH/a/ikemesh.yml"
+kill -USR2 "$pid"
+expect_log a 'SIGUSR2: the program is not executed anew, .*has [0-9]+ error' 10
+cp "$SCRATCH/a/good.yml" "$SCRATCH/a/ikemesh.yml"
+[ "$(successors)" = "$TIMES" ] || fail "it was executed anew all the same"
+kill -USR2 "$pid"
+until_ok 10 has_successors $((TIMES + 1)) || fail "it was not executed anew afterwards"
 for h in b c; do
 	expect_no_clear a "$h"
 	expect_sa a "$h"
