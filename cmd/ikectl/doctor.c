@@ -110,15 +110,16 @@ static size_t count(const struct findings *f, enum health verdict)
 	return n;
 }
 
-void doctor_print(const struct findings *f, FILE *out)
+void doctor_print(const struct findings *f, const struct palette *p, FILE *out)
 {
+	const char *const paints[] = { p->good, p->warning, p->bad };
 	static const char *const words[] = { "good", "WARNING", "ERROR" };
 
 	for (size_t i = 0; i < f->n; i++) {
 		const struct finding *one = &f->p[i];
 
-		fprintf(out, "%-7s  %s: %s\n", words[one->verdict], one->check,
-			one->text != NULL ? one->text : "");
+		fprintf(out, "%s%-7s%s  %s: %s\n", paints[one->verdict], words[one->verdict],
+			p->plain, one->check, one->text != NULL ? one->text : "");
 		if (one->mend != NULL)
 			fprintf(out, "%-7s  -> %s\n", "", one->mend);
 	}

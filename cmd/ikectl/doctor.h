@@ -6,6 +6,7 @@
 #ifndef IKEMESH_CTL_DOCTOR_H
 #define IKEMESH_CTL_DOCTOR_H
 
+#include "cmd/ikectl/colour.h"
 #include "cmd/ikectl/facts.h"
 
 #include <stdio.h>
@@ -40,7 +41,7 @@ void findings_free(struct findings *f);
 /* All checks, in the table's order. */
 void doctor_examine(const struct facts *facts, struct findings *out);
 enum health doctor_verdict(const struct findings *f);
-void doctor_print(const struct findings *f, FILE *out);
+void doctor_print(const struct findings *f, const struct palette *p, FILE *out);
 json_t *doctor_json(const struct findings *f);
 
 /* The checks, each on its own. */

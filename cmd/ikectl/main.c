@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RUN_DIR "/run/ikemesh"
 
@@ -61,7 +62,7 @@ static enum status run_status(const struct invocation *in)
 	if (in->json)
 		command_print_json(answer);
 	else
-		show_peers(answer, stdout);
+		show_peers(answer, colour_for(in->colour, STDOUT_FILENO), stdout);
 	json_decref(answer);
 	return STATUS_GOOD;
 }
@@ -84,7 +85,7 @@ static enum status run_doctor(const struct invocation *in)
 		command_print_json(document);
 		json_decref(document);
 	} else {
-		doctor_print(&findings, stdout);
+		doctor_print(&findings, colour_for(in->colour, STDOUT_FILENO), stdout);
 	}
 	findings_free(&findings);
 	facts_free(&facts);

@@ -99,13 +99,14 @@ static void show_reason(const json_t *pair, FILE *out)
 			short_time(number(failure, "ended_s_ago"), ago), text(failure, "reason"));
 }
 
-static void show_line(const json_t *pair, int width, FILE *out)
+static void show_line(const json_t *pair, int width, const struct palette *p, FILE *out)
 {
 	char since[SHORT_TIME_LEN], in[SHORT_SIZE_LEN], sent[SHORT_SIZE_LEN], rekey[SHORT_TIME_LEN];
+	const char *state = peer_state(pair, text(pair, "ruling"));
 	const struct sums s = sum_pair(pair);
 
-	fprintf(out, "%-*s  %-11s %6s %6s %6s %6s  %s", width, text(pair, "remote"),
-		peer_state(pair, text(pair, "ruling")),
+	fprintf(out, "%-*s  %s%-11s%s %6s %6s %6s %6s  %s", width, text(pair, "remote"),
+		colour_of_state(p, state), state, p->plain,
 		short_time(number(pair, "since_s_ago"), since), short_size(s.in, in),
 		short_size(s.out, sent),
 		s.rekey != NULL ? short_time(json_integer_value(s.rekey), rekey) : "-", s.identity);
@@ -178,7 +179,7 @@ void show_rule(const json_t *peer, FILE *out)
 	fprintf(out, "rule:   in none of the subnets: always in the clear\n");
 }
 
-void show_peers(const json_t *status, FILE *out)
+void show_peers(const json_t *status, const struct palette *p, FILE *out)
 {
 	const json_t *pairs = get(status, "pairs"), *peer = get(status, "peer"), *pair;
 	const int width = widest(pairs);
@@ -192,7 +193,7 @@ void show_peers(const json_t *status, FILE *out)
 		fprintf(out, "no pairs: no packet has asked for one yet\n");
 	EACH(pairs, pair)
 	{
-		show_line(pair, width, out);
+		show_line(pair, width, p, out);
 		if (peer == NULL)
 			continue;
 		show_pair_sas(status, pair, out);

@@ -3,11 +3,13 @@
 #ifndef IKEMESH_CTL_SHOW_PEERS_H
 #define IKEMESH_CTL_SHOW_PEERS_H
 
+#include "cmd/ikectl/colour.h"
+
 #include <jansson.h>
 #include <stdio.h>
 
 /* status: as `statusall --json` prints it, or what "status" answers for one peer. */
-void show_peers(const json_t *status, FILE *out);
+void show_peers(const json_t *status, const struct palette *p, FILE *out);
 
 /*
  * up, connecting, waiting, backing off, down; clear: no SA, and none is needed; bypassed; never:

@@ -418,7 +418,7 @@ static void test_output(void **state)
 	found(&out, HEALTH_GOOD, "all is %s", "well");
 	found(&out, HEALTH_ERROR, "no");
 	mend(&out, "do %d things", 2);
-	doctor_print(&out, file);
+	doctor_print(&out, colour_palette(false), file);
 	fclose(file);
 	assert_string_equal(text, "good     mtu: all is well\nERROR    mtu: no\n"
 				  "         -> do 2 things\n1 good, 0 warnings, 1 errors\n");

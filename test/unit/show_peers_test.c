@@ -20,7 +20,7 @@ static char *shown(const char *json)
 
 	if (status == NULL)
 		fail_msg("%d:%d: %s", error.line, error.column, error.text);
-	show_peers(status, out);
+	show_peers(status, colour_palette(false), out);
 	fclose(out);
 	json_decref(status);
 	return text;
@@ -59,6 +59,22 @@ static void test_table(void **state)
 		     "10.1.0.2   up              2h   1.2M    840    50m  CN=b\n"
 		     "10.1.0.33  backing off     2h      0      0      -  -; IKE_AUTH, 12s ago: "
 		     "AUTHENTICATION_FAILED\n");
+}
+
+static void test_colours(void **state)
+{
+	json_t *status = json_loads("{\"pairs\":[" UP "," FAILS "]}", 0, NULL);
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)state;
+	show_peers(status, colour_palette(true), out);
+	fclose(out);
+	assert_non_null(strstr(text, "10.1.0.2   \033[32mup         \033[0m "));
+	assert_non_null(strstr(text, "10.1.0.33  \033[1;31mbacking off\033[0m "));
+	free(text);
+	json_decref(status);
 }
 
 static void test_one_peer(void **state)
@@ -151,9 +167,9 @@ static void test_short(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	cmocka_unit_test(test_one_peer),
-		cmocka_unit_test(test_no_pair), cmocka_unit_test(test_states),
-		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_table),	 cmocka_unit_test(test_colours),
+		cmocka_unit_test(test_one_peer), cmocka_unit_test(test_no_pair),
+		cmocka_unit_test(test_states),	 cmocka_unit_test(test_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

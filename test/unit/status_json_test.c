@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -207,12 +208,92 @@ static void test_table_tells_trouble(void **state)
 	duet_end(&d);
 }
 
+#define MANY 3000
+
+static int from_rng(void *arg, uint8_t *out, size_t n)
+{
+	rng_fill(arg, out, n);
+	return 0;
+}
+
+/* A core that negotiates with so many peers, none of whom answers. */
+static struct engine *engine_with_many(struct duet *d)
+{
+	const struct engine_options options = {
+		.random = from_rng, .random_arg = &d->rng, .port = 500, .port_natt = 4500
+	};
+	struct engine *e = engine_new(&options);
+	struct event event = { .kind = EVENT_SPEC, .spec = { &d->spec } };
+	struct actions out;
+
+	assert_non_null(e);
+	actions_init(&out);
+	assert_int_equal(engine_step(e, d->now, &event, &out), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		event = (struct event){ .kind = EVENT_COMMAND };
+		event.command.command = COMMAND_UP;
+		event.command.local = d->us.ip;
+		event.command.remote = d->them.ip;
+		event.command.remote.b[2] = (uint8_t)(i / 250);
+		event.command.remote.b[3] = (uint8_t)(i % 250 + 3);
+		assert_int_equal(engine_step(e, d->now, &event, &out), 0);
+	}
+	actions_free(&out);
+	return e;
+}
+
+/* CPU time that a document takes, with its text as it goes to the client, in microseconds. */
+static int64_t cost_of(json_t *(*make)(const struct status_sources *),
+		       const struct status_sources *s, size_t *octets)
+{
+	struct timespec began, ended;
+	json_t *document;
+	char *text;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &began);
+	document = make(s);
+	text = json_dumps(document, JSON_COMPACT);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
+	*octets = strlen(text);
+	assert_int_equal(json_array_size(json_object_get(document, "pairs")), MANY);
+	json_decref(document);
+	free(text);
+	return (ended.tv_sec - began.tv_sec) * SECOND + (ended.tv_nsec - began.tv_nsec) / 1000;
+}
+
+/* Asked for every other second of thousands of pairs: it must stay much less than the whole. */
+static void test_table_of_many_is_lean(void **state)
+{
+	struct status_sources s = { .engine = NULL };
+	size_t lean_n, whole_n;
+	int64_t lean, whole;
+	struct duet d;
+	struct engine *e;
+
+	(void)state;
+	duet_start(&d, &standin);
+	e = engine_with_many(&d);
+	s = (struct status_sources){ .engine = e, .spec = &d.spec, .now = d.now, .started = d.now };
+	whole = cost_of(status_json, &s, &whole_n);
+	lean = cost_of(pairs_json, &s, &lean_n);
+	print_message("%d pairs: %zu KiB in %lld us; statusall: %zu KiB in %lld us\n", MANY,
+		      lean_n / 1024, (long long)lean, whole_n / 1024, (long long)whole);
+	assert_true(2 * lean < whole);
+	assert_true(2 * lean_n < whole_n);
+	engine_free(e);
+	duet_end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair_that_is_up), cmocka_unit_test(test_one_peer),
-		cmocka_unit_test(test_since),		cmocka_unit_test(test_attempts),
-		cmocka_unit_test(test_table_of_pairs),	cmocka_unit_test(test_table_tells_trouble),
+		cmocka_unit_test(test_pair_that_is_up),
+		cmocka_unit_test(test_one_peer),
+		cmocka_unit_test(test_since),
+		cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_table_of_pairs),
+		cmocka_unit_test(test_table_tells_trouble),
+		cmocka_unit_test(test_table_of_many_is_lean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
