@@ -272,8 +272,10 @@ static int start_keys(struct daemon *d)
 static int start_config(struct daemon *d)
 {
 	size_t errors;
-	int err = daemon_load(d, &errors);
+	int err;
 
+	watchdog_start_within(DAEMON_LOAD_S);
+	err = daemon_load(d, &errors);
 	d->bad_config = err == -EINVAL && errors > 0;
 	if (d->bad_config)
 		fprintf(stderr, "ikemeshd: %s: %zu error%s, nothing was started\n",

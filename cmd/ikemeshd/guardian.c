@@ -46,7 +46,9 @@ static void become_keyholder(const struct guardian *g, pid_t guardian)
 	if (o->user == NULL)
 		argv[4] = NULL;
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	if (dup2(o->listener, KEYHOLDER_LISTENER) < 0 || setenv("LISTEN_PID", pid, 1) != 0 ||
+	/* Where it is that one already, dup2() leaves it to be closed. */
+	if (dup2(o->listener, KEYHOLDER_LISTENER) < 0 ||
+	    fcntl(KEYHOLDER_LISTENER, F_SETFD, 0) != 0 || setenv("LISTEN_PID", pid, 1) != 0 ||
 	    setenv("LISTEN_FDS", "1", 1) != 0)
 		_exit(127);
 	/* The one that holds the key goes with who looks after it; it may have gone by now. */

@@ -204,6 +204,44 @@ static void test_no_worse_than_before(void **state)
 		     "would refuse the new instance_certificate");
 }
 
+/* What was copied is judged the same when the core has nothing of it any more. */
+static void test_peers_with_copies_of_their_own(void **state)
+{
+	struct shown *old = calloc(1, sizeof(*old)), *new = calloc(1, sizeof(*new));
+	struct peers ps = { .p = calloc(4, sizeof(*ps.p)), .n = 4 };
+	struct preflight found;
+	struct side a, b;
+
+	(void)state;
+	side_make(&a, BOTH, &ours_new);
+	side_make(&b, NEW, &ours_new);
+	/* Two of them show the same, one another, and of one nothing is known. */
+	show(old, &ps.p[0], 2, &peer_old, BOTH);
+	show(new, &ps.p[1], 3, &peer_new, BOTH);
+	ps.p[2] = ps.p[0];
+	ps.p[2].remote.b[3] = 4;
+	ps.p[3] = (struct peer){ .remote = ip_v4(10, 1, 0, 5) };
+	assert_int_equal(peers_own(&ps), 0);
+	assert_int_equal(ps.n_shown, 3);
+	memset(old, 0x5a, sizeof(*old));
+	memset(new, 0x5a, sizeof(*new));
+	free(old);
+	free(new);
+	const struct preflight_sides sides = {
+		.old = &a.spec, .new = &b.spec, .trust = b.trust, .now = TESTPKI_NOW
+	};
+	assert_int_equal(preflight_run(&sides, &ps, &found), 0);
+	assert_int_equal(found.checked, 3);
+	assert_int_equal(found.unchecked, 1);
+	assert_int_equal(found.errors, 2);
+	for (size_t i = 0; i < found.n; i++)
+		assert_int_not_equal(found.findings[i].remote.b[3], 3);
+	preflight_free(&found);
+	peers_free(&ps);
+	trust_free(a.trust);
+	trust_free(b.trust);
+}
+
 /* Keys that say more of who may be a peer: the one that refuses it is named. */
 static void test_other_keys(void **state)
 {
@@ -353,6 +391,7 @@ int main(void)
 		cmocka_unit_test(test_steps_too_early),
 		cmocka_unit_test(test_a_peer_that_names_no_cas),
 		cmocka_unit_test(test_no_worse_than_before),
+		cmocka_unit_test(test_peers_with_copies_of_their_own),
 		cmocka_unit_test(test_other_keys),
 		cmocka_unit_test(test_many_that_are_alike),
 		cmocka_unit_test(test_what_is_safe_when),
