@@ -328,7 +328,7 @@ struct engine {
 	struct status_counters counters;
 };
 
-/* engine.c: making actions. Each copies what it is given. */
+/* act.c: making actions. Each copies what it is given. */
 void act_group(struct engine *e); /* what follows stands and falls together */
 void act_send(struct engine *e, const struct endpoint *local, const struct endpoint *remote,
 	      struct bytes datagram);
