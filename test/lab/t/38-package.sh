@@ -24,6 +24,8 @@ ipsec_subnets: [10.1.0.0/16]
 instance_certificate: /etc/ikemesh/instance.pem
 instance_private_key: /run/credentials/ikemesh.service/instance.key
 ca_certificates: [/etc/ikemesh/ca.pem]
+metrics_listen: 9500
+control_group: ikemesh
 YML
 unit m lab-main.service <<'UNIT'
 [Unit]
@@ -60,7 +62,7 @@ mkdir -p /etc/systemd/system/ikemesh.service.d /etc/systemd/system/ikemesh-wait.
 printf '[Service]\nLoadCredential=instance.key:/root/keys/instance.key\n' >/etc/systemd/system/ikemesh.service.d/key.conf
 printf '[Service]\nEnvironment="IKEMESH_WAIT=--peers 10.1.0.2 --timeout 60s"\n' >/etc/systemd/system/ikemesh-wait.service.d/peers.conf
 systemctl daemon-reload
-sed 's|/run/credentials.*|/root/keys/instance.key|; $ a log: stderr' /etc/ikemesh/ikemesh.yml >/run/peer.yml
+sed 's|/run/credentials.*|/root/keys/instance.key|; /^metrics_listen/d; $ a log: stderr' /etc/ikemesh/ikemesh.yml >/run/peer.yml
 (sleep 1; exec ip netns exec peer /usr/sbin/ikemeshd --config /run/peer.yml --run-dir /run/peer --state-dir /run/peer-state 2>/lab/peer.log) &
 systemctl enable --now ikemesh 2>/lab/enable || trouble "not started"
 systemctl start ikemesh.target || trouble "the target was not reached"
@@ -68,6 +70,13 @@ ikectl wait --peers 10.1.0.2 --timeout 1s || trouble "the target came before the
 ikectl wait --peers 7 --timeout 2s 2>/lab/wait
 echo "status $?" >>/lab/wait
 ping -n -c 5 -i 0.1 -W 5 10.1.0.2 >/lab/first
+systemctl enable --now ikemesh-exporter 2>>/lab/enable || trouble "no exporter"
+for i in {1..50}; do
+	timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/9500 && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 && cat <&3' >/lab/scraped 2>/dev/null && break
+	sleep 0.2
+done
+systemctl show -p MainPID --value ikemesh-exporter | xargs -I PID grep -E '^(Uid|CapBnd|Seccomp):' /proc/PID/status >/lab/exporter
+systemd-analyze security --no-pager ikemesh-exporter 2>/dev/null | sed -n 's/.*Overall exposure level for [^:]*: //p' >/lab/score-exporter
 negotiated() { grep -c 'IKE SA .* established' /lab/peer.log; }
 negotiated >/lab/negotiated-before
 ping -n -i 0.002 10.1.0.2 >/lab/stream-out 2>&1 &
@@ -126,6 +135,9 @@ grep -q ' 0% packet loss' "$at/first" || fail "no pings: $(tail -n 3 "$at/first"
 [ "$(tcpdump -n -r "$at/wire.pcap" esp 2>/dev/null | wc -l)" -ge 10 ] || fail "no ESP"
 grep -q 'waiting for peers: 1 of 7 are up' "$at/wait" && grep -q 'status 1' "$at/wait" || fail "ikectl wait: $(one wait)"
 say "enabled and started, the key by LoadCredential=; the target waited for the peer, and pings go as ESP"
+grep -q '^ikemesh_up 1' "$at/scraped" && grep -q '^ikemesh_pairs{state="up"} 1' "$at/scraped" || fail "metrics: $(head -n 20 "$at/scraped"); $(journal)"
+grep -Eq 'Uid:.6[0-9]{4}\>' "$at/exporter" || fail "the exporter is somebody: $(one exporter)"
+report "ikemesh-exporter, as a dynamic user in the group ikemesh, answers: ikemesh_up 1; systemd-analyze security: $(one score-exporter)"
 lost stream-out
 out="$LOST of $SENT"
 lost stream-in
