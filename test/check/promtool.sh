@@ -19,7 +19,7 @@ sed 's/ikemesh_acquires_total/ikemesh_acquires/' "$work/text" | promtool check m
 	{ echo "promtool check metrics takes everything"; exit 1; }
 
 promtool check rules "$RULES"
-promtool test rules test/metrics/rules_test.yml
+promtool test rules test/metrics/rules_test.yml test/metrics/certificates_test.yml
 
 # The dashboard's, with what Grafana puts in; one that asks for a variable's values is no expression.
 {
