@@ -333,7 +333,8 @@ static const struct key_row rows[] = {
 		.choices = encapsulations,
 		FIELD(spec.encapsulation),
 		.effect = EFFECT_NEXT_SAS,
-		.text = "ESP inside UDP: where there is NAT, always, or never.",
+		.text = "ESP inside UDP: auto (where there is NAT, or ESP is filtered), always, or "
+			"never.",
 	},
 	{
 		.name = "on_stop",

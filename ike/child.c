@@ -2,6 +2,7 @@
 #include "ike/child.h"
 #include <inttypes.h>
 
+#include "ike/encap.h"
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
 #include "ike/idle.h"
@@ -252,6 +253,8 @@ static void plan_look(struct engine *e, struct child *c)
 		delay = SURVIVOR_LOOK_US;
 	if (e->spec->idle_timeout_s != 0 && delay > idle_left(e, c->sa->pair))
 		delay = idle_left(e, c->sa->pair);
+	if (delay > encap_look(e, c))
+		delay = encap_look(e, c);
 	c->look_at = mono_after(e->now, delay);
 }
 
@@ -302,6 +305,7 @@ void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_
 	c->packets_in = packets_in;
 	c->packets_out = packets_out;
 	c->looked_at = e->now;
+	encap_looked(e, c, comes, goes);
 	if (comes)
 		sa->heard_at = c->came_at = e->now;
 	else if (goes && e->spec->dpd_delay_s != 0 && c->state == CHILD_INSTALLED)

@@ -81,6 +81,13 @@ struct child {
 	/* Liveness: counters at the last look. */
 	uint64_t packets_in, packets_out;
 	struct mono look_at, looked_at; /* the next, the last */
+	/* Whether ESP passes at all; see encap.h. */
+	unsigned silent_looks; /* in a row: packets left, and none came */
+	struct mono silent_since;
+	unsigned noughts;    /* answers of the peer that it received none */
+	bool asks_count;     /* the next probe asks the peer how many it has received */
+	bool peer_counts;    /* it has answered that */
+	bool peer_receives;  /* and it has received some */
 	struct mono came_at; /* when we last saw that packets had come in; at first: installed */
 
 	/* Rekeying (RFC 7296 2.8). */
@@ -266,7 +273,11 @@ struct pair {
 	uint32_t decoy;		 /* SPI; 0: none */
 	struct mono decoy_until; /* when to look after the decoy, or the queue, again */
 	struct mono sacrificed_at;
-	bool suspect; /* in engine.suspects: nothing was heard of it but strays */
+	enum encap_memory encap;
+	struct mono encap_at;  /* since then */
+	unsigned encap_trials; /* in a row, that did not help */
+	struct mono plain_at;  /* plain ESP came in; long ago: never */
+	bool suspect;	       /* in engine.suspects: nothing was heard of it but strays */
 	struct deadline deadline;
 };
 

@@ -4,6 +4,7 @@
 #include "ike/admission.h"
 #include "ike/attempt.h"
 #include "ike/child.h"
+#include "ike/encap.h"
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
 #include "ike/idle.h"
@@ -62,6 +63,7 @@ static struct pair *pair_new(struct engine *e, const struct ip *local, const str
 	p->wanted_until = (struct mono){ .us = INT64_MIN };
 	p->sacrificed_at = (struct mono){ .us = INT64_MIN / 2 };
 	p->since = e->now;
+	p->plain_at = (struct mono){ .us = INT64_MIN / 2 };
 	p->deadline.owner = DEADLINE_PAIR;
 	return p;
 }
@@ -188,7 +190,7 @@ void pair_arm(struct engine *e, struct pair *p)
 /* Worth a memory is who is in our subnets; others leave no trace. */
 static bool is_memorable(const struct engine *e, const struct pair *p)
 {
-	return e->spec != NULL && p->attempts[0] != NULL &&
+	return e->spec != NULL && (p->attempts[0] != NULL || encap_memory_left(e, p) > 0) &&
 	       spec_protects(e->spec, &p->key.local, &p->key.remote);
 }
 
@@ -202,6 +204,8 @@ void pair_release(struct engine *e, struct pair *p)
 	}
 	int64_t keep = p->solicited ? MEMORY_S : MEMORY_UNSOLICITED_S;
 	p->forget_at = mono_after(e->now, keep * 1000000);
+	if (encap_memory_left(e, p) > keep * 1000000)
+		p->forget_at = mono_after(e->now, encap_memory_left(e, p));
 	pair_arm(e, p);
 }
 

@@ -36,6 +36,7 @@
 	X(NO_ROUTE, "no-route")                      \
 	X(SILENT, "silent")                          \
 	X(AUTH_SILENT, "ike-auth-silent")            \
+	X(ESP_FILTERED, "esp-filtered")              \
 	X(NOT_PROTECTED, "not-protected")            \
 	X(OTHER, "other")                            \
 	X(PEER_DEAD, "peer-dead")                    \

@@ -58,6 +58,20 @@ static void attempt_fields(struct archive *a, struct status_attempt *t)
 	archive_text(a, t->offered, sizeof(t->offered));
 }
 
+static void encap_fields(struct archive *a, struct pair *p)
+{
+	uint8_t encap = a->loads ? 0 : (uint8_t)p->encap;
+
+	if (a->version == SAVE_VERSION_INLINE_CERTS)
+		return;
+	archive_u8(a, &encap);
+	a->failed = a->failed || encap > ENCAP_NO_HELP;
+	p->encap = (enum encap_memory)encap;
+	archive_mono(a, &p->encap_at);
+	archive_uint(a, &p->encap_trials);
+	archive_mono(a, &p->plain_at);
+}
+
 void save_pair_fields(struct archive *a, struct pair *p)
 {
 	archive_uint(a, &p->failures);
@@ -71,6 +85,7 @@ void save_pair_fields(struct archive *a, struct pair *p)
 	archive_mono(a, &p->since);
 	a->failed = a->failed || p->since.us < 0;
 	archive_bool(a, &p->up);
+	encap_fields(a, p);
 	for (size_t i = 0; i < PAIR_ATTEMPTS; i++) {
 		bool there = !a->loads && p->attempts[i] != NULL;
 
@@ -200,6 +215,18 @@ void save_sa_fields(struct archive *a, struct ike_sa *sa)
 		a->failed = true; /* no IKE SA is without */
 }
 
+static void child_encap_fields(struct archive *a, struct child *c)
+{
+	if (a->version == SAVE_VERSION_INLINE_CERTS)
+		return;
+	archive_uint(a, &c->silent_looks);
+	archive_mono(a, &c->silent_since);
+	archive_uint(a, &c->noughts);
+	archive_bool(a, &c->asks_count);
+	archive_bool(a, &c->peer_counts);
+	archive_bool(a, &c->peer_receives);
+}
+
 void save_child_fields(struct archive *a, struct child *c)
 {
 	bool *flags[] = { &c->in_added,	 &c->out_added,	  &c->keeps_alive, &c->waited,
@@ -230,6 +257,7 @@ void save_child_fields(struct archive *a, struct child *c)
 	archive_u64(a, &c->packets_in);
 	archive_u64(a, &c->packets_out);
 	archive_uint(a, &c->rekey_failures);
+	child_encap_fields(a, c);
 	/* One that is in the kernel is spoken of by its algorithms. */
 	if ((c->in_added || c->out_added) && c->suite.encr == NULL)
 		a->failed = true;

@@ -127,6 +127,8 @@ void engine_status(const struct engine *e, const struct status_visitor *v)
 			.retry_at = p->retry_at,
 			.failures = p->failures,
 			.waiting = p->turn != TURN_NONE,
+			.encap = p->encap,
+			.encap_at = p->encap_at,
 		};
 		count(p, &s.n_ike, &s.n_children);
 		v->pair(v->arg, &s);
@@ -155,6 +157,13 @@ bool engine_knows_sa(const struct engine *e, const struct sa_ref *ref)
 		return p != NULL && p->decoy == ref->spi;
 	}
 	return ip_equal(&ref->dst, &c->sa->local.ip) ? c->in_added : c->out_added;
+}
+
+const char *encap_memory_name(enum encap_memory m)
+{
+	static const char *const names[] = { "unknown", "trying", "helps", "no help" };
+
+	return names[m];
 }
 
 const char *stage_name(enum stage s)

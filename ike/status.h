@@ -103,6 +103,14 @@ struct status_attempt {
 };
 #define PAIR_ATTEMPTS 4
 
+/* What is known of ESP between the two addresses, with `encapsulation: auto`; see encap.h. */
+enum encap_memory {
+	ENCAP_UNKNOWN, /* nothing, or that it passes */
+	ENCAP_TRYING,  /* in UDP, since nothing comes back */
+	ENCAP_HELPS,   /* it passes in UDP alone */
+	ENCAP_NO_HELP, /* nothing came back in UDP either */
+};
+
 struct status_pair {
 	struct ip local, remote;
 	const struct status_attempt *attempts; /* newest first */
@@ -111,6 +119,8 @@ struct status_pair {
 	struct mono retry_at; /* back-off: no new attempt by us before; MONO_NEVER: none pending */
 	unsigned failures;    /* in a row */
 	bool waiting;	      /* for its turn to negotiate */
+	enum encap_memory encap;
+	struct mono encap_at; /* since then; of ENCAP_UNKNOWN: nothing */
 	size_t n_ike, n_children;
 };
 
@@ -149,6 +159,7 @@ bool engine_knows_sa(const struct engine *e, const struct sa_ref *ref);
 /* Why it failed, or has no answer yet; REASON_NONE: neither. */
 enum reason attempt_reason(const struct status_attempt *a);
 
+const char *encap_memory_name(enum encap_memory m); /* "trying" ... */
 const char *stage_name(enum stage s);
 const char *ike_state_name(enum ike_state s);	  /* CONNECTING, ESTABLISHED ... */
 const char *child_state_name(enum child_state s); /* INSTALLED ... */

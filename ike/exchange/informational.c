@@ -2,6 +2,7 @@
 /* INFORMATIONAL: DELETE, liveness, late errors. RFC 7296 1.4, 2.21, 2.25. */
 #include "ike/attempt.h"
 #include "ike/child.h"
+#include "ike/encap.h"
 #include "ike/exchange/exchange.h"
 #include "ike/pair.h"
 #include "ike/qcd.h"
@@ -126,6 +127,7 @@ void informational_probe(struct engine *e, struct ike_sa *sa)
 	if (sa->want_token)
 		qcd_encode(e, sa, &c.b);
 	sa->want_token = false;
+	encap_ask(e, sa, &c.b);
 	ask(e, sa, &c);
 }
 
@@ -273,6 +275,7 @@ static void informational_answer(struct engine *e, struct ike_sa *sa, const stru
 		qcd_keep(sa, m->payloads);
 		qcd_encode(e, sa, &c.b);
 	}
+	encap_answer(e, sa, m->payloads, &c.b);
 	if (sa_reply(e, sa, EXCHANGE_INFORMATIONAL, &c) != 0) {
 		sa_close(e, sa);
 		return;
@@ -306,6 +309,7 @@ static void informational_take(struct engine *e, struct ike_sa *sa, const struct
 		sa_close(e, sa);
 		return;
 	}
+	encap_take(e, sa, m->payloads);
 	for (struct child *c = sa->children; c; c = next) {
 		next = c->next;
 		if (c->state != CHILD_DELETING)

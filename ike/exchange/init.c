@@ -2,6 +2,7 @@
 /* IKE_SA_INIT, RFC 7296 1.2: the only exchange in the clear. Nothing in it is trusted. */
 #include "ike/attempt.h"
 #include "ike/auth.h"
+#include "ike/encap.h"
 #include "ike/exchange/exchange.h"
 #include "ike/natd.h"
 #include "ike/pair.h"
@@ -66,8 +67,7 @@ static void take_notes(struct engine *e, struct ike_sa *sa, const struct init_re
 	natd_examine(m->payloads, m->header->spi_i, m->header->spi_r, m->local, m->remote, &nat);
 	sa->nat_local = nat.local;
 	sa->nat_remote = nat.remote;
-	sa->encap = (nat.local || nat.remote ||
-		     (nat.present && e->spec->encapsulation == ENCAP_ALWAYS)) &&
+	sa->encap = (nat.local || nat.remote || (nat.present && encap_wanted(e, sa))) &&
 		    e->spec->encapsulation != ENCAP_NEVER;
 	sa->peer_fragments = notify_find(m->payloads, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &n);
 	sa->peer_ikemesh = is_ikemesh(m->payloads);
@@ -86,8 +86,7 @@ static void take_notes(struct engine *e, struct ike_sa *sa, const struct init_re
 static void encode_abilities(struct engine *e, struct builder *b, const struct ike_sa *sa,
 			     uint64_t spi_i, uint64_t spi_r)
 {
-	natd_encode(b, spi_i, spi_r, &sa->local, &sa->remote,
-		    e->spec->encapsulation == ENCAP_ALWAYS);
+	natd_encode(b, spi_i, spi_r, &sa->local, &sa->remote, encap_wanted(e, sa));
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, BYTES_NONE);
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_SIGNATURE_HASH_ALGORITHMS,
 		      BYTES(hash_list, sizeof(hash_list)));

@@ -89,6 +89,8 @@ enum payload_type {
 	X(IKEV2_MESSAGE_ID_SYNC_SUPPORTED, 16420)                                                  \
 	X(IKEV2_FRAGMENTATION_SUPPORTED, 16430)                                                    \
 	X(SIGNATURE_HASH_ALGORITHMS, 16431)                                                        \
+	/* Of private use, between ikemesh hosts: see encap.h. */                                    \
+	X(ESP_RECEIVED, 41454)                                                                     \
 	X(USE_PPK, 16435)                                                                          \
 	X(PPK_IDENTITY, 16436)                                                                     \
 	X(NO_PPK_AUTH, 16437)                                                                      \

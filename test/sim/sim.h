@@ -178,6 +178,7 @@ struct sim {
 	/* Set by a test: asked for each IKE datagram that leaves a host; true: it is lost. */
 	bool (*lose)(struct sim *s, unsigned from, struct bytes datagram);
 	void *lose_arg;
+	bool esp_filtered; /* set by a test: the wire drops ESP that is not in UDP */
 };
 
 struct sim *sim_new(const struct sim_options *options);

@@ -98,7 +98,7 @@ static void test_the_silent_one_goes(void **state)
 	duet_wait(&d, 9 * SECOND);
 	usage(&d, second, 6, 6);
 	duet_hear_nothing(&d); /* not yet */
-	duet_wait(&d, 2 * SECOND);
+	duet_wait(&d, 4 * SECOND); /* it was looked at again */
 	usage(&d, second, 7, 7);
 	/* --> INFORMATIONAL { D(ESP, first) } */
 	duet_hear(&d, EXCHANGE_INFORMATIONAL, false, &heard);
