@@ -349,6 +349,7 @@ static struct client *place_for(struct control *c, enum rights rights)
 static void accept_one(struct control *c)
 {
 	struct client *client;
+	enum rights rights;
 	uid_t uid;
 	int fd;
 
@@ -360,12 +361,13 @@ static void accept_one(struct control *c)
 	fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
-	client = place_for(c, rights_of_socket(fd, c->group, &uid));
+	rights = rights_of_socket(fd, c->group, &uid);
+	client = place_for(c, rights);
 	if (client == NULL) {
 		refuse_place(fd);
 		return;
 	}
-	client_seat(client, fd, new_ticket(c, client), c->group);
+	client_seat(client, fd, new_ticket(c, client), rights, uid);
 	if (watch(c, EPOLL_CTL_ADD, fd, EPOLLIN, client->ticket) != 0)
 		leave(c, client);
 	else

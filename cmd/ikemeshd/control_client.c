@@ -31,14 +31,15 @@ void answer_drop(struct answer *answer)
 	free(answer);
 }
 
-void client_seat(struct client *client, int fd, uint64_t ticket, gid_t group)
+void client_seat(struct client *client, int fd, uint64_t ticket, enum rights rights, uid_t uid)
 {
 	const struct mono now = clock_now();
 
 	client->state = CLIENT_ASKING;
 	client->fd = fd;
 	client->ticket = ticket;
-	client->rights = rights_of_socket(fd, group, &client->uid);
+	client->rights = rights;
+	client->uid = uid;
 	client->progress_at = now;
 	client->visit_ends = clock_after(now, CONTROL_VISIT_S * CLOCK_SECOND);
 	client->n_request = client->sent = 0;

@@ -42,7 +42,7 @@ struct client {
 };
 
 /* Takes fd over. */
-void client_seat(struct client *client, int fd, uint64_t ticket, gid_t group);
+void client_seat(struct client *client, int fd, uint64_t ticket, enum rights rights, uid_t uid);
 void client_leave(struct client *client); /* the answer, too, if nobody else reads it */
 
 /* What has come, or what fits. false: it is done, or gone; it is for the caller to have it leave.
