@@ -39,6 +39,7 @@ enum cause_id {
 	CAUSE_SILENT,
 	CAUSE_AUTH_SILENT,
 	CAUSE_ESP_FILTERED,
+	CAUSE_ESP_IN_UDP,
 	CAUSE_MTU,
 	CAUSE_OTHER,
 };
@@ -144,6 +145,9 @@ static const struct cause causes[] = {
 				 "the way",
 				 "let IP protocol 50 through, both ways, or set `encapsulation: "
 				 "always` (ESP in UDP)" },
+	[CAUSE_ESP_IN_UDP] = { "esp-in-udp", false,
+			       "plain ESP is filtered on the way; it goes in UDP, and arrives",
+			       NULL },
 	[CAUSE_MTU] = { "mtu", true,
 			"small packets pass, large ones are lost without a word: a link on the way "
 			"takes less than is known here",
@@ -306,6 +310,8 @@ static enum cause_id by_flow(const struct why_facts *f, const json_t *pair, char
 			 f->path.largest, f->path.believed);
 		return CAUSE_MTU;
 	}
+	if (is(get(pair, "encapsulation"), "state", "helps"))
+		return CAUSE_ESP_IN_UDP;
 	return flow.in == 0 && flow.out == 0 ? CAUSE_IDLE : CAUSE_FINE;
 }
 

@@ -258,6 +258,19 @@ static void put_attempt(const struct walk *w, const struct status_attempt *a)
 	json_text_close(t, '}');
 }
 
+/* What `encapsulation: auto` has found out. */
+static void put_encapsulation(const struct walk *w, const struct status_pair *p)
+{
+	if (p->encap == ENCAP_UNKNOWN) {
+		json_text_null(w->t, "encapsulation");
+		return;
+	}
+	json_text_open(w->t, "encapsulation", '{');
+	json_text_string(w->t, "state", encap_memory_name(p->encap));
+	put_ago(w, "since_s_ago", p->encap_at);
+	json_text_close(w->t, '}');
+}
+
 static void visit_pair(void *arg, const struct status_pair *p)
 {
 	struct walk *w = arg;
@@ -278,6 +291,7 @@ static void visit_pair(void *arg, const struct status_pair *p)
 	put_ago(w, "since_s_ago", p->since);
 	put_until(w, "retry_in_s", p->retry_at);
 	json_text_int(t, "failures", p->failures);
+	put_encapsulation(w, p);
 	json_text_open(t, "attempts", '[');
 	for (size_t i = 0; i < p->n_attempts; i++)
 		put_attempt(w, &p->attempts[i]);
