@@ -2,6 +2,7 @@
 #include "cmd/ikemeshd/key_client.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/key_channel.h"
+#include "cmd/ikemeshd/key_questions.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -26,21 +27,6 @@ enum {
 	ID_FIRST,
 };
 
-struct question {
-	struct question *next; /* of those that are to be sent */
-	uint64_t id;
-	enum key_kind kind;
-	struct secret octets;
-	struct mono deadline;
-	unsigned seconds; /* that it had */
-	bool waits;	  /* to be sent */
-	struct job *job;  /* NULL: another kind */
-	void (*job_done)(void *arg, struct job *job);
-	key_done *done;
-	void (*drop)(void *arg);
-	void *arg;
-};
-
 struct key_client {
 	struct key_client_options options;
 	int epoll, timer, fd; /* fd -1: not connected */
@@ -53,10 +39,8 @@ struct key_client {
 	struct mono bad_since; /* MONO_NEVER: all is well */
 	bool told;	       /* that it is away */
 	char why[128];
-	uint64_t connected, timeouts, last_id;
-	struct question *slots[KEY_QUESTIONS_MAX]; /* by id */
-	struct question *first, **end;		   /* to be sent, in order */
-	size_t n, jobs;
+	uint64_t connected, timeouts;
+	struct questions questions;
 	uint8_t buffer[KEY_MESSAGE_MAX];
 };
 
@@ -104,7 +88,7 @@ void key_client_state(const struct key_client *c, struct key_client_state *out)
 	*out = (struct key_client_state){ .away = is_away(c, now),
 					  .renewed = c->connected > 0 ? c->connected - 1 : 0,
 					  .timeouts = c->timeouts,
-					  .open = c->n };
+					  .open = c->questions.n };
 	if (!out->away)
 		return;
 	out->away_us = now.us - c->bad_since.us;
@@ -113,42 +97,11 @@ void key_client_state(const struct key_client *c, struct key_client_state *out)
 
 /* ---- questions ----------------------------------------------------------------------------- */
 
-static void enqueue(struct key_client *c, struct question *q)
-{
-	q->waits = true;
-	q->next = NULL;
-	*c->end = q;
-	c->end = &q->next;
-}
-
-static void dequeue(struct key_client *c, struct question *q)
-{
-	struct question **at = &c->first;
-
-	while (*at != q)
-		at = &(*at)->next;
-	*at = q->next;
-	if (c->end == &q->next)
-		c->end = at;
-	q->waits = false;
-}
-
-/* Out of all lists; what it is about stays. */
-static void remove_question(struct key_client *c, struct question *q)
-{
-	if (q->waits)
-		dequeue(c, q);
-	c->slots[q->id % KEY_QUESTIONS_MAX] = NULL;
-	c->n--;
-	c->jobs -= q->job != NULL;
-	secret_free(&q->octets);
-}
-
 /* Takes q. */
 static void answered(struct key_client *c, struct question *q, const struct key_message *m,
 		     int *content)
 {
-	remove_question(c, q);
+	questions_remove(&c->questions, q);
 	if (q->job != NULL) {
 		if (q->job->result != 0)
 			q->job->judged.verdict = VERDICT_FAILED;
@@ -179,15 +132,6 @@ static void give_up(struct key_client *c, struct question *q)
 	answered(c, q, &m, &none);
 }
 
-/* A place whose id is not in use; there is one as long as n is below the most. */
-static uint64_t next_id(struct key_client *c)
-{
-	do {
-		c->last_id++;
-	} while (c->slots[c->last_id % KEY_QUESTIONS_MAX] != NULL);
-	return c->last_id;
-}
-
 /* ---- the line ------------------------------------------------------------------------------ */
 
 static void watch(struct key_client *c, bool writes)
@@ -212,9 +156,7 @@ static void disconnect(struct key_client *c, const char *why)
 	c->retry_at = clock_after(clock_now(), c->greeted ? 0 : c->backoff_us);
 	c->greeted = false;
 	c->ping_end = MONO_NEVER;
-	for (size_t i = 0; i < KEY_QUESTIONS_MAX && c->n > 0; i++)
-		if (c->slots[i] != NULL && !c->slots[i]->waits)
-			enqueue(c, c->slots[i]);
+	questions_unsend(&c->questions);
 }
 
 /* 0, -EAGAIN, or the line is closed. */
@@ -243,12 +185,12 @@ static int send_own(struct key_client *c, enum key_kind kind, uint64_t id)
 
 static void flush(struct key_client *c)
 {
-	while (c->fd >= 0 && c->first != NULL) {
-		struct question *q = c->first;
+	while (c->fd >= 0 && c->questions.first != NULL) {
+		struct question *q = c->questions.first;
 
 		if (send_octets(c, secret_view(&q->octets)) != 0)
 			return;
-		dequeue(c, q);
+		questions_sent(&c->questions, q);
 	}
 	if (c->fd >= 0)
 		watch(c, false);
@@ -297,17 +239,17 @@ static void take_hello(struct key_client *c, const struct key_message *m)
 		say(c, REPORT_WARNING,
 		    "the keyholder had gone; another one is there, and is asked again what was "
 		    "open (%zu)",
-		    c->n);
+		    c->questions.n);
 	is_well(c);
 }
 
 /* 0, or -EBADMSG. */
 static int take_answer(struct key_client *c, struct key_message *m, struct bytes from, int *content)
 {
-	struct question *q = c->slots[m->id % KEY_QUESTIONS_MAX];
+	struct question *q = questions_find(&c->questions, m->id);
 
-	if (q == NULL || q->id != m->id) /* it took too long */
-		return m->id > c->last_id ? -EBADMSG : 0;
+	if (q == NULL) /* it took too long */
+		return m->id > c->questions.last_id ? -EBADMSG : 0;
 	if (q->kind != m->kind)
 		return -EBADMSG;
 	m->job = q->job;
@@ -362,9 +304,10 @@ static void read_all(struct key_client *c)
 
 static void expire(struct key_client *c, struct mono now)
 {
-	for (size_t i = 0; i < KEY_QUESTIONS_MAX && c->n > 0; i++)
-		if (c->slots[i] != NULL && c->slots[i]->deadline.us <= now.us)
-			give_up(c, c->slots[i]);
+	struct question *q;
+
+	while ((q = questions_due(&c->questions, now)) != NULL)
+		give_up(c, q);
 }
 
 static void ping(struct key_client *c, struct mono now)
@@ -397,10 +340,7 @@ static struct mono next_time(const struct key_client *c)
 
 	if (!c->told)
 		next = clock_earlier(next, clock_after(c->bad_since, AWAY_US));
-	for (size_t i = 0; i < KEY_QUESTIONS_MAX && c->n > 0; i++)
-		if (c->slots[i] != NULL)
-			next = clock_earlier(next, c->slots[i]->deadline);
-	return next;
+	return clock_earlier(next, questions_deadline(&c->questions));
 }
 
 static void arm(struct key_client *c, struct mono next)
@@ -445,19 +385,16 @@ static int ask(struct key_client *c, struct question *q, struct key_message *m, 
 {
 	int err;
 
-	if (c->n >= KEY_QUESTIONS_MAX - 1)
+	if (questions_full(&c->questions))
 		return -EBUSY;
-	m->id = q->id = next_id(c);
+	m->id = q->id = questions_next_id(&c->questions);
 	q->kind = m->kind;
 	err = key_message_put(m, &q->octets);
 	if (err != 0)
 		return err;
 	q->seconds = seconds;
 	q->deadline = clock_after(clock_now(), seconds * CLOCK_SECOND);
-	c->slots[q->id % KEY_QUESTIONS_MAX] = q;
-	c->n++;
-	c->jobs += q->job != NULL;
-	enqueue(c, q);
+	questions_add(&c->questions, q);
 	flush(c);
 	arm(c, clock_earlier(c->armed, clock_earlier(q->deadline, next_time(c))));
 	return 0;
@@ -502,7 +439,7 @@ int key_client_ask(struct key_client *c, const struct key_message *question, uns
 
 size_t key_client_jobs(const struct key_client *c)
 {
-	return c->jobs;
+	return c->questions.jobs;
 }
 
 /* ---- start and end ------------------------------------------------------------------------- */
@@ -536,8 +473,7 @@ int key_client_open(const struct key_client_options *options, struct key_client 
 	c->epoll = c->timer = c->fd = -1;
 	c->armed = c->ping_at = c->ping_end = c->bad_since = MONO_NEVER;
 	c->backoff_us = RETRY_FIRST_US;
-	c->last_id = ID_FIRST - 1;
-	c->end = &c->first;
+	questions_init(&c->questions, ID_FIRST);
 	err = open_all(c);
 	if (err != 0) {
 		key_client_close(c);
@@ -552,17 +488,7 @@ void key_client_close(struct key_client *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < KEY_QUESTIONS_MAX; i++) {
-		struct question *q = c->slots[i];
-
-		if (q == NULL)
-			continue;
-		job_free(q->job);
-		if (q->drop != NULL)
-			q->drop(q->arg);
-		secret_free(&q->octets);
-		free(q);
-	}
+	questions_free(&c->questions);
 	if (c->fd >= 0)
 		close(c->fd);
 	if (c->timer >= 0)

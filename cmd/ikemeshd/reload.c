@@ -84,11 +84,17 @@ static bool same_credential(const struct credential_spec *a, const struct creden
 	return true;
 }
 
+/*
+ * The keyholder has nothing like that any more: it was started anew meanwhile, or had to load
+ * something else. Both must have the same.
+ */
 static void on_commit(void *arg, const struct key_message *answer, int *content)
 {
-	(void)arg;
-	(void)answer; /* one that was started meanwhile reads the same file when it is asked */
+	struct daemon *d = arg;
+
 	(void)content;
+	if (answer->result == -ESTALE && d->phase == DAEMON_RUNNING)
+		daemon_reload(d, false, 0);
 }
 
 /* From here on the keyholder signs with what it has loaded, and peers are judged by its CAs. */
@@ -103,7 +109,7 @@ static int commit(struct daemon *d, struct config *c, uint64_t serial)
 	ring = keyring_new(trust);
 	if (ring == NULL)
 		return -ENOMEM;
-	err = key_client_ask(d->keys, &m, KEY_JOB_S, on_commit, NULL, NULL);
+	err = key_client_ask(d->keys, &m, KEY_JOB_S, on_commit, NULL, d);
 	if (err != 0) {
 		keyring_drop(ring);
 		return err;
