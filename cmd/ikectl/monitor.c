@@ -4,6 +4,7 @@
 #include "cmd/ikectl/model.h"
 #include "cmd/ikectl/progress.h"
 #include "ike/ip.h"
+#include "ike/level.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -206,10 +207,14 @@ static bool read_number(const struct invocation *in, const char *name, uint64_t 
 enum status monitor_run(const struct invocation *in)
 {
 	struct watching w = { .in = in, .palette = colour_for(in->colour, STDOUT_FILENO) };
+	const char *level = command_option(in, "level");
+	enum report_level parsed;
 	struct ip peer;
 
 	if (in->argument != NULL && !ip_parse(in->argument, &peer))
 		return command_misuse("not an IPv4 or IPv6 address", in->argument);
+	if (level != NULL && !report_level_parse(level, &parsed))
+		return command_misuse("--level takes error, warning, notice, info or debug", level);
 	if (!read_number(in, "last", &w.last) || !read_number(in, "count", &w.count))
 		return command_misuse("--last and --count take numbers", NULL);
 	return watch(&w);

@@ -39,6 +39,7 @@ done <<'TABLE'
 64|mode x|mode takes optional, enforced or file: x
 64|mode optional --confirm-within never|--confirm-within takes a time
 64|monitor nobody|not an IPv4
+64|monitor --level loud|--level takes error, .*: loud
 64|monitor --last few|take numbers
 64|monitor --count -1|take numbers
 64|top --sort colour|--sort takes traffic, age or trouble: colour
