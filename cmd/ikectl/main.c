@@ -16,6 +16,7 @@
 #include "cmd/ikectl/show_peers.h"
 #include "cmd/ikectl/steer.h"
 #include "cmd/ikectl/top.h"
+#include "cmd/ikectl/verify.h"
 #include "cmd/ikectl/wait.h"
 #include "cmd/ikectl/why.h"
 
@@ -233,6 +234,11 @@ static const struct command commands[] = {
 	  .synopsis = "why PEER",
 	  .help = "what became of traffic with it, the attempts, and the likely mend",
 	  .run = why_run },
+	{ .name = "verify",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "verify PEER",
+	  .help = "prove by traffic that what goes to it and comes from it is protected",
+	  .run = verify_run },
 	{ .name = "doctor",
 	  .argument = ARGUMENT_OPTIONAL,
 	  .synopsis = "doctor [PEER]",
@@ -304,7 +310,8 @@ static void print_usage(FILE *out)
 		     "77 not allowed;\n"
 		     "of doctor and check: 0 all is good, 1 warnings, 2 errors; of why: 0 nothing "
 		     "is amiss, "
-		     "1 else;\nof wait: 0 ready, 1 peers are missing at the end, 3 the daemon "
+		     "1 else;\nof verify: 0 it is protected, 1 not proved; of wait: 0 ready, 1 "
+		     "peers are missing at the end, 3 the daemon "
 		     "is.\n");
 }
 

@@ -295,20 +295,55 @@ static void run(struct prober *s, unsigned mtu)
 	s->p->believed = believed(s);
 }
 
-void path_probe(struct path_probe *p, unsigned mtu, void (*told)(size_t size))
+static struct prober *prober_new(struct path_probe *p, void (*told)(size_t size))
 {
 	struct prober *s = calloc(1, sizeof(*s));
 
-	if (s == NULL) {
-		p->error = -ENOMEM;
-		return;
-	}
+	if (s == NULL)
+		return NULL;
 	*s = (struct prober){ .p = p, .echo = -1, .errors = -1, .told = told };
 	s->id = (uint16_t)getpid();
-	run(s, mtu);
+	return s;
+}
+
+static void prober_free(struct prober *s)
+{
 	if (s->echo >= 0)
 		close(s->echo);
 	if (s->errors >= 0)
 		close(s->errors);
 	free(s);
+}
+
+static void echo_some(struct prober *s, unsigned n, int patience_ms, unsigned *answered)
+{
+	s->p->error = open_sockets(s);
+	s->patience_ms = patience_ms != 0 ? patience_ms : PATIENCE_MS;
+	for (unsigned i = 0; i < n && s->p->error == 0; i++)
+		*answered += passes(s, SMALL, 1);
+}
+
+int path_echo(const struct ip *peer, unsigned n, int patience_ms, unsigned *answered)
+{
+	struct path_probe p = { .peer = *peer };
+	struct prober *s = prober_new(&p, NULL);
+
+	*answered = 0;
+	if (s == NULL)
+		return -ENOMEM;
+	echo_some(s, n, patience_ms, answered);
+	prober_free(s);
+	return p.error;
+}
+
+void path_probe(struct path_probe *p, unsigned mtu, void (*told)(size_t size))
+{
+	struct prober *s = prober_new(p, told);
+
+	if (s == NULL) {
+		p->error = -ENOMEM;
+		return;
+	}
+	run(s, mtu);
+	prober_free(s);
 }

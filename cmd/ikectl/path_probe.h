@@ -27,6 +27,12 @@ struct path_probe {
  */
 void path_probe(struct path_probe *p, unsigned mtu, void (*told)(size_t size));
 
+/*
+ * n small echo requests, one after the other; each is waited for patience_ms, or (0) a second.
+ * *answered: how many were. 0 or negative errno: what kept one from leaving.
+ */
+int path_echo(const struct ip *peer, unsigned n, int patience_ms, unsigned *answered);
+
 /* ---- pure parts ------------------------------------------------------------------------------ */
 
 /* A search for the largest size that passes, knowing one that does and one that does not. */
