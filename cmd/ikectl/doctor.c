@@ -20,6 +20,7 @@ static const struct {
 	{ "trust", check_trust },
 	{ "policies", check_policies },
 	{ "peers", check_peers },
+	{ "esp", check_esp },
 	{ "cleartext", check_clear },
 	{ "load", check_load },
 	{ "mtu", check_mtu },

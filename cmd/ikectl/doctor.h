@@ -57,6 +57,7 @@ void check_certificates(const struct facts *facts, struct findings *out);
 void check_trust(const struct facts *facts, struct findings *out);
 void check_policies(const struct facts *facts, struct findings *out);
 void check_peers(const struct facts *facts, struct findings *out);
+void check_esp(const struct facts *facts, struct findings *out);
 void check_clear(const struct facts *facts, struct findings *out);
 void check_load(const struct facts *facts, struct findings *out);
 void check_mtu(const struct facts *facts, struct findings *out);

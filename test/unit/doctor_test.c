@@ -98,7 +98,7 @@ static void test_well(void **state)
 	for (size_t i = 0; i < out.n; i++)
 		if (out.p[i].verdict != HEALTH_GOOD || out.p[i].mend != NULL)
 			fail_msg("%s: %s", out.p[i].check, out.p[i].text);
-	assert_int_equal(out.n, 14); /* all but the path */
+	assert_int_equal(out.n, 15); /* all but the path */
 	assert_int_equal(doctor_verdict(&out), HEALTH_GOOD);
 	findings_free(&out);
 	json_decref(f.status);
@@ -302,6 +302,16 @@ static void test_peers(void **state)
 		"{\"pairs\":[{\"remote\":\"10.1.0.9\",\"state\":\"backing off\","
 		"\"attempts\":[{\"failed\":true,\"stage\":\"IKE_AUTH\",\"reason\":\"no\"}]}]}",
 		HEALTH_WARNING, "10.1.0.9 is not up: IKE_AUTH: no", "10.1.0.9");
+	assert_status(check_esp,
+		      "{\"pairs\":[{\"remote\":\"10.1.0.9\",\"encapsulation\":{\"state\":"
+		      "\"helps\"}},{\"remote\":\"10.1.0.8\",\"encapsulation\":null}]}",
+		      HEALTH_WARNING, "on the way to 1 peer, such as 10.1.0.9", "protocol 50");
+	assert_status(check_esp,
+		      "{\"pairs\":[{\"remote\":\"10.1.0.9\",\"encapsulation\":{\"state\":"
+		      "\"trying\"}}]}",
+		      HEALTH_WARNING, "from 1 peer that answers IKE, such as 10.1.0.9",
+		      "ikectl verify 10.1.0.9");
+	assert_status(check_esp, "{\"pairs\":[]}", HEALTH_GOOD, "no peer is known", NULL);
 	assert_status(check_clear, "{\"clear\":{\"peers\":[{\"peer\":\"10.1.0.9\"}]}}",
 		      HEALTH_WARNING,
 		      "1 peer talked in the clear within the last hour, such as "
