@@ -15,6 +15,9 @@
  *	-a             end as soon as each stream has had an answer
  *	-k             constant traffic: what could not leave in time, as the machine was busy, is
  *not made up for by a burst; and SIGTERM lets the answers under way come
+ *	-u PORT        by UDP, from that port to the same: the hosts that are sent to, which have to
+ *be among those that send, answer by this process. The kernel's own answers to pings are few at a
+ *time, and one who has to wait for a CPU would find some of them gone
  *
  * At its end, or at SIGTERM, it writes a line for each stream:
  *
@@ -29,7 +32,6 @@
 #include <fcntl.h>
 #include <linux/icmp.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -63,6 +65,7 @@ struct fan {
 	unsigned rounds;
 	int64_t interval_us, wait_us, began_us, last_us; /* last_us: of the last packet */
 	bool until_answered, keep_pace;
+	uint16_t port; /* 0: ICMP */
 	char hosts[HOSTS_MAX][WORD];
 	struct pollfd sockets[HOSTS_MAX];
 	size_t n_hosts;
@@ -105,9 +108,27 @@ static int64_t now_us(void)
 /* ---- what it is to do ------------------------------------------------------------------------ */
 
 /* A socket belongs to the namespace that it was made in, wherever its process goes. */
-static int socket_in(const char *name)
+static int socket_by_icmp(void)
 {
 	const struct icmp_filter only_answers = { .data = ~(1U << ICMP_ECHOREPLY) };
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP);
+
+	if (fd >= 0 &&
+	    setsockopt(fd, SOL_RAW, ICMP_FILTER, &only_answers, sizeof(only_answers)) != 0)
+		return -1;
+	return fd;
+}
+
+static int socket_by_udp(uint16_t port)
+{
+	const struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && bind(fd, (const void *)&at, sizeof(at)) == 0 ? fd : -1;
+}
+
+static int socket_in(const char *name, uint16_t port)
+{
 	const int room = 4 << 20;
 	char path[WORD + 16];
 	int ns, fd;
@@ -117,9 +138,8 @@ static int socket_in(const char *name)
 	if (ns < 0 || setns(ns, CLONE_NEWNET) != 0)
 		die("no host", name);
 	close(ns);
-	fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP);
-	if (fd < 0 ||
-	    setsockopt(fd, SOL_RAW, ICMP_FILTER, &only_answers, sizeof(only_answers)) != 0)
+	fd = port != 0 ? socket_by_udp(port) : socket_by_icmp();
+	if (fd < 0)
 		die("no socket on", name);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
@@ -138,7 +158,7 @@ static size_t host_of(struct fan *f, const char *name)
 		die("too many hosts", "");
 	}
 	snprintf(f->hosts[i], WORD, "%s", name);
-	f->sockets[i] = (struct pollfd){ .fd = socket_in(name), .events = POLLIN };
+	f->sockets[i] = (struct pollfd){ .fd = socket_in(name, f->port), .events = POLLIN };
 	return f->n_hosts++;
 }
 
@@ -178,7 +198,9 @@ static uint16_t checksum(const uint16_t *words, size_t n)
  */
 static void send_one(struct fan *f, struct stream *s, int64_t now)
 {
-	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = s->to };
+	const struct sockaddr_in to = { .sin_family = AF_INET,
+					.sin_port = htons(f->port),
+					.sin_addr = s->to };
 	union echo packet = { .mine = { .icmp = { .type = ICMP_ECHO }, .pid = getpid() } };
 
 	packet.mine.icmp.un.echo.id = htons((uint16_t)(s - f->streams + 1));
@@ -195,17 +217,17 @@ static void send_one(struct fan *f, struct stream *s, int64_t now)
 	f->last_us = now;
 }
 
-static void take(struct fan *f, size_t host, const uint8_t *p, size_t n)
+static void take(struct fan *f, size_t host, const struct sockaddr_in *from, union echo echo)
 {
-	const struct iphdr *ip = (const void *)p;
-	const size_t head = (size_t)ip->ihl * 4;
-	union echo echo;
 	struct stream *s;
 	unsigned id, number;
 
-	if (n < sizeof(*ip) || n != head + sizeof(echo))
+	if (f->port != 0 && echo.mine.icmp.type == ICMP_ECHO) {
+		echo.mine.icmp.type = ICMP_ECHOREPLY;
+		(void)!sendto(f->sockets[host].fd, &echo, sizeof(echo), 0, (const void *)from,
+			      sizeof(*from));
 		return;
-	memcpy(&echo, p + head, sizeof(echo));
+	}
 	id = ntohs(echo.mine.icmp.un.echo.id);
 	number = ntohs(echo.mine.icmp.un.echo.sequence);
 	if (echo.mine.icmp.type != ICMP_ECHOREPLY || echo.mine.pid != getpid() || id == 0 ||
@@ -213,7 +235,7 @@ static void take(struct fan *f, size_t host, const uint8_t *p, size_t n)
 		return;
 	s = &f->streams[id - 1];
 	/* It may come twice. */
-	if (s->host != host || s->to.s_addr != ip->saddr || number >= s->sent ||
+	if (s->host != host || s->to.s_addr != from->sin_addr.s_addr || number >= s->sent ||
 	    (s->seen[number / 8] & 1U << number % 8) != 0)
 		return;
 	s->seen[number / 8] |= (uint8_t)(1U << number % 8);
@@ -224,9 +246,22 @@ static void take(struct fan *f, size_t host, const uint8_t *p, size_t n)
 	f->under_way--;
 }
 
+/* A raw socket gives the IP header, too. */
+static void take_packet(struct fan *f, size_t host, const struct sockaddr_in *from,
+			const uint8_t *p, size_t n)
+{
+	const size_t head = f->port != 0 || n == 0 ? 0 : (size_t)(p[0] & 0xf) * 4;
+	union echo echo;
+
+	if (n != head + sizeof(echo))
+		return;
+	memcpy(&echo, p + head, sizeof(echo));
+	take(f, host, from, echo);
+}
+
 static void take_all(struct fan *f, int timeout_ms)
 {
-	_Alignas(struct iphdr) uint8_t packet[2048];
+	uint8_t packet[2048];
 	ssize_t n;
 
 	if (poll(f->sockets, f->n_hosts, timeout_ms) <= 0)
@@ -234,8 +269,16 @@ static void take_all(struct fan *f, int timeout_ms)
 	for (size_t i = 0; i < f->n_hosts; i++) {
 		if (f->sockets[i].revents == 0)
 			continue;
-		while ((n = recv(f->sockets[i].fd, packet, sizeof(packet), 0)) >= 0)
-			take(f, i, packet, (size_t)n);
+		for (;;) {
+			struct sockaddr_in from = { 0 };
+			socklen_t len = sizeof(from);
+
+			n = recvfrom(f->sockets[i].fd, packet, sizeof(packet), 0, (void *)&from,
+				     &len);
+			if (n < 0)
+				break;
+			take_packet(f, i, &from, packet, (size_t)n);
+		}
 	}
 }
 
@@ -346,7 +389,7 @@ int main(int argc, char **argv)
 	if (f == NULL)
 		die("out of memory", "");
 	*f = (struct fan){ .rounds = 1, .interval_us = 1000000, .wait_us = 1000000 };
-	while ((option = getopt(argc, argv, "c:i:w:ak")) != -1) {
+	while ((option = getopt(argc, argv, "c:i:w:u:ak")) != -1) {
 		switch (option) {
 		case 'c':
 			f->rounds = (unsigned)atoi(optarg);
@@ -356,6 +399,9 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			f->wait_us = (int64_t)(atof(optarg) * 1000);
+			break;
+		case 'u':
+			f->port = (uint16_t)atoi(optarg);
 			break;
 		case 'a':
 			f->until_answered = true;

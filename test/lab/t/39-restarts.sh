@@ -3,7 +3,7 @@
 # restarted by systemd, upgraded to a higher version of the package, and killed (kill -9), again and again
 # and while keys are replaced every few seconds: no packet is lost, none is in the clear, nobody negotiates
 # afresh; and afterwards rekeying and deletion still work with each peer. Two of the peers, others each time,
-# are pinged every 2 ms, the rest every 20 ms: more the guest cannot carry.
+# are pinged every 2 ms, the rest every 50 ms: more the guest cannot carry.
 # Then the same host with strongSwan, and `ipsec restart`, for comparison.
 # LAB_ROUNDS says how often.
 # boots
@@ -147,18 +147,14 @@ watch_end() { # NAME
 streams() { # PEER…
 	for i in "$@"; do printf 'm 10.1.0.%s\np%s 10.1.0.100\n' "$i" "$i"; done
 }
-pings_all() { streams $(seq $PEERS) | fan -k -c 65535 -i 20 -w 2000 >"/run/$1.all" & ALL=$!; }
+pings_all() { streams $(seq $PEERS) | fan -k -u 9050 -c 65535 -i 50 -w 2000 >"/run/$1.all" & ALL=$!; }
 pings_fast() { # NAME ROUND: two neighbours, of which one is strongSwan
 	local first=$((($2 * 2 - 2) % PEERS + 1))
-	streams $first $((first + 1)) | fan -k -c 65535 -i 2 -w 2000 >"/run/$1.fast-$2" &
+	streams $first $((first + 1)) | fan -k -u 9002 -c 65535 -i 2 -w 2000 >"/run/$1.fast-$2" &
 	FAST=$!
 }
 pings_end() { kill -TERM $1; wait $1; }
-backlog_drops() { read -r _ DROPS _ </proc/net/softnet_stat; DROPS=$((16#$DROPS)); }
 phase() { # NAME: `NAME N` each time
-	local drops
-	backlog_drops
-	drops=$DROPS
 	watch_wire "$1"
 	pings_all "$1"
 	for n in $(seq $ROUNDS); do
@@ -170,8 +166,6 @@ phase() { # NAME: `NAME N` each time
 	done
 	pings_end $ALL
 	watch_end "$1"
-	backlog_drops
-	echo $((DROPS - drops)) >"/lab/$1.backlog"
 	cat "/run/$1.all" >"/lab/$1.all"
 	cat "/run/$1".fast-* >"/lab/$1.fast"
 }
@@ -222,7 +216,8 @@ compare() {
 	phase ipsec_restart
 }
 
-# One CPU for all of these hosts: what waits for its turn is not to be thrown away.
+# One CPU for all of these hosts: where it is wanted elsewhere for half a second, what they send to each other
+# would be thrown away.
 echo 100000 >/proc/sys/net/core/netdev_max_backlog
 network
 dpkg -i /lab/debs/0.deb >/lab/install 2>&1 || trouble "not installed"
@@ -261,11 +256,11 @@ pings() {
 told() { # NAME WORDS: sets ALL_LOST, too
 	local fast
 	pings "$1.fast"
-	fast="$LOST of $SENT pings at 2 ms"
+	fast="$LOST of $SENT echo requests at 2 ms"
 	ALL_LOST=$LOST
 	pings "$1.all"
 	ALL_LOST=$((ALL_LOST + LOST))
-	report "$2: $fast and $LOST of $SENT at 20 ms lost; $(one "$1.init") IKE_SA_INITs, $(one "$1.clear") packets in the clear${3:+; $3}"
+	report "$2: $fast and $LOST of $SENT at 50 ms lost; $(one "$1.init") IKE_SA_INITs, $(one "$1.clear") packets in the clear${3:+; $3}"
 }
 [ -e "$at/done" ] || fail "it did not come to its end: $(journal)"
 [ ! -e "$at/trouble" ] || fail "$(one trouble); $(journal 40)"
@@ -284,5 +279,5 @@ taken=$(grep -acE 'taken over from the predecessor(, which died)?: 10 IKE SA' "$
 report "afterwards: $(grep -c '^rekeyed' "$at/afterwards") of $PEERS CHILD_SAs rekeyed, $(grep -c '^ike-rekeyed' "$at/afterwards") IKE SAs, $(grep -c '^deleted' "$at/afterwards") deleted on both sides"
 [ "$(wc -l <"$at/afterwards")" = $((4 * PEERS)) ] || bad+="afterwards: $(one afterwards); "
 told ipsec_restart "strongSwan in its place, $ROUNDS times ipsec restart"
-report "and its longest outage: $((MOST * 20)) ms"
+report "and its longest outage: $((MOST * 50)) ms"
 [ -z "$bad" ] || fail "$bad$(journal 40)"
