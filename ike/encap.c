@@ -19,9 +19,10 @@
 #define AGAIN_US HOUR
 #define AGAIN_DOUBLED 4
 
-/* Of each question: an SPI; of each answer: that SPI, and packets. */
+/* Of each question: an SPI; of each answer: that SPI, packets received on it, and sent to whom
+ * asks. */
 #define QUESTION_LEN 4
-#define ANSWER_LEN 12
+#define ANSWER_LEN 20
 
 static bool is_automatic(const struct engine *e)
 {
@@ -177,14 +178,17 @@ void encap_looked(struct engine *e, struct child *c, bool comes, bool goes)
 
 /* ---- N(ESP_RECEIVED) ---------------------------------------------------------------------- */
 
-static void encode(struct builder *b, uint32_t spi, const uint64_t *packets)
+/* counted NULL: a question. */
+static void encode(struct builder *b, uint32_t spi, const struct child *counted)
 {
 	uint8_t data[ANSWER_LEN];
 	struct writer w = writer_of(data, sizeof(data));
 
 	write_u32(&w, spi);
-	if (packets != NULL)
-		write_u64(&w, *packets);
+	if (counted != NULL) {
+		write_u64(&w, counted->packets_in);
+		write_u64(&w, counted->packets_out);
+	}
 	notify_encode(b, PROTO_NONE, BYTES_NONE, NOTIFY_ESP_RECEIVED, writer_view(&w));
 }
 
@@ -213,7 +217,7 @@ void encap_answer(struct engine *e, struct ike_sa *sa, const struct payloads *ps
 		if (c->spi_in != spi || !c->in_added)
 			continue;
 		const struct sa_ref in = child_ref(c, true), out = child_ref(c, false);
-		encode(b, spi, &c->packets_in);
+		encode(b, spi, c);
 		act_sa_usage(e, &in, &out); /* for the next answer */
 		return;
 	}
@@ -227,17 +231,19 @@ void encap_take(struct engine *e, struct ike_sa *sa, const struct payloads *ps)
 		return;
 	struct reader r = reader_of(n.data);
 	const uint32_t spi = read_u32(&r);
-	const uint64_t packets = read_u64(&r);
+	const uint64_t received = read_u64(&r), sent = read_u64(&r);
 	struct child *c = child_by_spi_out(sa->pair, spi);
 	if (c == NULL || !is_in_question(e, c))
 		return;
 	c->peer_counts = true;
-	if (packets == 0) {
-		if (++c->noughts >= NOUGHTS && !c->sa->encap)
-			try_it(e, c, "the peer has received none of it");
+	if (c->sa->encap) {
+		if (received > 0)
+			has_helped(e, sa->pair, "the peer receives it");
 		return;
 	}
-	c->peer_receives = true;
-	if (c->sa->encap)
-		has_helped(e, sa->pair, "the peer receives it");
+	c->peer_receives = received > 0 && sent == 0; /* one way by its nature */
+	if (!c->peer_receives && ++c->noughts >= NOUGHTS)
+		try_it(e, c,
+		       received == 0 ? "the peer has received none of it"
+				     : "none of what the peer sends arrives");
 }

@@ -6,9 +6,10 @@
  * helps, it is remembered.
  *
  * That nothing comes back proves nothing by itself: traffic may be one way by its nature. So
- * - an ikemesh peer is asked how many packets it had from us (N(ESP_RECEIVED), a status notify of
- *   private use). It looks when it is asked, so its second answer counts what we had sent before
- *   the first question. Nought then is proof; else nothing is done.
+ * - an ikemesh peer is asked how many packets it had from us, and sent to us (N(ESP_RECEIVED), a
+ *   status notify of private use). It looks when it is asked, so its second answer counts what both
+ *   had sent before the first question. That it had none, or that it sent some and we had none, is
+ *   proof; else nothing is done.
  * - with others a trial is made when IKE was answered, while ESP was silent for some looks, and
  *   nothing came by plain ESP lately. A trial costs one negotiation beside the SAs that are there,
  *   and no packet. Only if ESP in UDP then comes in (or an ikemesh peer counts it) it has helped;

@@ -178,7 +178,8 @@ struct sim {
 	/* Set by a test: asked for each IKE datagram that leaves a host; true: it is lost. */
 	bool (*lose)(struct sim *s, unsigned from, struct bytes datagram);
 	void *lose_arg;
-	bool esp_filtered; /* set by a test: the wire drops ESP that is not in UDP */
+	bool esp_filtered;    /* set by a test: the wire drops ESP that is not in UDP */
+	bool esp_filtered_h0; /* ... but only what host 0 sends */
 };
 
 struct sim *sim_new(const struct sim_options *options);

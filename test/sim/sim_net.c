@@ -156,7 +156,7 @@ static void kernel_send_esp(void *arg, const struct esp_packet *packet)
 
 	sim_packet_of(s, &p.inner)->fate = FATE_UNDERWAY;
 	sim_packet_of(s, &p.inner)->left = true;
-	if (s->esp_filtered && !p.encap)
+	if (s->esp_filtered && !p.encap && (h->index == 0 || !s->esp_filtered_h0))
 		n = 0;
 	for (size_t i = 0; i < n; i++)
 		sim_event_new(s, SIM_ESP, to->index, after[i])->esp = p;

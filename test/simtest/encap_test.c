@@ -118,6 +118,25 @@ static void test_both_notice(void **state)
 	}
 }
 
+/* What h1 asks arrives, and what h0 answers does not. */
+static void test_filtered_one_way(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct sim *s = world(seed);
+
+		s->esp_filtered = s->esp_filtered_h0 = true;
+		talk(s, 1, 0, HEALED_S + 5);
+		talk(s, 0, 1, HEALED_S + 5);
+		sim_run_for(s, (HEALED_S + 5) * SIM_SECOND);
+		assert_int_equal(look(s, 1).memory, ENCAP_HELPS);
+		assert_int_equal(look(s, 0).encapsulated, 1);
+		assert_passes(s, 0, 1);
+		assert_passes(s, 1, 0);
+		sim_free(s);
+	}
+}
+
 /* An IKE SA that begins anew begins in UDP at once, after a handover of the state as well. */
 static void test_it_is_remembered(void **state)
 {
@@ -232,6 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_filtered_esp_goes_in_udp),
 		cmocka_unit_test(test_both_notice),
+		cmocka_unit_test(test_filtered_one_way),
 		cmocka_unit_test(test_it_is_remembered),
 		cmocka_unit_test(test_it_is_forgotten),
 		cmocka_unit_test(test_rekeying_changes_nothing),
