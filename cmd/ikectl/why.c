@@ -28,6 +28,7 @@ enum cause_id {
 	CAUSE_SIGNATURE,
 	CAUSE_CERTIFICATE,
 	CAUSE_OWN_EXPIRED,
+	CAUSE_KEYHOLDER,
 	CAUSE_REFUSED_US,
 	CAUSE_IKE_PROPOSAL,
 	CAUSE_ESP_PROPOSAL,
@@ -101,6 +102,9 @@ static const struct cause causes[] = {
 	[CAUSE_OWN_EXPIRED] = { "own-expired", true, "our own certificate has expired",
 				"issue another one for this host (or set its clock), then `ikectl "
 				"reload`" },
+	[CAUSE_KEYHOLDER] = { "keyholder", true,
+			      "the process that has this host's private key is away",
+			      "`ikectl doctor` says what is the matter with it" },
 	[CAUSE_REFUSED_US] = { "refused-us", true,
 			       "the peer does not accept our certificate, "
 			       "signature or PPK; only it knows why",
@@ -244,10 +248,19 @@ static enum cause_id by_silence(const struct why_facts *f, const json_t *attempt
 	return f->neighbour == NEIGHBOUR_ALIVE ? CAUSE_IKE_FILTERED : CAUSE_SILENT;
 }
 
+/* It failed here, and not for what the peer said or is. */
+static bool is_ours(const json_t *attempt)
+{
+	return json_is_string(get(attempt, "notify")) ? json_is_true(get(attempt, "notify_ours"))
+						      : !json_is_true(get(attempt, "silent"));
+}
+
 static enum cause_id by_attempt(const struct why_facts *f, const json_t *attempt)
 {
 	if (json_is_string(get(attempt, "certificate")))
 		return by_certificate(f, attempt);
+	if (is_ours(attempt) && json_is_true(get(get(f->status, "keyholder"), "away")))
+		return CAUSE_KEYHOLDER;
 	if (json_is_string(get(attempt, "notify")))
 		return by_notify(f, attempt);
 	if (json_is_true(get(attempt, "silent")))

@@ -17,7 +17,9 @@
 #define MILLISECOND ((int64_t)1000)
 #define RETRY_FIRST_US (10 * MILLISECOND)
 #define RETRY_MOST_US CLOCK_SECOND
-#define PING_US (5 * CLOCK_SECOND) /* how often, and how long it may take */
+#define PING_US (5 * CLOCK_SECOND) /* how often, where nothing is asked */
+#define PING_SOON_US CLOCK_SECOND  /* after a question: is anybody there? */
+#define PING_ANSWER_US (3 * CLOCK_SECOND)
 #define AWAY_US (2 * CLOCK_SECOND) /* what is mended sooner is no news */
 
 /* What is no question of anybody's has these ids; those have the others. */
@@ -117,17 +119,16 @@ static void give_up(struct key_client *c, struct question *q)
 	const struct key_message m = {
 		.kind = q->kind, .answer = true, .id = q->id, .result = -ETIMEDOUT
 	};
+	const bool well = c->bad_since.us == MONO_NEVER.us;
 	int none = -1;
 
 	c->timeouts++;
-	if (c->bad_since.us == MONO_NEVER.us)
-		is_bad(c, "is stopped, or has too much to do");
 	if (q->job != NULL) {
 		q->job->result = -ETIMEDOUT;
 		snprintf(q->job->judged.text, sizeof(q->job->judged.text),
 			 "the keyholder, which has the private key, did not answer within %u s: it "
 			 "%s",
-			 q->seconds, c->why);
+			 q->seconds, well ? "has much to do, or a token that is slow" : c->why);
 	}
 	answered(c, q, &m, &none);
 }
@@ -320,7 +321,7 @@ static void ping(struct key_client *c, struct mono now)
 		return;
 	c->ping_at = clock_after(now, PING_US);
 	if (send_own(c, KEY_PING, ID_PING) == 0)
-		c->ping_end = clock_after(now, PING_US);
+		c->ping_end = clock_after(now, PING_ANSWER_US);
 }
 
 static void tell_if_away(struct key_client *c, struct mono now)
@@ -395,6 +396,8 @@ static int ask(struct key_client *c, struct question *q, struct key_message *m, 
 	q->seconds = seconds;
 	q->deadline = clock_after(clock_now(), seconds * CLOCK_SECOND);
 	questions_add(&c->questions, q);
+	if (c->ping_end.us == MONO_NEVER.us)
+		c->ping_at = clock_earlier(c->ping_at, clock_after(clock_now(), PING_SOON_US));
 	flush(c);
 	arm(c, clock_earlier(c->armed, clock_earlier(q->deadline, next_time(c))));
 	return 0;

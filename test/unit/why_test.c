@@ -19,6 +19,7 @@
 #define OWN "\"certificate\":{\"not_before\":1700000000,\"not_after\":1900000000}"
 #define OWN_OLD "\"certificate\":{\"not_before\":1600000000,\"not_after\":1700000000}"
 #define OWN_EARLY "\"certificate\":{\"not_before\":1900000000,\"not_after\":2000000000}"
+#define KEYHOLDER_AWAY OWN ",\"keyholder\":{\"away\":true}"
 
 static json_t *parse(const char *json)
 {
@@ -141,6 +142,13 @@ static void test_refusals(void **state)
 	assert_attempt(OWN_OLD, "\"failed\":true,\"stage\":\"IKE_SA_INIT\",\"reason\":\"no\"",
 		       "other");
 	assert_attempt(OWN, REFUSED("IKE_AUTH", "INVALID_SYNTAX", "true"), "other");
+	/* What nobody could sign. */
+	assert_attempt(KEYHOLDER_AWAY, "\"failed\":true,\"stage\":\"IKE_AUTH\",\"reason\":\"no\"",
+		       "keyholder");
+	assert_attempt(KEYHOLDER_AWAY, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "true"),
+		       "keyholder");
+	assert_attempt(KEYHOLDER_AWAY, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "false"),
+		       "refused-us");
 	assert_attempt(OWN, "\"failed\":true,\"stage\":\"IKE_AUTH\",\"reason\":\"no\"", "other");
 	/* nothing is signed with it: by us as responder, and as initiator */
 	assert_attempt(OWN_OLD, REFUSED("IKE_AUTH", "AUTHENTICATION_FAILED", "true"),

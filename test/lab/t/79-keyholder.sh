@@ -99,6 +99,7 @@ away)
 	on a ping -n -c 1 -W 1 "$(address b)" || :
 	until_ok 25 eval 'why | grep -q "the keyholder, which has the private key, did not answer within 10 s"' || fail "why: $(why)"
 	say "$(why)"
+	why | grep -q "the process that has this host's private key is away" || fail "why: $(why)"
 	expect_status a 'THE KEYHOLDER IS AWAY for .*: it is stopped, or has too much to do' 5
 	ikectl a doctor >"$SCRATCH/doctor" 2>&1 && fail "doctor finds nothing"
 	grep -q 'ERROR.*keyholder.*away' "$SCRATCH/doctor" || fail "doctor: $(cat "$SCRATCH/doctor")"
