@@ -31,12 +31,14 @@ down() {
 		$s = IO::Socket::UNIX->new(Peer => "'"$SOCKET"'") or die; print $s $_; $s->flush; () = <$s>'
 	until_ok 30 none_left || fail 'SAs are left'
 }
-# handshakes: from the first packets to all until each was answered; sets RATE, in a second
+# handshakes: from the first packets to all until three quarters were answered (the last ones wait for a
+# retransmission now and then); sets TOOK, in ms
 handshakes() {
 	"$FAN" -a -c 1000 -i 100 <"$SCRATCH/streams" >"$SCRATCH/fan"
-	RATE=$(awk -v n="$N" '$4 == 0 { missing = 1 } $5 > last { last = $5 } END { print missing ? 0 : int(n * 10000 / last) / 10 }' "$SCRATCH/fan")
-	[ "$RATE" != 0 ] || fail 'not all came up'
+	! awk '$4 == 0' "$SCRATCH/fan" | grep -q . || fail 'not all came up'
+	TOOK=$(awk '{ print $5 }' "$SCRATCH/fan" | sort -n | sed -n "$((N * 3 / 4))p")
 }
+rate() { awk -v n="$N" '{ ms += $1 } END { printf "%.1f", NR * n * 750 / ms }' "$SCRATCH/$1"; } # in a second
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 handshakes # the first one of a kernel loads modules
@@ -44,13 +46,13 @@ handshakes # the first one of a kernel loads modules
 for ((i = 0; i < ROUNDS; i++)); do
 	down
 	handshakes
-	echo "$RATE" >>"$SCRATCH/quiet"
+	echo "$TOOK" >>"$SCRATCH/quiet"
 	down
 	on a perl "$LAB_TOP/test/lab/clamour.pl" "$SOCKET" 200 "$SCRATCH/stop" >>"$SCRATCH/clamour" &
 	clamour=$!
 	nap 2
 	handshakes
-	echo "$RATE" >>"$SCRATCH/loud"
+	echo "$TOOK" >>"$SCRATCH/loud"
 	if [ $i = $((ROUNDS - 1)) ]; then
 		nap 1
 		on a perl "$LAB_TOP/test/lab/clamour.pl" "$SOCKET" 0 - >"$SCRATCH/statusall"
@@ -59,15 +61,13 @@ for ((i = 0; i < ROUNDS; i++)); do
 	wait $clamour || fail 'the clients have a fault of their own'
 	rm "$SCRATCH/stop"
 done
-# What else the machine does makes a round slower, never faster.
-best() { sort -n "$SCRATCH/$1" | tail -n 1; }
-quiet=$(best quiet) loud=$(best loud) took=$(median <"$SCRATCH/statusall")
+quiet=$(rate quiet) loud=$(rate loud) took=$(median <"$SCRATCH/statusall")
 worst=$(sort -n "$SCRATCH/statusall" | tail -n 1)
-report "handshakes a second: $quiet; with 200 clients $loud, that is $(awk "BEGIN { printf \"%.2f\", $loud / $quiet }") of it ($(paste -sd' ' "$SCRATCH/quiet"); $(paste -sd' ' "$SCRATCH/loud"))"
+report "handshakes a second: $quiet; with 200 clients $loud, that is $(awk "BEGIN { printf \"%.2f\", $loud / $quiet }") of it (ms: $(paste -sd' ' "$SCRATCH/quiet"); $(paste -sd' ' "$SCRATCH/loud"))"
 report "statusall of $N pairs beside them: median $took ms, the slowest ${worst% *} ms, ${worst#* } octets"
 while read -r line; do report "their half that asks properly: $line"; done <"$SCRATCH/clamour"
 expect_alive a b
-# The guest has one CPU, and the clients need some of it.
-awk "BEGIN { exit !($loud >= 0.6 * $quiet) }" || fail 'clients hold handshakes up'
+# The guest has one CPU, and the clients need some of it. Who is held up by a mute one has a tenth left.
+awk "BEGIN { exit !($loud >= 0.5 * $quiet) }" || fail 'clients hold handshakes up'
 awk "BEGIN { exit !($took < 100) }" || fail "statusall took $took ms"
 ! grep -v ' unanswered 0 ' "$SCRATCH/clamour" || fail 'somebody who asked properly got no answer'
