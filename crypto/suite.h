@@ -237,4 +237,16 @@ int sha1(const struct bytes *parts, size_t n_parts, uint8_t out[static 20]);
 /* Cryptographic randomness. 0 or -EIO. */
 int random_fill(uint8_t *out, size_t n);
 
+/*
+ * The same from a stock, which is filled with many octets at once: each filling asks the library,
+ * and the library the kernel whether this is still the process that it was. Octets are wiped as
+ * they are handed out. For a process that does not fork: both would have the same ones.
+ */
+#define RANDOM_STOCK 512
+struct random_stock {
+	uint8_t octets[RANDOM_STOCK];
+	size_t left; /* zero-initialised: empty */
+};
+int random_take(struct random_stock *s, uint8_t *out, size_t n); /* 0 or -EIO */
+
 #endif

@@ -236,6 +236,74 @@ int kernel_sa_add(struct kernel *k, const struct sa_spec *sa)
 	return r;
 }
 
+/* Notes the errors of n requests from `first` on. true: the last one's answer was among them. */
+static bool take_errors(struct kernel *k, ssize_t got, uint32_t first, size_t n, int *errors)
+{
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)k->answer;
+	bool last = false;
+	int left = (int)got;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_type != NLMSG_ERROR || nlh->nlmsg_seq - first >= n)
+			continue;
+		errors[nlh->nlmsg_seq - first] = decode_error(nlh, k->error, sizeof(k->error));
+		last |= nlh->nlmsg_seq - first == n - 1;
+	}
+	return last;
+}
+
+/* All in one send; those that fail are answered, and the last one. */
+static int send_sas(struct kernel *k, const struct sa_spec *const *sas, size_t n)
+{
+	union {
+		uint64_t align8;
+		uint8_t octets[KERNEL_SAS_MAX * ENCODE_ROOM];
+	} all;
+	union request buf;
+	size_t len = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct nlmsghdr *nlh = encode_sa_add(&buf, sas[i], k->knows_dir);
+
+		if (nlh == NULL) {
+			r = -EINVAL;
+			break;
+		}
+		nlh->nlmsg_seq = ++k->seq;
+		nlh->nlmsg_pid = mnl_socket_get_portid(k->requests);
+		nlh->nlmsg_flags |= i == n - 1 ? NLM_F_ACK : 0;
+		memcpy(all.octets + len, nlh, nlh->nlmsg_len);
+		len += NLMSG_ALIGN(nlh->nlmsg_len);
+	}
+	k->error[0] = '\0';
+	if (r == 0 && mnl_socket_sendto(k->requests, all.octets, len) < 0)
+		r = -errno;
+	wipe(&all, sizeof(all));
+	wipe(&buf, sizeof(buf));
+	return r;
+}
+
+int kernel_sas_add(struct kernel *k, const struct sa_spec *const *sas, size_t n, int *errors)
+{
+	const uint32_t first = k->seq + 1;
+	int r = n <= KERNEL_SAS_MAX ? send_sas(k, sas, n) : -E2BIG;
+	bool answered = r != 0 || n == 0;
+
+	for (size_t i = 0; i < n; i++)
+		errors[i] = r;
+	while (!answered) {
+		ssize_t got = receive(k->requests, k->answer, sizeof(k->answer));
+
+		answered = got < 0 || take_errors(k, got, first, n, errors);
+		for (size_t i = 0; got < 0 && i < n; i++)
+			errors[i] = (int)got;
+	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = errors[i];
+	return r;
+}
+
 int kernel_sa_update(struct kernel *k, const struct sa_spec *sa)
 {
 	union request buf;
@@ -348,6 +416,17 @@ int kernel_policy_add(struct kernel *k, const struct policy *p)
 int kernel_policy_update(struct kernel *k, const struct policy *p)
 {
 	return put_policy(k, p, true);
+}
+
+/* Where it fails, its answer is passed over by the request that comes next. */
+int kernel_policy_poke(struct kernel *k, const struct policy *p)
+{
+	union request buf;
+	struct nlmsghdr *nlh = encode_policy_put(&buf, p, true);
+
+	nlh->nlmsg_seq = ++k->seq;
+	nlh->nlmsg_pid = mnl_socket_get_portid(k->requests);
+	return mnl_socket_sendto(k->requests, nlh, nlh->nlmsg_len) < 0 ? -errno : 0;
 }
 
 static int take_policy(const struct nlmsghdr *nlh, void *arg)

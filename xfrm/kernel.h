@@ -24,6 +24,12 @@ bool kernel_knows_keepalive(const struct kernel *k);
  * for another address. After -EEXIST there is an SA of somebody else with that name: do not delete.
  */
 int kernel_sa_add(struct kernel *k, const struct sa_spec *sa);
+/*
+ * Several in one request, as system calls are dear: errors[] has what came of each. The first
+ * error, or 0.
+ */
+#define KERNEL_SAS_MAX 4
+int kernel_sas_add(struct kernel *k, const struct sa_spec *const *sas, size_t n, int *errors);
 /* The ports of an encapsulated SA that is there. Its keys, counters and replay state stay. */
 int kernel_sa_update(struct kernel *k, const struct sa_spec *sa);
 int kernel_sa_delete(struct kernel *k, const struct sa_ref *ref); /* -ESRCH: was not there */
@@ -45,8 +51,10 @@ struct sa_held {
 };
 int kernel_sa_dump(struct kernel *k, int (*each)(const struct sa_held *, void *), void *arg);
 
-int kernel_policy_add(struct kernel *k, const struct policy *p);    /* -EEXIST */
-int kernel_policy_update(struct kernel *k, const struct policy *p); /* adds or replaces in place */
+int kernel_policy_add(struct kernel *k, const struct policy *p); /* -EEXIST */
+int kernel_policy_update(struct kernel *k, const struct policy *p);
+/* The same without waiting for an answer: of one that is there, and need not be another. */
+int kernel_policy_poke(struct kernel *k, const struct policy *p); /* adds or replaces in place */
 /* Of ours only, known by its selector; -ENOENT if there is none of ours. */
 int kernel_policy_delete(struct kernel *k, const struct policy *p);
 /*

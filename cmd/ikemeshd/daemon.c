@@ -34,9 +34,14 @@ static int refuse(struct daemon *d, int err, const char *what)
 	return err;
 }
 
+struct mono daemon_now(const struct daemon *d)
+{
+	return d->loop != NULL ? loop_now(d->loop) : clock_now();
+}
+
 void daemon_feed(struct daemon *d, const struct event *event)
 {
-	early_prune(d->early, clock_now());
+	early_prune(d->early, daemon_now(d));
 	if (perform_event(&d->performer, event) != 0)
 		log_recurrent(d->log, REPORT_ERROR,
 			      "out of memory: an event was not handled in full");
@@ -243,7 +248,7 @@ static void on_control(void *arg)
 static void on_deadline(void *arg)
 {
 	struct daemon *d = arg;
-	struct mono now = clock_now();
+	struct mono now = daemon_now(d);
 
 	if (d->performer.deadline.us <= now.us)
 		daemon_feed(d, &(struct event){ .kind = EVENT_TIMER });
@@ -407,8 +412,9 @@ static int start_pool(struct daemon *d)
 
 static int engine_random(void *arg, uint8_t *out, size_t n)
 {
-	(void)arg;
-	return random_fill(out, n);
+	struct daemon *d = arg;
+
+	return random_take(&d->random, out, n);
 }
 
 /* Without it, peers that miss their IKE SA are told nothing that they could believe. */
@@ -430,6 +436,7 @@ static int start_engine(struct daemon *d)
 	uint8_t secret[QCD_SECRET_LEN];
 	struct engine_options options = {
 		.random = engine_random,
+		.random_arg = d,
 		.port = IKE_PORT,
 		.port_natt = IKE_PORT_NATT,
 		.kernel_keepalives = kernel_knows_keepalive(d->kernel),
@@ -692,6 +699,7 @@ static void daemon_close(struct daemon *d)
 	if (d->engine != NULL) {
 		performer_free(&d->performer);
 		engine_free(d->engine);
+		wipe(&d->random, sizeof(d->random));
 	}
 	keyring_drop(d->ring);
 	udp_close(d->udp);
@@ -722,7 +730,7 @@ static void arm(struct daemon *d)
 	struct mono next = clock_earlier(d->performer.deadline, d->policies.retry_at);
 
 	next = clock_earlier(next, d->addresses_at);
-	next = clock_earlier(next, log_tick(d->log, clock_now()));
+	next = clock_earlier(next, log_tick(d->log, daemon_now(d)));
 	if (d->healing != NULL)
 		next = clock_earlier(next, healing_deadline(d->healing));
 	next = clock_earlier(next, daemon_mode_deadline(d));

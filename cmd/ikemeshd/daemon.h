@@ -105,6 +105,7 @@ struct daemon {
 	char keys_path[CONTROL_PATH_LEN + 16];
 	struct keyring *ring; /* whom to trust */
 	struct engine *engine;
+	struct random_stock random; /* the core's */
 	struct hands hands;
 	struct performer performer;
 	struct loop *loop;
@@ -163,6 +164,9 @@ int daemon_policies(const struct daemon_options *options);
  * whose /proc/sys is read-only. Exit status: 0; 1: not all could be set, which is told.
  */
 int daemon_sysctls(const struct daemon_options *options);
+
+/* The time of this turn. */
+struct mono daemon_now(const struct daemon *d);
 
 /* Feeds one event to the core and performs what comes of it. */
 void daemon_feed(struct daemon *d, const struct event *event);

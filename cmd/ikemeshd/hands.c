@@ -12,16 +12,30 @@ static int hand_send(void *arg, const struct endpoint *local, const struct endpo
 	return udp_send(d->udp, local, remote, datagram);
 }
 
+static void sa_tried(struct daemon *d, const struct sa_spec *sa, int err)
+{
+	if (d->expose != NULL)
+		daemon_exposed(d, expose_esp(d->expose, sa));
+	if (err == 0 && sa->inbound)
+		early_deliver(d->early, &sa->dst, &sa->src, sa->spi);
+}
+
 static int hand_sa_add(void *arg, const struct sa_spec *sa)
 {
 	struct daemon *d = arg;
 	int err = kernel_sa_add(d->kernel, sa);
 
-	if (d->expose != NULL)
-		daemon_exposed(d, expose_esp(d->expose, sa));
-	if (err == 0 && sa->inbound)
-		early_deliver(d->early, &sa->dst, &sa->src, sa->spi);
+	sa_tried(d, sa, err);
 	return err;
+}
+
+static void hand_sas_add(void *arg, const struct sa_spec *const *sas, size_t n, int *errors)
+{
+	struct daemon *d = arg;
+
+	kernel_sas_add(d->kernel, sas, n, errors);
+	for (size_t i = 0; i < n; i++)
+		sa_tried(d, sas[i], errors[i]);
 }
 
 static int hand_sa_update(void *arg, const struct sa_spec *sa)
@@ -65,7 +79,7 @@ static void hand_expect(void *arg, const struct ip *local, const struct ip *remo
 {
 	struct daemon *d = arg;
 
-	early_expect(d->early, local, remote, spi, clock_now());
+	early_expect(d->early, local, remote, spi, daemon_now(d));
 }
 
 static void hand_nudge(void *arg, const struct ip *local, const struct ip *remote)
@@ -131,8 +145,7 @@ static void hand_keep(void *arg, struct bytes record)
 
 static struct mono hand_now(void *arg)
 {
-	(void)arg;
-	return clock_now();
+	return daemon_now(arg);
 }
 
 static int hand_step(void *arg, struct mono now, const struct event *event, struct actions *out)
@@ -147,6 +160,7 @@ struct hands daemon_hands(struct daemon *d)
 	return (struct hands){
 		.send = hand_send,
 		.sa_add = hand_sa_add,
+		.sas_add = hand_sas_add,
 		.sa_update = hand_sa_update,
 		.keepalive = hand_keepalive,
 		.sa_delete = hand_sa_delete,

@@ -19,6 +19,7 @@ struct loop {
 	int epoll;
 	int timer;
 	struct mono armed;
+	struct mono now; /* when this turn began */
 	void (*due)(void *arg);
 	void *due_arg;
 	struct source sources[LOOP_SOURCES];
@@ -46,6 +47,7 @@ int loop_open(struct loop **out)
 	if (l == NULL)
 		return -ENOMEM;
 	l->armed = MONO_NEVER;
+	l->now = clock_now();
 	l->timer = -1;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll >= 0)
@@ -109,6 +111,11 @@ int loop_set_deadline(struct loop *l, struct mono deadline)
 	return 0;
 }
 
+struct mono loop_now(const struct loop *l)
+{
+	return l->now;
+}
+
 int loop_turn(struct loop *l)
 {
 	struct epoll_event ready[LOOP_SOURCES];
@@ -116,6 +123,7 @@ int loop_turn(struct loop *l)
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
+	l->now = clock_now();
 	for (int i = 0; i < n; i++)
 		l->sources[ready[i].data.u64].now = true;
 	for (size_t i = 0; i < l->n; i++) {

@@ -24,6 +24,9 @@ int loop_add(struct loop *l, int fd, void (*ready)(void *arg), void *arg);
 void loop_on_deadline(struct loop *l, void (*due)(void *arg), void *arg);
 int loop_set_deadline(struct loop *l, struct mono deadline);
 
+/* When the turn under way began: where the clock is a system call, each look at it costs. */
+struct mono loop_now(const struct loop *l);
+
 /* Waits until something is ready and serves each ready source once. 0 or negative errno. */
 int loop_turn(struct loop *l);
 

@@ -44,7 +44,7 @@ struct mono daemon_monitor_deadline(const struct daemon *d)
 
 void daemon_monitor_tick(struct daemon *d)
 {
-	const struct mono now = clock_now();
+	const struct mono now = daemon_now(d);
 
 	if (d->events_told == events_next(d->events) || d->tell_at.us > now.us)
 		return;

@@ -72,13 +72,51 @@ static int sa_failed(struct performer *p, uint32_t group, const struct sa_ref *r
 	return error;
 }
 
+static struct sa_ref ref_of(const struct sa_spec *sa)
+{
+	return (struct sa_ref){ .src = sa->src, .dst = sa->dst, .spi = sa->spi };
+}
+
 static int perform_sa_add(struct performer *p, const struct action *a)
 {
 	const struct sa_spec *sa = &a->sa_add;
-	const struct sa_ref ref = { .src = sa->src, .dst = sa->dst, .spi = sa->spi };
+	const struct sa_ref ref = ref_of(sa);
 	int err = p->hands->sa_add(p->hands->arg, sa);
 
 	return err == 0 ? 0 : sa_failed(p, a->group, &ref, sa->inbound, err);
+}
+
+/* How many SAs of one group are to be added one after the other, from the i-th action on. */
+static size_t sas_from(const struct performer *p, size_t i)
+{
+	const struct actions *out = &p->out;
+	size_t n = 0;
+
+	while (n < PERFORM_SAS && i + n < out->n && out->a[i + n].kind == ACTION_SA_ADD &&
+	       out->a[i + n].group == out->a[i].group)
+		n++;
+	return p->hands->sas_add != NULL ? n : n > 0;
+}
+
+/* Behind the first that failed nothing stays: it is as if the others had not been tried. */
+static int perform_sas_add(struct performer *p, const struct action *a, size_t n)
+{
+	const struct hands *h = p->hands;
+	const struct sa_spec *sas[PERFORM_SAS];
+	int errors[PERFORM_SAS], first = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sas[i] = &a[i].sa_add;
+	h->sas_add(h->arg, sas, n, errors);
+	for (size_t i = 0; i < n; i++) {
+		const struct sa_ref ref = ref_of(sas[i]);
+
+		if (first == 0 && errors[i] != 0)
+			first = sa_failed(p, a->group, &ref, sas[i]->inbound, errors[i]);
+		else if (first != 0 && errors[i] == 0)
+			h->sa_delete(h->arg, &ref, sas[i]->inbound);
+	}
+	return first;
 }
 
 static int perform_sa_delete(struct performer *p, const struct action *a)
@@ -180,9 +218,14 @@ static void perform_all(struct performer *p)
 	for (size_t i = 0; i < p->out.n; i++) {
 		struct action *a = &p->out.a[i];
 
+		const size_t sas = sas_from(p, i);
+		int err;
+
 		if (skipping && a->group == group)
 			continue;
-		if (perform_action(p, a) != 0) {
+		err = sas > 1 ? perform_sas_add(p, a, sas) : perform_action(p, a);
+		i += sas > 1 ? sas - 1 : 0;
+		if (err != 0) {
 			skipping = true;
 			group = a->group;
 		}

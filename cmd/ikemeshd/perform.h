@@ -18,6 +18,11 @@ struct hands {
 	int (*send)(void *arg, const struct endpoint *local, const struct endpoint *remote,
 		    struct bytes datagram);
 	int (*sa_add)(void *arg, const struct sa_spec *sa);
+	/*
+	 * Several at once, or NULL: then one after the other. errors[] has what came of each, and
+	 * all are tried.
+	 */
+	void (*sas_add)(void *arg, const struct sa_spec *const *sas, size_t n, int *errors);
 	int (*sa_update)(void *arg, const struct sa_spec *sa);
 	void (*keepalive)(void *arg, const struct endpoint *local, const struct endpoint *remote);
 	int (*sa_delete)(void *arg, const struct sa_ref *ref, bool inbound);
@@ -34,6 +39,8 @@ struct hands {
 	int (*step)(void *arg, struct mono now, const struct event *event, struct actions *out);
 	void *arg;
 };
+
+#define PERFORM_SAS 4 /* at once, at most */
 
 struct performer {
 	const struct hands *hands;

@@ -231,6 +231,6 @@ void policies_nudge(struct policies *p, const struct ip *local, const struct ip 
 {
 	for (size_t i = 0; i < p->wanted.n; i++) {
 		if (holds_packets_for(&p->wanted.p[i], local, remote))
-			kernel_policy_update(p->kernel, &p->wanted.p[i]);
+			kernel_policy_poke(p->kernel, &p->wanted.p[i]);
 	}
 }

@@ -20,6 +20,7 @@ struct pool {
 	struct queue waiting, done;
 	size_t room, pending;
 	bool closing;
+	bool told; /* done_fd is readable */
 
 	int done_fd;
 	pthread_t *threads;
@@ -47,7 +48,9 @@ static void finish(struct pool *p, struct chore *c)
 	pthread_mutex_lock(&p->lock);
 	queue_push(&p->done, p->room, c);
 	/* Under the lock, as in take(): readable exactly when something is done. */
-	(void)!write(p->done_fd, &one, sizeof(one));
+	if (!p->told)
+		(void)!write(p->done_fd, &one, sizeof(one));
+	p->told = true;
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -190,8 +193,10 @@ static struct chore *take(struct pool *p)
 		c = queue_pop(&p->done, p->room);
 		p->pending--;
 	}
-	if (p->done.n == 0)
+	if (p->done.n == 0 && p->told) {
 		(void)!read(p->done_fd, &times, sizeof(times));
+		p->told = false;
+	}
 	pthread_mutex_unlock(&p->lock);
 	return c;
 }

@@ -132,7 +132,7 @@ void daemon_succeed_keep(struct daemon *d, struct bytes record)
 
 void daemon_succeed_tidy(struct daemon *d)
 {
-	if (keepsake_is_long(&d->keepsake) || d->keep_at.us <= clock_now().us)
+	if (keepsake_is_long(&d->keepsake) || d->keep_at.us <= daemon_now(d).us)
 		begin_keepsake(d);
 }
 

@@ -369,7 +369,7 @@ static void take_errors(struct udp *u, const struct port *p, const struct udp_ha
 	}
 }
 
-static void port_turn(struct udp *u, const struct port *p, const struct udp_handler *h)
+static void port_turn(struct udp *u, const struct port *p, bool errors, const struct udp_handler *h)
 {
 	for (int i = 0; i < UDP_TURN_MAX; i++) {
 		struct received r;
@@ -380,8 +380,11 @@ static void port_turn(struct udp *u, const struct port *p, const struct udp_hand
 		/* Another error is an ICMP error's echo: the details are in the error queue. */
 		if (err == 0)
 			take_datagram(u, p, &r, h);
+		else
+			errors = true;
 	}
-	take_errors(u, p, h);
+	if (errors)
+		take_errors(u, p, h);
 }
 
 void udp_turn(struct udp *u, const struct udp_handler *handler)
@@ -390,7 +393,8 @@ void udp_turn(struct udp *u, const struct udp_handler *handler)
 	int n = epoll_wait(u->epoll, ready, UDP_SOCKETS, 0);
 
 	for (int i = 0; i < n; i++)
-		port_turn(u, &u->ports[ready[i].data.u64], handler);
+		port_turn(u, &u->ports[ready[i].data.u64], (ready[i].events & EPOLLERR) != 0,
+			  handler);
 }
 
 static const struct port *port_for(const struct udp *u, const struct endpoint *local)

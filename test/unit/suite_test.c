@@ -772,6 +772,25 @@ static void test_random_differs(void **state)
 	assert_int_equal(random_fill(NULL, 0), 0);
 }
 
+/* No octet is handed out twice, and none stays behind. */
+static void test_random_from_a_stock(void **state)
+{
+	static const uint8_t none[RANDOM_STOCK];
+	struct random_stock s = { 0 };
+	uint8_t all[64][40], large[RANDOM_STOCK + 1] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 64; i++) {
+		assert_int_equal(random_take(&s, all[i], sizeof(all[i])), 0);
+		assert_memory_equal(s.octets + s.left, none, sizeof(s.octets) - s.left);
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(all[i], all[j], sizeof(all[i]));
+	}
+	assert_int_equal(random_take(&s, large, sizeof(large)), 0);
+	assert_memory_not_equal(large, none, sizeof(none));
+	assert_int_equal(random_take(&s, large, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -801,6 +820,7 @@ int main(void)
 		cmocka_unit_test(test_choice_of_scheme),
 		cmocka_unit_test(test_sha1_of_parts),
 		cmocka_unit_test(test_random_differs),
+		cmocka_unit_test(test_random_from_a_stock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -795,6 +795,47 @@ static void an_sa_comes_and_goes(void **state)
 	assert_int_equal(see_sas().all, 0);
 }
 
+/* In one request; whatever fails, the others are tried. */
+static void several_sas_at_once(void **state)
+{
+	const struct sa_spec in = sa_of("10.0.0.2", "10.0.0.1", 0xc0ffee01, true),
+			     out = sa_of("10.0.0.1", "10.0.0.2", 0xc0ffee02, false),
+			     more = sa_of("10.0.0.1", "10.0.0.2", 0xc0ffee03, false);
+	const struct sa_spec *both[] = { &in, &out }, *again[] = { &in, &more },
+			     *last[] = { &more, &in };
+	struct sa_ref ref = ref_of(&more);
+	int errors[2];
+
+	(void)state;
+	need_esp();
+	assert_int_equal(kernel_sas_add(t.k, both, 2, errors), 0);
+	assert_int_equal(see_sas().all, 2);
+	assert_int_equal(kernel_sas_add(t.k, again, 2, errors), -EEXIST);
+	assert_int_equal(errors[0], -EEXIST);
+	assert_int_equal(errors[1], 0);
+	assert_int_equal(kernel_sa_delete(t.k, &ref), 0);
+	assert_int_equal(kernel_sas_add(t.k, last, 2, errors), -EEXIST);
+	assert_int_equal(errors[0], 0);
+	assert_int_equal(errors[1], -EEXIST);
+	assert_int_equal(see_sas().all, 3);
+}
+
+/* What fails without a word does not confuse the request that comes next. */
+static void a_poke_that_fails(void **state)
+{
+	const struct subnet too_long = { .ip = ip_v4(10, 0, 0, 1), .prefix = 100 };
+	const struct policy wrong = {
+		.dir = POLICY_OUT, .kind = POLICY_PROTECT, .src = too_long, .dst = too_long
+	};
+	struct sa_spec sa = sa_of("10.0.0.2", "10.0.0.1", 0xc0ffee01, true);
+	struct sa_ref ref = ref_of(&sa);
+
+	(void)state;
+	kernel_policy_poke(t.k, &wrong);
+	assert_int_equal(kernel_sa_delete(t.k, &ref), -ESRCH);
+	assert_int_equal(kernel_sa_delete(t.k, &ref), -ESRCH);
+}
+
 /* Every suite, family, window and encapsulation, as the kernel at hand takes them. */
 static void every_kind_of_sa(void **state)
 {
@@ -1138,6 +1179,8 @@ int main(void)
 		TEST(a_forwarded_port_gets_no_cleartext),
 		TEST(acquires_leave_larval_states),
 		TEST(an_sa_comes_and_goes),
+		TEST(several_sas_at_once),
+		TEST(a_poke_that_fails),
 		TEST(every_kind_of_sa),
 		TEST(traffic_goes_as_esp),
 		TEST(a_hard_limit_ends_an_sa),
