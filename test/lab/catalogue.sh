@@ -5,9 +5,11 @@
 # begin first), `# alone` (measures: nothing else may run on its CPU), `# boots` (machine.sh: boots machines of
 # its own), and `# long: c d`, further cases that run by name, or all of them with LAB_ALL=1.
 #
+# LAB_STORIES is another directory of scripts: the bench has its own.
+#
 # read_catalogue fills these: NAMES in order, and by name SCRIPT, CASE, TIMEOUT, TAKES, ALONE, BOOTS and LONG
 # (these three may be empty). It starts no process, as these are dear in a guest.
-T=${BASH_SOURCE[0]%/*}/t
+T=${LAB_STORIES:-${BASH_SOURCE[0]%/*}/t}
 NAMES=()
 declare -A SCRIPT=() CASE=() TIMEOUT=() TAKES=() ALONE=() BOOTS=() LONG=()
 

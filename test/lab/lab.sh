@@ -99,6 +99,7 @@ OPTION[all.certificate]=instance
 OPTION[all.ca]=ca
 OPTION[all.ipsec_subnets]='10.1.0.0/16 fd00:1::/64'
 OPTION[all.esp_proposals]='aes128gcm16!'
+OPTION[all.plugins]='aes sha1 sha2 md5 hmac kdf mgf1 gmp nonce random drbg fips-prf xcbc pem pkcs1 pkcs8 x509 pubkey revocation constraints kernel-netlink socket-default stroke updown counters'
 OPTION[all.ike_proposals]='aes128-sha256-modp2048!'
 
 # start NAME…: start the daemon of each and wait until its policies stand
@@ -268,7 +269,7 @@ _prepare_strongswan() {
 	echo ": PKCS8 $CERTS/$(option "$1" certificate).key" >"$d/ipsec.secrets"
 	# Without bypass-lan, which would exempt the local network; otherwise Debian's own plug-ins.
 	echo "charon {
-    load = aes sha1 sha2 md5 hmac kdf mgf1 gmp nonce random drbg fips-prf xcbc pem pkcs1 pkcs8 x509 pubkey revocation constraints kernel-netlink socket-default stroke updown counters
+    load = $(option "$1" plugins)
     $(option "$1" charon)
     filelog {
         stderr {

@@ -1,0 +1,237 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# report.pl OUT DOCS - what the bench measured, OUT/core.json and OUT/lab/*/records, as DOCS/benchmarks.json,
+# as the tables in DOCS/benchmarks.md (between its markers), and as plots in DOCS/benchmarks/. Nothing in them
+# is typed by hand. A part that was not run leaves its table as it is.
+use strict;
+use warnings;
+use JSON::PP;
+
+my ($out, $docs) = @ARGV;
+die "usage: report.pl OUT DOCS\n" unless defined $docs;
+my $json = JSON::PP->new->canonical->pretty;
+
+sub slurp { my ($file) = @_; local $/; open my $f, '<', $file or return; my $text = <$f>; return $text }
+sub spew { my ($file, $text) = @_; open my $f, '>', $file or die "$file: $!\n"; print $f $text; close $f or die }
+
+# ---- what there is -------------------------------------------------------------------------------------
+
+my $old = slurp("$docs/benchmarks.json");
+my $all = $old ? $json->decode($old) : {};
+
+sub quantile { my ($share, @v) = @_; @v = sort { $a <=> $b } @v; return $v[int($#v * $share + 0.5)] }
+
+sub read_core {
+	my $text = slurp("$out/core.json") or return;
+	my %core;
+	my $parser = JSON::PP->new;
+	$parser->incr_parse($text);
+	while (my $o = $parser->incr_parse) {
+		if ($o->{part} eq 'instructions') { push @{ $core{instructions} }, $o }
+		else { $core{ $o->{part} } = $o }
+	}
+	$all->{core} = \%core;
+}
+
+sub read_lab {
+	my %figures;
+	for my $file (glob "$out/lab/*/records") {
+		open my $f, '<', $file or die "$file: $!\n";
+		while (<$f>) {
+			chomp;
+			my ($figure, $kind, $value) = split /\t/;
+			push @{ $figures{$figure}{$kind} }, $value;
+		}
+	}
+	for my $figure (keys %figures) {
+		delete $all->{lab}{$figure};
+		for my $kind (keys %{ $figures{$figure} }) {
+			my @v = @{ $figures{$figure}{$kind} };
+			$all->{lab}{$figure}{$kind} = {
+				n => scalar @v, map { $_->[0] => 0 + quantile($_->[1], @v) }
+					[ median => 0.5 ], [ low => 0.25 ], [ high => 0.75 ], [ p99 => 0.99 ]
+			};
+			$all->{values}{$figure}{$kind} = [ map { 0 + $_ } @v ] if $figure eq 'first_answer_ms';
+		}
+	}
+}
+
+sub read_host {
+	my ($cpu) = (slurp('/proc/cpuinfo') // '') =~ /^model name\s*:\s*(.*)$/m;
+	my $kernel = slurp('/proc/sys/kernel/osrelease') // '';
+	my $sizes = slurp("$out/sizes.json");
+	chomp $kernel;
+	$all->{host} = { cpu => $cpu // 'unknown', kernel => $kernel, openssl => (split ' ', `openssl version`)[1] };
+	$all->{sizes} = JSON::PP->new->decode($sizes) if $sizes;
+}
+
+# ---- tables --------------------------------------------------------------------------------------------
+
+sub n { my ($v, $digits) = @_; return defined $v ? sprintf("%.${digits}f", $v) : '-' }
+sub spread { my ($s, $digits) = @_; return $s ? n($s->{median}, $digits) . ' (' . n($s->{low}, $digits) . ' to ' . n($s->{high}, $digits) . ')' : '-' }
+sub table { my ($head, @rows) = @_; return join "\n", map({ '| ' . join(' | ', @$_) . ' |' } $head, [ map { '---' } @$head ], @rows), '' }
+
+my @kinds = (
+	[ ikemesh => 'ikemesh' ],
+	[ openssl => 'strongSwan, openssl plug-in*' ],
+	[ gmp => 'strongSwan, gmp*' ],
+	[ strongswan => 'strongSwan, as Debian has it' ],
+);
+
+sub table_core {
+	my $c = $all->{core} or return;
+	my ($warm, $cold) = @{$c}{qw(ratio ratio_cold)};
+	return table([ 'CPU, ms', 'certificate seen before', 'never seen before' ],
+		map({ my ($name, $key, $digits) = @$_; [ $name, map { spread($_->{$key}, $digits) } $warm, $cold ] }
+			[ 'floor of one end', 'floor_ms', 3 ],
+			[ '— DH key pair, modp2048', 'dh_key', 3 ], [ '— DH derivation', 'dh_derive', 3 ],
+			[ '— RSA-3072 signature', 'rsa_sign', 3 ], [ '— two RSA-3072 verifications', 'rsa_verify', 3 ],
+			[ 'initiator', 'initiator_ms', 3 ], [ 'responder', 'responder_ms', 3 ],
+			[ '**initiator / floor**', 'initiator_ratio', 3 ], [ '**responder / floor**', 'responder_ratio', 3 ]));
+}
+
+sub table_cores {
+	my $c = $all->{core}{cores} or return;
+	return table([ 'both ends', 'one core', 'two cores', 'ratio' ],
+		[ 'handshakes a second', n($c->{one}{handshakes_a_second}, 1), n($c->{two}{handshakes_a_second}, 1), n($c->{speedup}, 2) ],
+		[ 'CPU a handshake, ms', n($c->{one}{cpu_ms}, 3), n($c->{two}{cpu_ms}, 3), '' ],
+		[ 'of it in the one thread of the cores, ms', n($c->{one}{core_ms}, 3), n($c->{two}{core_ms}, 3), '' ],
+		[ 'what CPU time alone allows', '', '', n($c->{speedup_by_cpu}, 2) ]);
+}
+
+sub table_growth {
+	my $c = $all->{core} or return;
+	my %count = map { $_->{pairs} => $_->{a_handshake} } @{ $c->{instructions} // [] };
+	return table([ 'pairs that are up', 'instructions', 'CPU, µs', 'CPU / that beside 10', 'allocations', 'octets allocated' ],
+		map { [ $_->{pairs}, n($count{ $_->{pairs} }, 0), spread($_->{cpu_us}, 1), n($_->{ratio_to_ten}, 2),
+			n($_->{allocations}, 0), n($_->{allocated}, 0) ] } @{ $c->{growth}{at} });
+}
+
+sub table_memory {
+	my $m = $all->{core}{memory} or return;
+	return table([ 'octets of the core a pair and end', '' ], [ 'right after the handshake', n($m->{fresh}, 0) ],
+		[ 'settled', n($m->{settled}, 0) ]);
+}
+
+sub row { my ($name, $figure, $digits) = @_; my $f = $all->{lab}{$figure} or return; return [ $name, map { spread($f->{ $_->[0] }, $digits) } @kinds ] }
+
+sub table_lab {
+	my $lab = $all->{lab} or return;
+	my @rows = (
+		row('CPU a handshake, initiator, ms', 'handshake_initiator_ms', 2),
+		row('CPU a handshake, responder, ms', 'handshake_responder_ms', 2),
+		row('first answer after, ms', 'first_answer_ms', 1));
+	push @rows, [ '— of a hundred, the slowest, ms', map { n($lab->{first_answer_ms}{ $_->[0] }{p99}, 1) } @kinds ] if $lab->{first_answer_ms};
+	push @rows, row('packets lost before it, of all in a round', 'first_packets_lost', 0),
+		row('CPU of a CHILD_SA rekeyed, initiator, ms', 'rekey_initiator_ms', 2),
+		row('CPU of a CHILD_SA rekeyed, responder, ms', 'rekey_responder_ms', 2);
+	for my $peers (30, 300, 1000, 3000) {
+		push @rows, row("$peers peers in one moment: all up after, ms", "all_up_ms_$peers", 0),
+			row("— up at all", "up_of_$peers", 0),
+			row("— CPU a peer, who began, ms", "storm_cpu_initiator_ms_$peers", 2),
+			row("— CPU a peer, who answered, ms", "storm_cpu_responder_ms_$peers", 2),
+			row("— proportional memory a peer, KiB", "pss_kib_a_peer_$peers", 2),
+			row("— resident memory a peer, KiB", "rss_kib_a_peer_$peers", 2),
+			row("— statusall, ms", "statusall_ms_$peers", 0),
+			row("— idle: CPU, ms a second", "idle_cpu_ms_a_second_$peers", 2),
+			row("— idle: wake-ups a second", "idle_wakeups_a_second_$peers", 2);
+	}
+	for my $subnets (100, 2000) {
+		push @rows, row("$subnets subnets: ready after, ms", "start_ms_$subnets", 0),
+			row("— CPU of the start, ms", "start_cpu_ms_$subnets", 0),
+			row("— reload, ms", "reload_ms_$subnets", 0),
+			row("— CPU of the reload, ms", "reload_cpu_ms_$subnets", 0),
+			row("— proportional memory, KiB", "pss_kib_$subnets", 0);
+	}
+	push @rows, row('proportional memory with 5 peers, KiB', 'pss_kib_of_5', 0);
+	return table([ 'in the guest', map { $_->[1] } @kinds ], @rows);
+}
+
+sub table_sizes {
+	my $s = $all->{sizes} or return;
+	return table([ 'KiB', 'ikemesh', 'strongSwan' ], map { my $key = $_->[1]; [ $_->[0], map { n($s->{$_}{$key}, 0) } qw(ikemesh strongswan) ] }
+		[ 'programs', 'programs' ], [ 'libraries and plug-ins of its own', 'own' ], [ 'libraries of others', 'libraries' ],
+		[ 'libraries of others, how many', 'n_libraries' ]);
+}
+
+sub table_host {
+	my $h = $all->{host} or return;
+	return "Measured on: $h->{cpu}, two cores; Linux $h->{kernel}, in the guest user-mode-linux 6.1; OpenSSL $h->{openssl}.\n";
+}
+
+sub fill {
+	my $text = slurp("$docs/benchmarks.md") or die "no $docs/benchmarks.md\n";
+	my %make = (host => \&table_host, core => \&table_core, cores => \&table_cores, growth => \&table_growth,
+		memory => \&table_memory, lab => \&table_lab, sizes => \&table_sizes);
+	$text =~ s{(<!-- table: (\w+) -->\n).*?(<!-- end -->)}{
+		my $t = $make{$2} ? $make{$2}->() : die "no table $2\n"; $1 . ($t // "Not measured yet.\n") . $3 }gse;
+	spew("$docs/benchmarks.md", $text);
+}
+
+# ---- plots ---------------------------------------------------------------------------------------------
+
+sub gnuplot {
+	my ($name, $script) = @_;
+	open my $g, '|-', 'gnuplot' or die "gnuplot: $!\n";
+	print $g "set terminal pngcairo size 900,480 font 'sans,11'\nset output '$docs/benchmarks/$name.png'\nset grid\n$script";
+	close $g or die "gnuplot failed at $name\n";
+}
+
+sub data { my ($name, @rows) = @_; return "\$$name << EOD\n" . join('', map { join("\t", @$_) . "\n" } @rows) . "EOD\n" }
+
+sub plot_growth {
+	my $c = $all->{core}{growth} or return;
+	my @count = @{ $all->{core}{instructions} // [] };
+	gnuplot('growth', data('cpu', map { [ $_->{pairs}, $_->{cpu_us}{median}, $_->{cpu_us}{low}, $_->{cpu_us}{high} ] } @{ $c->{at} })
+		. data('count', map { [ $_->{pairs}, $_->{a_handshake} / 1000 ] } @count) . <<'G');
+set title 'A handshake without its crypto, both ends, beside so many pairs'
+set logscale x
+set xlabel 'pairs that are up'
+set ylabel 'CPU, µs'
+set y2label 'instructions, thousands'
+set y2tics
+set yrange [0:*]
+set y2range [0:*]
+plot $cpu using 1:2:3:4 with yerrorlines lw 2 title 'CPU', $count using 1:2 axes x1y2 with linespoints lw 2 title 'instructions'
+G
+}
+
+sub plot_handshake {
+	my $lab = $all->{lab};
+	my $core = $all->{core}{ratio} or return;
+	return unless $lab && $lab->{handshake_initiator_ms};
+	my @rows = map { my $k = $_->[0]; my ($i, $r) = map { $lab->{$_}{$k} } qw(handshake_initiator_ms handshake_responder_ms);
+		$i ? [ "\"$_->[1]\"", $i->{median}, $r->{median} ] : () } @kinds;
+	gnuplot('handshake', data('d', @rows) . <<"G");
+set title 'CPU of a handshake in the guest'
+set style data histogram
+set style fill solid 0.7
+set ylabel 'ms'
+set yrange [0:*]
+set xtics font ',9'
+plot \$d using 2:xtic(1) title 'initiator', \$d using 3 title 'responder', $core->{floor_ms}{median} with lines lw 2 title 'floor outside of the guest'
+G
+}
+
+sub plot_first {
+	my $v = $all->{values}{first_answer_ms} or return;
+	my $script = "set title 'First answered packet, half a millisecond from host to host'\nset xlabel 'ms'\nset ylabel 'share of the peers'\nset key bottom right\nset yrange [0:1]\nset xrange [0:*]\n";
+	my @plots;
+	for (@kinds) {
+		my ($kind, $title) = @$_;
+		my @sorted = sort { $a <=> $b } @{ $v->{$kind} // [] } or next;
+		$script .= data($kind, map { [ $sorted[$_], ($_ + 1) / @sorted ] } 0 .. $#sorted);
+		push @plots, "\$$kind using 1:2 with steps lw 2 title '$title'";
+	}
+	gnuplot('first', $script . 'plot ' . join(', ', @plots) . "\n");
+}
+
+read_core();
+read_lab();
+read_host();
+spew("$docs/benchmarks.json", $json->encode($all));
+fill();
+mkdir "$docs/benchmarks";
+plot_growth();
+plot_handshake();
+plot_first();

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# Handshakes one after the other, 200 ms apart, half a millisecond from host to host each way: what they cost
+# both daemons, how long the first packet takes, what a settled peer keeps, what a rekey costs, and what it
+# costs to do nothing. The case is the number of peers in each of ROUNDS rounds.
+# cases: 10
+# long: 50
+# alone
+# timeout: 2400
+. "$LAB_TOP/test/bench/stories/fleet.bash"
+N=$1 ROUNDS=${LAB_BENCH_ROUNDS:-5}
+KINDS=(ikemesh openssl strongswan gmp)
+EVERY=200
+IDLE=${LAB_BENCH_IDLE:-20}
+
+# pace KIND N: sets the CPU of both ends (ms) and FIRSTS, ms to the first answer of each
+pace() {
+	local kind=$1 i=${BEGINS[$1]} r=${ANSWERS[$1]} ci cr
+	peers "$kind" "$2"
+	streams "$i" $EVERY "${PEERS[@]}" >"$SCRATCH/streams"
+	ci=$(cpu_of "$i") cr=$(cpu_of "$r")
+	"$FAN" -c 30 -i 10 -w 500 <"$SCRATCH/streams" >"$SCRATCH/fan"
+	until_ok 10 all_up "$kind" $((NEXT[$kind] - 1)) || fail "$kind: not all peers came up"
+	CPU_I=$(($(cpu_of "$i") - ci)) CPU_R=$(($(cpu_of "$r") - cr))
+	awk -v every=$EVERY '$5 != "-" { printf "%.1f\n", $5 - every * (NR - 1) }' "$SCRATCH/fan" >"$SCRATCH/firsts"
+	# What was sent before the first answer and never had one.
+	LOST=$(awk -v every=$EVERY '{
+		n = 0; first = ($5 - every * (NR - 1)) / 10
+		split($6, gaps, ",")
+		for (g in gaps) if (gaps[g] != "-") {
+			split(gaps[g], ends, "-"); if (ends[2] == "") ends[2] = ends[1]
+			for (k = ends[1]; k <= ends[2] && k <= first; k++) n++
+		}
+		print n
+	}' "$SCRATCH/fan" | awk '{ n += $1 } END { print n + 0 }')
+}
+
+rekey() { # KIND N: all of its CHILD_SAs, begun by i-KIND
+	local kind=$1 i=${BEGINS[$1]} r=${ANSWERS[$1]} ci cr before
+	ci=$(cpu_of "$i") cr=$(cpu_of "$r")
+	if [ "$kind" = ikemesh ]; then
+		ikectl "$i" rekey >"$SCRATCH/rekey" 2>&1 || true
+	else
+		ipsec_ "$i" stroke rekey "ipsec-10.${NET[$kind]}.16.0/20-10.${NET[$kind]}.0.1{*}" >"$SCRATCH/rekey" 2>&1 || true
+	fi
+	before=-1
+	while :; do # until neither end has anything to do
+		nap 2
+		CPU_I=$(($(cpu_of "$i") - ci)) CPU_R=$(($(cpu_of "$r") - cr))
+		[ $((CPU_I + CPU_R)) -gt $((before + 20)) ] || break
+		before=$((CPU_I + CPU_R))
+	done
+}
+
+for kind in "${KINDS[@]}"; do
+	fleet "$kind" $((N * ROUNDS))
+	netem "i-$kind" delay 0.5ms
+	netem "r-$kind" delay 0.5ms
+	pace "$kind" 5 # code and data are there
+done
+declare -A PSS_I=() PSS_R=()
+for kind in "${KINDS[@]}"; do
+	memory "i-$kind" && PSS_I[$kind]=$PSS
+	memory "r-$kind" && PSS_R[$kind]=$PSS
+done
+for ((round = 1; round <= ROUNDS; round++)); do
+	for kind in "${KINDS[@]}"; do
+		pace "$kind" "$N"
+		record handshake_initiator_ms "$kind" "$(per $CPU_I 0 "$N")"
+		record handshake_responder_ms "$kind" "$(per $CPU_R 0 "$N")"
+		record first_packets_lost "$kind" "$LOST"
+		while read -r ms; do record first_answer_ms "$kind" "$ms"; done <"$SCRATCH/firsts"
+	done
+done
+ALL=$((N * ROUNDS))
+for kind in "${KINDS[@]}"; do
+	rekey "$kind"
+	record rekey_initiator_ms "$kind" "$(per $CPU_I 0 $((ALL + 5)))"
+	record rekey_responder_ms "$kind" "$(per $CPU_R 0 $((ALL + 5)))"
+done
+expect_alive "${HOSTS[@]}"

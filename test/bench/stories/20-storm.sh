@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# A host that wakes up among N peers sends to all of them in one moment, and again each second: when the last
+# one is up, what it cost, what a peer keeps in memory, and what 3,000 of them cost while nothing happens.
+# cases: 30
+# long: 300 1000 3000
+# alone
+# timeout: 5400
+. "$LAB_TOP/test/bench/stories/fleet.bash"
+N=$1
+SPARE=5
+IDLE=${LAB_BENCH_IDLE:-30} # seconds
+KINDS=(ikemesh openssl)
+
+connect() { # KIND N: UP peers are up after LAST ms
+	local i=${BEGINS[$1]}
+	peers "$1" "$2"
+	streams "$i" 0 "${PEERS[@]}" >"$SCRATCH/streams"
+	"$FAN" -a -c 600 <"$SCRATCH/streams" >"$SCRATCH/fan"
+	UP=$(awk '$4 > 0' "$SCRATCH/fan" | wc -l)
+	LAST=$(awk '$5 > last { last = $5 } END { print last + 0 }' "$SCRATCH/fan")
+}
+
+idle() { # KIND: per second
+	local end ci w
+	for end in "${BEGINS[$1]}" "${ANSWERS[$1]}"; do
+		ci=$(cpu_of "$end") w=$(wakeups "$end")
+		nap "$IDLE"
+		record "idle_cpu_ms_a_second_$N" "$1" "$(per "$(cpu_of "$end")" "$ci" "$IDLE")"
+		record "idle_wakeups_a_second_$N" "$1" "$(per "$(wakeups "$end")" "$w" "$IDLE")"
+	done
+}
+
+for kind in "${KINDS[@]}"; do
+	fleet "$kind" "$N"
+	connect "$kind" 5
+	for end in i r; do
+		memory "$end-$kind"
+		eval "rss_$end=$RSS pss_$end=$PSS cpu_$end=$(cpu_of "$end-$kind")"
+		record "pss_kib_of_5" "$kind" "$PSS"
+		record "rss_kib_of_5" "$kind" "$RSS"
+	done
+	connect "$kind" "$N"
+	cpu_i=$(($(cpu_of "i-$kind") - cpu_i)) cpu_r=$(($(cpu_of "r-$kind") - cpu_r))
+	record "up_of_$N" "$kind" "$UP"
+	record "all_up_ms_$N" "$kind" "$LAST"
+	record "storm_cpu_initiator_ms_$N" "$kind" "$(per $cpu_i 0 "$N")"
+	record "storm_cpu_responder_ms_$N" "$kind" "$(per $cpu_r 0 "$N")"
+	nap "${LAB_BENCH_SETTLE:-5}"
+	for end in i r; do
+		memory "$end-$kind"
+		eval "record pss_kib_a_peer_$N $kind \$(per $PSS \$pss_$end $N)"
+		eval "record rss_kib_a_peer_$N $kind \$(per $RSS \$rss_$end $N)"
+	done
+	for end in i r; do
+		for try in 1 2 3; do
+			ms_of status "$end-$kind" >"$SCRATCH/status"
+			record "statusall_ms_$N" "$kind" "$TOOK"
+		done
+	done
+	idle "$kind"
+	expect_alive "i-$kind" "r-$kind"
+	stop "i-$kind" "r-$kind"
+done
