@@ -274,7 +274,8 @@ for what in restart upgrade killed; do
 	told "$what" "$words" "$(one "$what.rekeys") messages of rekeyings meanwhile"
 	[ "$ALL_LOST $(one "$what.init") $(one "$what.clear")" = '0 0 0' ] || bad+="$what: $ALL_LOST lost; "
 done
-taken=$(grep -acE 'taken over from the predecessor(, which died)?: 10 IKE SA' "$at/journal" || true)
+# More than ten where one was just being rekeyed.
+taken=$(grep -acE 'taken over from the predecessor(, which died)?: (1[0-9]|20) IKE SA' "$at/journal" || true)
 [ "$taken" = $((3 * ROUNDS)) ] || bad+="only $taken successors took ten IKE SAs over; "
 report "afterwards: $(grep -c '^rekeyed' "$at/afterwards") of $PEERS CHILD_SAs rekeyed, $(grep -c '^ike-rekeyed' "$at/afterwards") IKE SAs, $(grep -c '^deleted' "$at/afterwards") deleted on both sides"
 [ "$(wc -l <"$at/afterwards")" = $((4 * PEERS)) ] || bad+="afterwards: $(one afterwards); "
