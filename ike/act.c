@@ -273,9 +273,14 @@ void report_is(struct engine *e, enum happening what)
 		last->report.what = what;
 }
 
+/* It is said shortly before: where thousands of pairs go in one step, nobody looks through all. */
+#define CAUSE_LOOK 64 /* actions */
+
 enum reason report_cause(const struct engine *e, const struct pair *p)
 {
-	for (size_t i = e->out->n; i > 0; i--) {
+	const size_t n = e->out->n, last = n > CAUSE_LOOK ? n - CAUSE_LOOK : 0;
+
+	for (size_t i = n; i > last; i--) {
 		const struct action *a = &e->out->a[i - 1];
 
 		if (a->kind == ACTION_REPORT && a->report.reason != REASON_NONE &&

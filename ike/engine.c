@@ -59,7 +59,9 @@ static void free_pairs(struct engine *e, struct pair *first)
 		while (p->sas != NULL)
 			sa_close(e, p->sas);
 		pair_free(e, p);
-		sa_free_dead(e); /* before the next one looks through them */
+		/* Nobody hears of it, and the next one need not look through it. */
+		sa_free_dead(e);
+		actions_clear(e->out);
 	}
 }
 

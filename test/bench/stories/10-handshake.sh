@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Handshakes one after the other, 200 ms apart, half a millisecond from host to host each way: what they cost
-# both daemons, how long the first packet takes, what a settled peer keeps, what a rekey costs, and what it
-# costs to do nothing. The case is the number of peers in each of ROUNDS rounds.
+# both daemons, how long the first packet takes, and what a rekey costs. The case is the number of peers in each
+# of LAB_BENCH_ROUNDS rounds.
 # cases: 10
 # long: 50
 # alone
@@ -10,7 +10,6 @@
 N=$1 ROUNDS=${LAB_BENCH_ROUNDS:-5}
 KINDS=(ikemesh openssl strongswan gmp)
 EVERY=200
-IDLE=${LAB_BENCH_IDLE:-20}
 
 # pace KIND N: sets the CPU of both ends (ms) and FIRSTS, ms to the first answer of each
 pace() {
@@ -34,13 +33,15 @@ pace() {
 	}' "$SCRATCH/fan" | awk '{ n += $1 } END { print n + 0 }')
 }
 
-rekey() { # KIND N: all of its CHILD_SAs, begun by i-KIND
-	local kind=$1 i=${BEGINS[$1]} r=${ANSWERS[$1]} ci cr before
+rekey() { # KIND: all of its CHILD_SAs, begun by i-KIND
+	local kind=$1 i=${BEGINS[$1]} r=${ANSWERS[$1]} ci cr before n
 	ci=$(cpu_of "$i") cr=$(cpu_of "$r")
 	if [ "$kind" = ikemesh ]; then
-		ikectl "$i" rekey >"$SCRATCH/rekey" 2>&1 || true
+		for ((n = 1; n < NEXT[$kind]; n++)); do
+			ikectl "$i" rekey "10.${NET[$kind]}.$((16 + n / 256)).$((n % 256))" >"$SCRATCH/rekey"
+		done
 	else
-		ipsec_ "$i" stroke rekey "ipsec-10.${NET[$kind]}.16.0/20-10.${NET[$kind]}.0.1{*}" >"$SCRATCH/rekey" 2>&1 || true
+		ipsec_ "$i" stroke rekey "ipsec-10.${NET[$kind]}.16.0/20-10.${NET[$kind]}.0.1{*}" >"$SCRATCH/rekey" 2>&1
 	fi
 	before=-1
 	while :; do # until neither end has anything to do
@@ -56,11 +57,6 @@ for kind in "${KINDS[@]}"; do
 	netem "i-$kind" delay 0.5ms
 	netem "r-$kind" delay 0.5ms
 	pace "$kind" 5 # code and data are there
-done
-declare -A PSS_I=() PSS_R=()
-for kind in "${KINDS[@]}"; do
-	memory "i-$kind" && PSS_I[$kind]=$PSS
-	memory "r-$kind" && PSS_R[$kind]=$PSS
 done
 for ((round = 1; round <= ROUNDS; round++)); do
 	for kind in "${KINDS[@]}"; do
