@@ -14,7 +14,7 @@ instructions() { # PAIRS N
 	valgrind --tool=callgrind --instr-atstart=no --toggle-collect=engine_step \
 		--callgrind-out-file="$file" "$bench" count "$1" "$2" >"$dir/count" 2>"$dir/valgrind"
 	grep -q '"counted": true' "$dir/count" || { echo "core.sh: callgrind counts nothing: was valgrind there at build time?" >&2; exit 1; }
-	callgrind_annotate --inclusive=yes --threshold=100 "$file" >"$annotated"
+	callgrind_annotate --auto=no --inclusive=yes --threshold=100 "$file" >"$annotated" 2>/dev/null
 	awk -v n="$2" -v pairs="$1" '
 		{ ir = $1; gsub(",", "", ir) }
 		/PROGRAM TOTALS/ { total = ir }
