@@ -331,8 +331,19 @@ static void relieve_predecessors(struct engine *e, const struct child *c)
 {
 	for (struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next)
 		for (struct child *old = sa->children; old; old = old->next)
-			if (old->replaced_by == c)
+			if (old->replaced_by == c) {
 				drop_outbound(e, old);
+				if (old->want_delete)
+					arm(e, old, e->now); /* it was spared until now */
+			}
+}
+
+bool child_carries_for_successor(const struct child *c)
+{
+	const struct child *by = c->replaced_by;
+
+	return c->state == CHILD_REKEYED && c->in_added && c->out_added && by != NULL &&
+	       (by->out_waits || by->held);
 }
 
 static void tell_installed(struct engine *e, const struct child *c)
@@ -578,6 +589,8 @@ void child_expired(struct engine *e, struct child *c, bool hard, bool inbound)
 		report_reason(e, REPORT_WARNING, AREA_CHILD, REASON_HARD_LIMIT, c->sa->pair, c->sa,
 			      0, "CHILD_SA {%u} came to its hard limit", c->number);
 		c->want_delete = true;
+		if (c->state == CHILD_REKEYED)
+			drop_outbound(e, c); /* nor does it carry anything for its successor */
 		sa_work(e, c->sa);
 	} else if (inbound) {
 		child_install_outbound(e,

@@ -32,6 +32,12 @@ void child_release(struct engine *e, struct child *c);
  * all. */
 void child_install_outbound_too(struct engine *e, struct child *c);
 
+/*
+ * Redundant or replaced, but its successor's outbound SA still waits for a sign that the peer can
+ * receive on it: until then this one carries what we send, and is not to be deleted.
+ */
+bool child_carries_for_successor(const struct child *c);
+
 /* The peer's port changed on its NAT: the kernel's SAs follow, keys and counters stay. */
 void child_follow_port(struct engine *e, struct child *c);
 

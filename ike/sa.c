@@ -631,7 +631,7 @@ void sa_work(struct engine *e, struct ike_sa *sa)
 		return;
 	}
 	for (struct child *c = sa->children; c; c = c->next) {
-		if (c->want_delete) {
+		if (c->want_delete && !child_carries_for_successor(c)) {
 			informational_delete_child(e, c);
 			return;
 		}

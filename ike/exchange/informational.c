@@ -70,7 +70,7 @@ void informational_delete_child(struct engine *e, struct child *child)
 	struct child *still = NULL;
 
 	child->want_delete = true;
-	if (sa->window.request_out || sa->ours != NULL)
+	if (sa->window.request_out || sa->ours != NULL || child_carries_for_successor(child))
 		return;
 	if (child->replaced_by != NULL)
 		child_install_outbound(e, child->replaced_by);

@@ -1079,11 +1079,28 @@ static void both_rekey(enum nonce_choice choice, uint16_t group, uint64_t seed, 
 	for (int i = 0; i < 60 && duet_waiting(&d) == 0; i++)
 		duet_wait(&d, SECOND / 10);
 	if (core_loses) {
-		/* The core made the redundant one and deletes it; the peer deletes the old one. */
+		/*
+		 * The core made the redundant one and deletes it, the peer deletes the old one. If
+		 * the core sends on it already, it does so until the peer is seen to have the
+		 * survivor.
+		 */
+		const bool sends = sends_on(&d, cores.esp_in);
+		const bool by_traffic = seed % 2 == 0;
+
+		assert_int_equal(sends, !peer_first);
+		if (sends) {
+			duet_hear_nothing(&d);
+			if (by_traffic)
+				esp_on(&d, &peers);
+			else
+				peer_deletes(&d, old_out, old_in);
+		}
 		core_deletes(&d, cores.esp_out, cores.esp_in);
 		assert_false(sends_on(&d, cores.esp_in));
-		esp_on(&d, &peers);
-		peer_deletes(&d, old_out, old_in);
+		if (!sends || !by_traffic)
+			esp_on(&d, &peers);
+		if (!sends || by_traffic)
+			peer_deletes(&d, old_out, old_in);
 		peer_use_child(&d.peer, &peers);
 	} else {
 		core_deletes(&d, old_in, old_out);
