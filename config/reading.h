@@ -22,6 +22,14 @@ struct reading {
 	struct config *out; /* filled in; worth nothing once there are errors */
 };
 
+/* More errors of syntax than these are not looked for. */
+#define MENDS_MAX 32
+
+/* Lifts the keys out, mends, and makes the tree. false: there is none, which has been told. */
+bool reading_parse(struct reading *r, struct bytes text);
+/* Frees all that reading_parse() made. */
+void reading_end(struct reading *r);
+
 /* Where a node stands. */
 static inline struct place node_place(const struct node *node)
 {
