@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/pki.h"
+#include "cmd/ikectl/new_file.h"
 #include "config/file.h"
 #include "crypto/issue.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,53 +36,18 @@ static bool files_of(const char *dir, const char *name, struct files *out)
 	       snprintf(out->key, PATH_MAX, "%s/%s.key", dir, name) < room;
 }
 
-static enum status failed(const char *path, int err)
-{
-	fprintf(stderr, "ikectl: %s: %s%s\n", path, strerror(-err),
-		err == -EEXIST ? ": nothing is overwritten; remove it first, if you mean to" : "");
-	return STATUS_FAILED;
-}
-
 /* --- files ------------------------------------------------------------------------------------ */
-
-static int write_all(int fd, struct bytes content)
-{
-	for (size_t n = 0; n < content.n;) {
-		ssize_t now = write(fd, content.p + n, content.n - n);
-
-		if (now < 0 && errno != EINTR)
-			return -errno;
-		n += now > 0 ? (size_t)now : 0;
-	}
-	return fsync(fd) == 0 ? 0 : -errno;
-}
-
-/* A file that was not there; none is left behind if it fails. */
-static int write_new(const char *path, struct bytes content, mode_t mode)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = fchmod(fd, mode) == 0 ? write_all(fd, content) : -errno;
-	if (close(fd) != 0 && err == 0)
-		err = -errno;
-	if (err != 0)
-		unlink(path);
-	return err;
-}
 
 static enum status write_both(const struct files *f, const struct issued *i)
 {
-	int err = write_new(f->key, secret_view(&i->key), 0600);
+	int err = new_file_write(f->key, secret_view(&i->key), 0600);
 
 	if (err != 0)
-		return failed(f->key, err);
-	err = write_new(f->certificate, blob_view(&i->certificate), 0644);
+		return new_file_failed(f->key, err);
+	err = new_file_write(f->certificate, blob_view(&i->certificate), 0644);
 	if (err != 0) {
 		unlink(f->key);
-		return failed(f->certificate, err);
+		return new_file_failed(f->certificate, err);
 	}
 	printf("%s\n%s\n", f->certificate, f->key);
 	return STATUS_GOOD;
@@ -92,9 +57,9 @@ static enum status write_both(const struct files *f, const struct issued *i)
 static enum status free_to_write(const struct files *f)
 {
 	if (access(f->key, F_OK) == 0)
-		return failed(f->key, -EEXIST);
+		return new_file_failed(f->key, -EEXIST);
 	if (access(f->certificate, F_OK) == 0)
-		return failed(f->certificate, -EEXIST);
+		return new_file_failed(f->certificate, -EEXIST);
 	return STATUS_GOOD;
 }
 
@@ -111,9 +76,9 @@ static enum status make_ca(const char *dir, const char *name)
 	int err;
 
 	if (!files_of(dir, CA_NAME, &f))
-		return failed(dir, -ENAMETOOLONG);
+		return new_file_failed(dir, -ENAMETOOLONG);
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return failed(dir, -errno);
+		return new_file_failed(dir, -errno);
 	status = free_to_write(&f);
 	if (status != STATUS_GOOD)
 		return status;
@@ -121,7 +86,7 @@ static enum status make_ca(const char *dir, const char *name)
 	if (err == -EINVAL)
 		return command_misuse("a CA cannot have this name", name);
 	if (err != 0)
-		return failed(dir, err);
+		return new_file_failed(dir, err);
 	status = write_both(&f, &made);
 	issued_free(&made);
 	if (status == STATUS_GOOD)
@@ -155,12 +120,12 @@ static enum status ca_read(const char *dir, struct ca *out)
 	int err;
 
 	if (!files_of(dir, CA_NAME, &f))
-		return failed(dir, -ENAMETOOLONG);
+		return new_file_failed(dir, -ENAMETOOLONG);
 	err = file_read(f.certificate, &out->certificate, &mode);
 	if (err != 0)
-		return failed(f.certificate, err);
+		return new_file_failed(f.certificate, err);
 	err = file_read(f.key, &out->key, &mode);
-	return err == 0 ? STATUS_GOOD : failed(f.key, err);
+	return err == 0 ? STATUS_GOOD : new_file_failed(f.key, err);
 }
 
 static enum status make_instance(const struct invocation *in, const struct ca *ca)
@@ -177,7 +142,7 @@ static enum status make_instance(const struct invocation *in, const struct ca *c
 	int err;
 
 	if (!files_of(dir, name, &f))
-		return failed(dir, -ENAMETOOLONG);
+		return new_file_failed(dir, -ENAMETOOLONG);
 	status = free_to_write(&f);
 	if (status != STATUS_GOOD)
 		return status;
@@ -198,7 +163,7 @@ static enum status make_instance(const struct invocation *in, const struct ca *c
 		return STATUS_FAILED;
 	}
 	if (err != 0)
-		return failed(dir, err);
+		return new_file_failed(dir, err);
 	status = write_both(&f, &made);
 	issued_free(&made);
 	return status;
