@@ -5,6 +5,7 @@
 #include "cmd/ikectl/disable.h"
 #include "cmd/ikectl/doctor.h"
 #include "cmd/ikectl/explain.h"
+#include "cmd/ikectl/import.h"
 #include "cmd/ikectl/invocation.h"
 #include "cmd/ikectl/log.h"
 #include "cmd/ikectl/metrics_command.h"
@@ -283,6 +284,16 @@ static const struct command commands[] = {
 	  .help = "a CA and instance certificates, for tests and for a start",
 	  .run = run_pki,
 	  .further = COMMAND_ARGUMENTS - 1 },
+	{ .name = "import",
+	  .argument = ARGUMENT_NEEDED,
+	  .synopsis = "import FILE... [--output DIR]\n                      ",
+	  .help = "an ikemesh.yml from an ipsec-addon.yml, strongSwan's ipsec.conf (with "
+		  "ipsec.secrets)\n"
+		  "                       or swanctl.conf; --output: into DIR, with the keys that "
+		  "stand in it",
+	  .run = import_run,
+	  .further = COMMAND_ARGUMENTS - 1,
+	  .options = import_options },
 	{ .name = "disable",
 	  .synopsis = "disable",
 	  .help = "stop the daemon, remove all our policies and SAs: traffic goes in the clear",
@@ -312,7 +323,8 @@ static void print_usage(FILE *out)
 		     "is amiss, "
 		     "1 else;\nof verify: 0 it is protected, 1 not proved; of wait: 0 ready, 1 "
 		     "peers are missing at the end, 3 the daemon "
-		     "is.\n");
+		     "is;\nof import: 0 all is carried over, 1 not all, as stderr says, 2 "
+		     "nothing.\n");
 }
 
 int main(int argc, char **argv)

@@ -69,6 +69,23 @@ With
 the command ends when it is known what became of it, and is 1 if that was a failure. What takes longer than a
 second says on a terminal how far it is.
 .P
+.B import
+prints a configuration, and on standard error, as FILE:LINE, what it could not carry over (warning) and what
+need not be (note). Files that include others are followed; for
+.I ipsec.conf
+the
+.I ipsec.secrets
+and
+.I ipsec.d
+beside it are looked into, for
+.I swanctl.conf
+the directories beside it. Certificates and keys are named by their paths. Those whose text stands in the file, as in
+an
+.IR ipsec\-addon.yml ,
+are written by
+.B \-\-output
+alone, to files of mode 0600 beside the configuration; nothing is overwritten, and no key is ever printed.
+.P
 .B monitor
 and
 .B top

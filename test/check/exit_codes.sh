@@ -47,6 +47,9 @@ done <<'TABLE'
 64|wait --timeout soon|--timeout takes a time
 64|wait --peers nobody|--peers takes addresses
 64|doctor nobody|not an IPv4
+64|import|an argument is missing
+2|import /nonexistent|there is no such file
+2|import /dev/null|is not a regular file
 64|rotate nonsense|rotate knows "status" only
 3|status|start it .`systemctl start ikemesh`
 3|statusall|start it
