@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOG_AREA AREA_XFRM
@@ -105,6 +106,18 @@ int daemon_policies(const struct daemon_options *o)
 	return status;
 }
 
+/* What root left there (the policies at boot, a version before) is for the engine to use. */
+static void settle(struct log *log, const char *dir)
+{
+	struct stat st;
+	int err = stat(dir, &st) == 0 ? 0 : -errno;
+
+	if (err == 0)
+		err = run_dir_give(dir, st.st_mode & 07777, st.st_uid, st.st_gid);
+	if (err != 0 && err != -ENOENT)
+		log_text(log, REPORT_WARNING, "%s: %s", dir, strerror(-err));
+}
+
 int daemon_sysctls(const struct daemon_options *o)
 {
 	struct policies policies;
@@ -116,6 +129,8 @@ int daemon_sysctls(const struct daemon_options *o)
 	policies_init(&policies, NULL, NULL, log, o->run_dir);
 	err = policies_set_sysctls(&policies);
 	policies_free(&policies);
+	settle(log, o->run_dir);
+	settle(log, o->state_dir);
 	log_close(log);
 	return err == 0 ? 0 : 1;
 }

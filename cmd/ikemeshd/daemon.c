@@ -2,6 +2,7 @@
 #include "cmd/ikemeshd/daemon.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/crash_secret.h"
+#include "cmd/ikemeshd/guardian.h"
 #include "cmd/ikemeshd/keyholder.h"
 #include "cmd/ikemeshd/notify.h"
 #include "cmd/ikemeshd/run_dir.h"
@@ -600,12 +601,12 @@ static int start_ready(struct daemon *d)
 }
 
 static int (*const start_steps[])(struct daemon *d) = {
-	daemon_succeed_take, start_keys,	   start_config,       start_log,
-	daemon_expose_start, daemon_monitor_start, daemon_mode_start,  start_run_dir,
-	start_signals,	     start_kernel,	   start_sockets,      start_parked,
-	start_pool,	     start_engine,	   start_loop,	       start_control,
-	start_policies,	     daemon_heal_start,	   daemon_clear_start, daemon_renew_start,
-	start_publish,	     start_ready,
+	daemon_succeed_take, start_keys,	   start_config,      start_log,
+	daemon_expose_start, daemon_monitor_start, daemon_mode_start, start_run_dir,
+	start_signals,	     start_kernel,	   start_sockets,     start_parked,
+	daemon_confine,	     start_pool,	   start_engine,      start_loop,
+	start_control,	     start_policies,	   daemon_heal_start, daemon_clear_start,
+	daemon_renew_start,  daemon_enter_sandbox, start_publish,     start_ready,
 };
 
 /* ---- end --------------------------------------------------------------------------------- */
@@ -627,8 +628,7 @@ static void leave(struct daemon *d)
 	d->leave_asked = false;
 	daemon_mode_back(d);
 	/* In doubt they stay: who comes next removes what it cannot use. */
-	if ((kind == STOP_RESTART || kind == STOP_UNKNOWN) &&
-	    daemon_succeed(d, SUCCESSION_STORE) == 0) {
+	if ((kind == STOP_RESTART || kind == STOP_UNKNOWN) && daemon_succeed(d) == 0) {
 		d->handed_over = true;
 		d->phase = DAEMON_GONE;
 		return;
@@ -788,5 +788,5 @@ int daemon_run(const struct daemon_options *options)
 	daemon_close(&d);
 	if (err != 0)
 		return d.bad_config ? DAEMON_BAD_CONFIG : 1;
-	return 0;
+	return d.wants_successor ? EXIT_SUCCEED : 0;
 }

@@ -42,7 +42,7 @@ struct daemon_options {
 	const char *config_path;
 	const char *run_dir;
 	const char *state_dir; /* outlives a reboot */
-	const char *user;      /* who it shall be, besides root; NULL: nobody was named */
+	const char *user;      /* who its engine is */
 	enum report_level log_level;
 	const char *expose_dir; /* NULL: no keys leave the process */
 	const char *program;	/* this one, as it is to be executed anew */
@@ -137,10 +137,11 @@ struct daemon {
 	bool bad_config; /* it did not start for that */
 	bool leave_asked, stop_told;
 	enum stop_kind stop_kind; /* where stop_told */
-	bool succession_asked;	  /* SIGUSR2: the program is to be executed anew */
+	bool succession_asked;	  /* SIGUSR2: another is to go on */
 	bool succession_checks;	  /* whether its start would fail */
 	bool succession_due;	  /* it would not */
 	bool handed_over;	  /* SAs stay in the kernel */
+	bool wants_successor;	  /* at once: EXIT_SUCCEED */
 	bool disable;		  /* `ikectl disable` was said */
 	bool removes;		  /* our policies go as well */
 	bool awaits_answers;	  /* of peers that were told that we leave */
@@ -182,11 +183,7 @@ void daemon_succeed_keep(struct daemon *d, struct bytes record); /* of a step */
 void daemon_succeed_tidy(struct daemon *d);			 /* between two steps */
 /* Of our own certificate, so that peers that were shown the same are known to have been. */
 uint32_t daemon_first_generation(const struct daemon *d, const struct config *c);
-enum succession {
-	SUCCESSION_STORE, /* systemd keeps it for the next start */
-	SUCCESSION_EXEC,  /* in this process, at once: returns only if it fails */
-};
-int daemon_succeed(struct daemon *d, enum succession how);
+int daemon_succeed(struct daemon *d); /* all is kept for the next one */
 /* Once in each turn: SIGUSR2, which is refused where the next start would fail. */
 void daemon_succeed_turn(struct daemon *d);
 
@@ -238,6 +235,13 @@ int daemon_renew_start(struct daemon *d);
 void daemon_renew_close(struct daemon *d);
 void daemon_watch_look(struct daemon *d); /* says what ends soon */
 int daemon_rotate(struct daemon *d);	  /* begins to re-authenticate all peers; 0 or -ENOMEM */
+
+/*
+ * confine.c: before the first thread is started, capabilities and files that serving does not take
+ * are let go; when all is open, system calls. 0, or negative errno after having said why.
+ */
+int daemon_confine(struct daemon *d);
+int daemon_enter_sandbox(struct daemon *d);
 
 /* heal.c: the wires between healing.h and the rest. 0 or negative errno. */
 int daemon_heal_open(struct daemon *d);	 /* its sockets */

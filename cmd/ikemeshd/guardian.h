@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where no service manager runs the keyholder: a process that does nothing but start it, and start
- * it again when it has ended, as long as the process lives that asked for it, whatever that
- * executes meanwhile. Then it ends the keyholder and itself.
+ * The first process where there is no systemd, as root: it starts the keyholder and the engine,
+ * each executed anew with no more rights than it needs, and is for them what systemd is elsewhere.
+ * It keeps the engine's descriptors, passes signals on, starts a keyholder that ended again, and
+ * ends as the engine ends. It parses nothing but what the engine says to its service manager, and
+ * talks to nobody else.
+ *
+ * SIGUSR2: the engine leaves its state with it and goes; then it executes the program anew in its
+ * own place, which starts both again. So a supervisor sees one process all the time, and the engine
+ * needs no right to execute anything. The same is done for an engine that died of a signal.
  */
 #ifndef IKEMESH_CMD_GUARDIAN_H
 #define IKEMESH_CMD_GUARDIAN_H
 
+#include <stdbool.h>
+
+#define GUARDIAN_USER "ikemesh"
+/* Of an engine that has left its state and wants a successor (sysexits.h: EX_TEMPFAIL). */
+#define EXIT_SUCCEED 75
+
 struct guardian_options {
-	const char *program; /* this one: each time anew, so that an upgrade has its own */
-	const char *config_path;
-	const char *user; /* whoever may ask besides root; NULL: nobody */
-	int listener;	  /* of the keyholder */
+	const char *run_dir, *state_dir;
+	const char *user;	/* of the engine */
+	const char *expose_dir; /* NULL: no keys are exposed */
+	const char *program;	/* to be executed: as it was called */
+	char *const *argv;	/* its arguments; what it is to be comes before them */
 };
 
-/* From a process with one thread. 0 or negative errno. */
-int guardian_start(const struct guardian_options *options);
-
-/*
- * launch.c: what `ikemeshd` without --engine does: takes the run directory, makes the keyholder's
- * socket, has a guardian, and executes itself with --engine. Returns only if that fails, with an
- * exit status. The lock on the run directory goes along: see run_dir_take().
- */
-struct daemon_options;
-int daemon_launch(const struct daemon_options *options);
+/* Exit status: the engine's; of one that a signal ended, 128 and its number. */
+int guardian_run(const struct guardian_options *options);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From one ikemeshd to the next: the core's state and the open IKE ports, as descriptors. Either
- * systemd keeps them while there is no ikemeshd (its file descriptor store), or the program is
- * executed anew in the same process, with the same protocol of environment variables. The state is
+ * From one ikemeshd to the next: the core's state and the open IKE ports, as descriptors. systemd
+ * keeps them while there is no ikemeshd (its file descriptor store), or the guardian where there is
+ * no systemd, by the same protocol (guardian.h). The state is
  * memory of this boot, never a file on a disk, and sealed (sealing.h); whoever goes on from it has
  * his own stored first, and empties it then, so that there is one at any moment and it is used
  * once.
@@ -84,12 +84,6 @@ void keepsake_close(struct keepsake *k); /* systemd still has it */
 void keepsake_drop(struct keepsake *k);	 /* and nobody goes on from any */
 /* systemd has got all that it was told. 0 or negative errno. */
 int handover_settle(void);
-
-/*
- * Executes program with argv anew in this process, and hands state and sockets to it. Returns only
- * if that fails, with a negative errno and everything as it was.
- */
-int handover_exec(const struct handover *h, const char *program, char *const *argv);
 
 /*
  * handover_file.c: the state's file, in memory, behind a descriptor that k owns then. Both 0 or

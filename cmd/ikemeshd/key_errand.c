@@ -2,6 +2,7 @@
 #include "cmd/ikemeshd/key_errand.h"
 #include "cmd/ikemeshd/config_wire.h"
 #include "cmd/ikemeshd/key_channel.h"
+#include "cmd/ikemeshd/keyholder_sandbox.h"
 #include "crypto/provider.h"
 
 #include <errno.h>
@@ -68,9 +69,15 @@ static void load(struct key_errand *e)
 {
 	struct problems ps = { 0 };
 	struct config c;
-	int err = config_load(e->path, time(NULL), &c, &ps);
-	bool good = err == 0;
+	bool good;
+	int err;
 
+	if (e->no_library && keyholder_needs_library(e->path)) {
+		e->result = -ERESTART;
+		return;
+	}
+	err = config_load(e->path, time(NULL), &c, &ps);
+	good = err == 0;
 	if (good)
 		err = use_properties(e, &c);
 	if (err == 0 || err == -EINVAL)

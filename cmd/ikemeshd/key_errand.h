@@ -19,6 +19,7 @@ struct key_errand {
 
 	int result; /* 0 or negative errno: content is there, but where LOOK found nothing new */
 	int content;
+	bool no_library;  /* none can be loaded here: LOAD may end with -ERESTART for that */
 	bool *restricted; /* crypto_properties are in use, of this process; the thread's */
 };
 

@@ -4,6 +4,7 @@
 #include "cmd/ikemeshd/key_channel.h"
 #include "cmd/ikemeshd/key_errand.h"
 #include "cmd/ikemeshd/key_message.h"
+#include "cmd/ikemeshd/keyholder_sandbox.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -49,6 +50,7 @@ struct keyholder {
 	struct parked *parked, **parked_end;
 	size_t n_parked;
 	bool restricted; /* the readers' */
+	bool no_library; /* the sandbox lets none be loaded */
 	unsigned malformed;
 	bool leaves;
 	int status;
@@ -247,8 +249,13 @@ static void errand_home(struct chore *c)
 
 	if (e->key.kind == KEY_LOAD)
 		loaded(h, e);
-	if (!e->own)
+	/* The next one can; whoever asked will ask it. */
+	if (e->key.result == -ERESTART) {
+		h->leaves = true;
+		h->status = KEYHOLDER_OTHER_VERSION;
+	} else if (!e->own) {
 		answer(h, &e->asker, &m, e->key.content);
+	}
 	errand_free(e);
 	if (m.kind == KEY_LOAD && h->loading == 0)
 		unpark_all(h);
@@ -268,6 +275,7 @@ static int start_errand(struct keyholder *h, const struct asker *asker, enum key
 	e->key.chore.home = errand_home;
 	e->key.chore.drop = errand_drop;
 	e->key.restricted = &h->restricted;
+	e->key.no_library = h->no_library;
 	snprintf(e->key.path, sizeof(e->key.path), "%s", path);
 	e->h = h;
 	e->own = m == NULL;
@@ -504,6 +512,8 @@ int keyholder_serve(const struct keyholder_options *options)
 	err = open_pools(h);
 	if (err != 0)
 		fprintf(stderr, "ikemeshd: keyholder: %s\n", strerror(-err));
+	else if (h->options.sandbox)
+		h->no_library = keyholder_enter_sandbox(h->options.config_path);
 	while (err == 0 && !h->leaves)
 		turn(h);
 	status = err == 0 ? h->status : 1;

@@ -12,15 +12,20 @@
 #ifndef IKEMESH_CMD_KEYHOLDER_H
 #define IKEMESH_CMD_KEYHOLDER_H
 
+#include <stdbool.h>
+
 #define KEYHOLDER_SOCKET "keyholder.sock" /* in the run directory */
 #define KEYHOLDER_LISTENER 3		  /* descriptor of the socket, as sd_listen_fds(3) has it */
 
-#define KEYHOLDER_OTHER_VERSION 3 /* exit status: somebody asked whose program is another one */
+/* Exit status: another one has to serve, since who asked is of another version, or for a library.
+ */
+#define KEYHOLDER_OTHER_VERSION 3
 
 struct keyholder_options {
 	const char *config_path;
 	int listener;
 	unsigned user; /* besides root, whoever may ask */
+	bool sandbox;  /* for the whole process: see keyholder_sandbox.h */
 	int stop;      /* it ends when this is readable; -1: never */
 };
 

@@ -34,7 +34,7 @@ static const char usage[] =
 	"  --engine           serve, with the keyholder that is there already (ikemesh.service)\n"
 	"  --keyholder        be the process that reads the configuration and has its private\n"
 	"                     key, on the socket that is descriptor 3 (ikemesh-keyholder.service)\n"
-	"  --user NAME        who besides root may ask that process\n"
+	"  --user NAME        what talks to the network is that user (default " GUARDIAN_USER ")\n"
 	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
 	"  --expose-keys DIR  write all keys of IKE and ESP to DIR, in Wireshark's formats: for\n"
 	"                     root alone, and for debugging alone\n"
@@ -86,7 +86,7 @@ static uid_t user_of(const char *name)
 {
 	struct privileges_user user;
 
-	return name != NULL && privileges_find(name, &user) == 0 ? user.uid : 0;
+	return privileges_find(name, &user) == 0 ? user.uid : 0;
 }
 
 static int run_keyholder(const struct daemon_options *o)
@@ -94,12 +94,27 @@ static int run_keyholder(const struct daemon_options *o)
 	const struct keyholder_options k = { .config_path = o->config_path,
 					     .listener = KEYHOLDER_LISTENER,
 					     .user = user_of(o->user),
+					     .sandbox = true,
 					     .stop = -1 };
 
 	if (sd_listen_fds(1) < 1)
 		return misuse("--keyholder needs its socket: ikemeshd starts it by itself");
+	/* It has what root's files give, and nothing of root's might. */
+	(void)privileges_keep(0);
 	(void)secret_lock_process(); /* where it may not be, ikectl doctor tells of swap */
 	return keyholder_serve(&k);
+}
+
+static int run_guardian(const struct daemon_options *o)
+{
+	const struct guardian_options g = { .run_dir = o->run_dir,
+					    .state_dir = o->state_dir,
+					    .user = o->user,
+					    .expose_dir = o->expose_dir,
+					    .program = o->program,
+					    .argv = o->argv };
+
+	return guardian_run(&g);
 }
 
 int main(int argc, char **argv)
@@ -107,9 +122,10 @@ int main(int argc, char **argv)
 	struct daemon_options o = { .config_path = CONFIG_PATH,
 				    .run_dir = RUN_DIR,
 				    .state_dir = STATE_DIR,
+				    .user = GUARDIAN_USER,
 				    .log_level = REPORT_INFO };
 	bool only_check = false;
-	int (*run)(const struct daemon_options *) = daemon_launch;
+	int (*run)(const struct daemon_options *) = run_guardian;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'c') {

@@ -61,7 +61,7 @@ static int set(uint64_t capabilities, bool inherit)
 	return syscall(SYS_capset, &header, data) == 0 ? 0 : -errno;
 }
 
-static int bound(uint64_t capabilities)
+int privileges_bound(uint64_t capabilities)
 {
 	for (unsigned c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
 		if (!is_in(capabilities, c) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0)
@@ -92,13 +92,17 @@ static int become_user(const struct privileges_user *user)
 /* Root gets what the bounding set leaves at every execve(); a user, what is ambient. */
 int privileges_become(const struct privileges_user *user, uint64_t capabilities)
 {
-	int err = bound(capabilities);
+	const uint64_t mine = capabilities & privileges_have();
+	int err = privileges_bound(capabilities);
 
+	/* In a container that keeps root from it, the program lets them go by itself. */
+	if (err == -EPERM && user == NULL)
+		err = 0;
 	if (err == 0 && user != NULL)
 		err = become_user(user);
 	if (err == 0)
-		err = set(capabilities, true);
-	return err == 0 ? make_ambient(capabilities) : err;
+		err = set(mine, true);
+	return err == 0 ? make_ambient(mine) : err;
 }
 
 int privileges_keep(uint64_t capabilities)
@@ -109,7 +113,7 @@ int privileges_keep(uint64_t capabilities)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return -errno;
 	if (is_in(have, CAP_SETPCAP))
-		err = bound(capabilities);
+		err = privileges_bound(capabilities);
 	if (err == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
 		err = -errno;
 	return err == 0 ? set(have & capabilities, false) : err;

@@ -3,6 +3,7 @@
 #ifndef IKEMESH_CMD_PRIVILEGES_H
 #define IKEMESH_CMD_PRIVILEGES_H
 
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,6 +36,9 @@ int privileges_become(const struct privileges_user *user, uint64_t capabilities)
  * executes will have more: no_new_privs. 0 or negative errno.
  */
 int privileges_keep(uint64_t capabilities);
+
+/* None but these can come to any program that is executed: the bounding set. */
+int privileges_bound(uint64_t capabilities);
 
 /* Those in force. */
 uint64_t privileges_have(void);

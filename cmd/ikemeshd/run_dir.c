@@ -3,6 +3,7 @@
 #include "cmd/ikemeshd/control.h"
 #include "crypto/file_owner.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,6 +21,9 @@ int run_dir_refuse(const char *run_dir, struct log *log, int err)
 		 strerror(-err));
 	return err;
 }
+
+#define GONE_WITHIN_US 500000
+#define LOOK_EVERY_US 10000
 
 /* What a process was given by the one that executed it. */
 #define PASSED "IKEMESH_LOCK"
@@ -59,10 +63,78 @@ int run_dir_pass(struct log *log, int lock)
 	return err;
 }
 
+/* With a name elsewhere, too, it might be a file that is nothing to us. */
+static bool is_to_be_given(const struct stat *st, uid_t before)
+{
+	return (st->st_uid == 0 || st->st_uid == before) &&
+	       (S_ISREG(st->st_mode) ? st->st_nlink == 1 : !S_ISDIR(st->st_mode));
+}
+
+static int give_files(DIR *d, uid_t before, uid_t user, gid_t group)
+{
+	const struct dirent *e;
+	struct stat st;
+	int err = 0;
+
+	while (err == 0 && (e = readdir(d)) != NULL) {
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    is_to_be_given(&st, before) &&
+		    fchownat(dirfd(d), e->d_name, user, group, AT_SYMLINK_NOFOLLOW) != 0)
+			err = -errno;
+	}
+	return err;
+}
+
+static int give(DIR *d, uid_t user, gid_t group)
+{
+	struct stat st;
+
+	if (fstat(dirfd(d), &st) != 0)
+		return -errno;
+	if ((st.st_mode & 066) != 0) /* /run itself, or /tmp: nobody's alone */
+		return st.st_uid == user ? 0 : -EACCES;
+	if (fchown(dirfd(d), user, group) != 0)
+		return -errno;
+	return give_files(d, st.st_uid, user, group);
+}
+
+int run_dir_give(const char *dir, mode_t mode, uid_t user, gid_t group)
+{
+	int err, fd;
+	DIR *d;
+
+	if (mkdir(dir, mode) != 0 && errno != EEXIST)
+		return -errno;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (d == NULL) {
+		err = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	err = give(d, user, group);
+	closedir(d);
+	return err;
+}
+
+/* Who was killed a moment ago may not be gone yet. */
+static int wait_for(int lock)
+{
+	for (int us = 0;; us += LOOK_EVERY_US) {
+		if (flock(lock, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (us >= GONE_WITHIN_US)
+			return -EBUSY;
+		usleep(LOOK_EVERY_US);
+	}
+}
+
 int run_dir_take(const char *run_dir, struct log *log, int *lock)
 {
 	const size_t most = CONTROL_PATH_LEN - sizeof("/control.sock");
 	char path[CONTROL_PATH_LEN];
+	int err;
 
 	if (strlen(run_dir) > most) {
 		log_text(log, REPORT_ERROR,
@@ -72,16 +144,16 @@ int run_dir_take(const char *run_dir, struct log *log, int *lock)
 		return -ENAMETOOLONG;
 	}
 	snprintf(path, sizeof(path), "%s/lock", run_dir);
-	if (mkdir(run_dir, 0711) != 0 && errno != EEXIST)
+	if (mkdir(run_dir, RUN_DIR_MODE) != 0 && errno != EEXIST)
 		return run_dir_refuse(run_dir, log, -errno);
 	*lock = passed_lock(path);
 	if (*lock < 0)
 		*lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*lock < 0)
 		return run_dir_refuse(run_dir, log, -errno);
-	if (file_owner_follow(*lock, run_dir) != 0)
-		return run_dir_refuse(run_dir, log, -errno);
-	if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
+	if ((err = file_owner_follow(*lock, run_dir)) != 0)
+		return run_dir_refuse(run_dir, log, err);
+	if (wait_for(*lock) == 0)
 		return 0;
 	log_text(log, REPORT_ERROR,
 		 "another ikemeshd runs with %s: stop it first, or name another --run-dir",

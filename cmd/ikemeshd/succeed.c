@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One daemon goes, the next goes on: SAs, exchanges under way and IKE ports are handed over, peers
- * notice nothing. SIGUSR2 does it in place, in the same process; a restart by systemd by way of its
- * file descriptor store.
+ * notice nothing. What is handed over goes into the file descriptor store of systemd, or of the
+ * guardian where there is none (guardian.h).
  */
 #include "cmd/ikemeshd/candidate.h"
 #include "cmd/ikemeshd/clock.h"
@@ -153,30 +153,18 @@ static void drain(struct daemon *d)
 	daemon_feed(d, &(struct event){ .kind = EVENT_TIMER });
 }
 
-int daemon_succeed(struct daemon *d, enum succession how)
+int daemon_succeed(struct daemon *d)
 {
 	struct handover h;
 	int err;
 
 	drain(d);
 	err = pack(d, &h, false);
-	if (err == 0 && how == SUCCESSION_STORE) {
+	if (err == 0) {
 		err = keepsake_begin(&d->keepsake, &h);
 		/* Then it goes on from what was kept step by step. */
 		if (err == 0 || d->keepsake.fd >= 0)
 			err = handover_settle();
-	}
-	if (err == 0 && how == SUCCESSION_EXEC) {
-		log_text(d->log, REPORT_NOTICE, "executing %s anew: the SAs are handed over",
-			 d->options.program);
-		notify("RELOADING=1");
-		/* The same: systemd keeps ours until the successor's own is there. */
-		if (d->keepsake.fd >= 0)
-			h.sequence = d->keepsake.sequence;
-		if (d->expose != NULL)
-			(void)expose_pass(d->expose); /* or its successor says that it has none */
-		err = handover_exec(&h, d->options.program, d->options.argv);
-		notify("READY=1");
 	}
 	secret_free(&h.state);
 	if (err != 0) {
@@ -194,9 +182,8 @@ int daemon_succeed(struct daemon *d, enum succession how)
 
 static void refuse(struct daemon *d, const char *path, const char *why)
 {
-	log_text(d->log, REPORT_ERROR,
-		 "SIGUSR2: the program is not executed anew, as its start would fail: %s %s", path,
-		 why);
+	log_text(d->log, REPORT_ERROR, "SIGUSR2: the program is not executed anew, as its start would fail: %s %s",
+		 path, why);
 }
 
 static void on_checked(struct candidate *c)
@@ -240,6 +227,9 @@ void daemon_succeed_turn(struct daemon *d)
 	}
 	if (d->succession_due) {
 		d->succession_due = false;
-		daemon_succeed(d, SUCCESSION_EXEC);
+		if (daemon_succeed(d) != 0) /* then this one goes on */
+			return;
+		d->handed_over = d->wants_successor = true;
+		d->phase = DAEMON_GONE;
 	}
 }

@@ -212,6 +212,16 @@ _ready_ikemesh() {
 	until_ok 20 _ready_or_dead "$1" && alive "$1" || fail "$1 is not ready: $(tail -n 5 "$SCRATCH/$1/log")"
 }
 _ready_or_dead() { [ -S "$SCRATCH/$1/run/control.sock" ] || ! alive "$1"; }
+# process NAME engine|keyholder: the number of that one of its processes
+process() {
+	local p word
+	for p in $(cat "/proc/${PID[$1]}/task/${PID[$1]}/children"); do
+		while read -r -d '' word; do
+			[ "$word" != "--$2" ] || { echo "$p"; return 0; }
+		done <"/proc/$p/cmdline"
+	done 2>/dev/null
+	return 1
+}
 ikectl() { # NAME ARGUMENT…
 	local name=$1
 	shift

@@ -206,7 +206,7 @@ static void test_a_run_dir_that_cannot_be_is_told_in_words(void **state)
 {
 	struct fixture *f = *state;
 	char dir[151];
-	struct daemon_options o = { .run_dir = "/nonexistent/run", .log_level = REPORT_ERROR };
+	const struct guardian_options o = { .run_dir = "/nonexistent/run" };
 	int lock = -1;
 
 	memset(dir, 'x', sizeof(dir) - 1);
@@ -220,7 +220,7 @@ static void test_a_run_dir_that_cannot_be_is_told_in_words(void **state)
 				"such file or directory"));
 	assert_int_equal(run_dir_take(f->log, f->d.log, &lock), -ENOTDIR);
 	assert_true(log_says(f, "as the run directory (--run-dir): Not a directory"));
-	assert_int_equal(daemon_launch(&o), 1);
+	assert_int_equal(guardian_run(&o), 1);
 }
 
 /* Nobody else has it while the program is executed anew. */

@@ -1,135 +1,305 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who starts the keyholder starts it again, and goes with the process that wanted it. */
+/*
+ * The first process, with this very program as keyholder and engine: what each is handed, and that
+ * an engine that leaves its descriptors, or dies, has a successor under the same guardian.
+ */
+#include "cmd/ikemeshd/fd_store.h"
+#include "cmd/ikemeshd/guardian.h"
+#include "cmd/ikemeshd/notify.h"
+#include "cmd/ikemeshd/privileges.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
-#include "cmd/ikemeshd/guardian.h"
-#include <poll.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/ikemesh-guardian-XXXXXX", program[64], births[64];
+#include <cmocka.h>
 
-/* In the keyholder's place: says who it is and what it got, and waits. */
-static const char script[] = "#!/bin/sh\n"
-			     "[ -S /proc/$$/fd/3 ] && has=socket || has=nothing\n"
-			     "echo $$ $has $LISTEN_PID $LISTEN_FDS \"$*\" $NOTIFY_SOCKET >>%s\n"
-			     "exec sleep 60\n";
+/* ---- the store ------------------------------------------------------------------------------- */
 
-static int setup(void **state)
+static int some_fd(void)
 {
-	FILE *f;
+	int fd = memfd_create("some", MFD_CLOEXEC);
 
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(program, sizeof(program), "%s/keyholder", dir);
-	snprintf(births, sizeof(births), "%s/births", dir);
-	f = fopen(program, "w");
-	fprintf(f, script, births);
-	assert_int_equal(fclose(f), 0);
-	return chmod(program, 0700);
+	assert_true(fd >= 0);
+	return fd;
 }
 
-static int teardown(void **state)
+static bool is_open(int fd)
 {
-	(void)state;
-	unlink(program);
-	unlink(births);
-	return rmdir(dir);
+	return fcntl(fd, F_GETFD) >= 0;
 }
 
-/* The nth one that was started: its process and what it said. Waits for it. */
-static pid_t born(int n, char *said, size_t room)
+static void test_what_is_kept(void **state)
 {
-	for (int i = 0; i < 1000; i++) {
-		FILE *f = fopen(births, "r");
-		int lines = 0;
+	struct fd_store s = { 0 };
+	int a = some_fd(), b = some_fd(), c = some_fd();
 
-		while (f != NULL && fgets(said, (int)room, f) != NULL)
-			if (strchr(said, '\n') != NULL && ++lines == n) {
-				fclose(f);
-				assert_true(atoi(said) > 1);
-				return (pid_t)atoi(said);
-			}
-		if (f != NULL)
-			fclose(f);
-		poll(NULL, 0, 10);
+	(void)state;
+	fd_store_hear(&s, "FDSTORE=1\nFDNAME=one\nFDPOLL=0", a);
+	fd_store_hear(&s, "FDNAME=two\nFDSTORE=1", b);
+	assert_int_equal(s.n, 2);
+	assert_string_equal(s.p[1].name, "two");
+	/* No name, a name that would end the list, nothing to keep, or other words. */
+	fd_store_hear(&s, "FDSTORE=1", c);
+	assert_false(is_open(c));
+	fd_store_hear(&s, "FDSTORE=1\nFDNAME=a:b", some_fd());
+	fd_store_hear(&s, "FDSTORE=1\nFDNAME=this-name-is-longer-than-any-of-ours", some_fd());
+	fd_store_hear(&s, "FDSTORE=1\nFDNAME=three", -1);
+	fd_store_hear(&s, "READY=1\nSTATUS=FDSTORE=1", -1);
+	fd_store_hear(&s, "FDSTOREREMOVE=1\nFDNAME=on", -1);
+	fd_store_hear(&s, "", some_fd());
+	assert_int_equal(s.n, 2);
+	fd_store_hear(&s, "FDSTOREREMOVE=1\nFDNAME=one", -1);
+	assert_int_equal(s.n, 1);
+	assert_false(is_open(a));
+	assert_true(is_open(b));
+	for (int i = 0; i < 2 * FD_STORE_MAX; i++)
+		fd_store_hear(&s, "FDSTORE=1\nFDNAME=many", some_fd());
+	assert_int_equal(s.n, FD_STORE_MAX);
+	fd_store_hear(&s, "FDSTOREREMOVE=1\nFDNAME=many", -1);
+	assert_int_equal(s.n, 1);
+	fd_store_close(&s);
+	assert_false(is_open(b));
+}
+
+/* ---- the three processes --------------------------------------------------------------------- */
+
+static char dir[] = "/tmp/guardian.XXXXXX";
+
+static const char *in(const char *at, const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", at, name);
+	return path;
+}
+
+static void note(const char *at, const char *format, ...)
+{
+	FILE *f = fopen(in(at, "notes"), "a");
+	va_list args;
+
+	va_start(args, format);
+	if (f != NULL) {
+		vfprintf(f, format, args);
+		fclose(f);
 	}
-	fail_msg("there is no keyholder number %d", n);
-	return 0;
+	va_end(args);
 }
 
-static bool is_there(pid_t pid)
+/* How often it was called by now, from 1. */
+static int turn_of(const char *at, const char *who)
 {
-	return kill(pid, 0) == 0;
+	int fd = open(in(at, who), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	off_t n = lseek(fd, 0, SEEK_END);
+
+	(void)!write(fd, "x", 1);
+	close(fd);
+	return (int)n + 1;
 }
 
-static void assert_ends(pid_t pid)
+static unsigned bounding(void)
 {
-	for (int i = 0; i < 1000 && is_there(pid); i++)
-		poll(NULL, 0, 10);
-	assert_false(is_there(pid));
+	unsigned n = 0;
+
+	for (unsigned c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
+		n += prctl(PR_CAPBSET_READ, c, 0, 0, 0) == 1;
+	return n;
 }
 
-/* The process that wants a keyholder; it does nothing else. */
-static pid_t start_client(int listener)
+static _Noreturn void act_keyholder(const char *at)
 {
-	const struct guardian_options o = { .program = program,
-					    .config_path = "/etc/x.yml",
-					    .user = "somebody",
-					    .listener = listener };
-	pid_t client = fork();
+	const int turn = turn_of(at, "keyholder");
 
-	if (client != 0)
-		return client;
-	setenv("NOTIFY_SOCKET", "/nonexistent", 1);
-	setenv("LISTEN_FDS", "7", 1);
-	if (guardian_start(&o) != 0)
-		_exit(1);
+	note(at, "keyholder %d: pid %d, uid %d, %u capabilities, %s\n", turn, (int)getpid(),
+	     (int)getuid(), (unsigned)__builtin_popcountll(privileges_have()) + bounding(),
+	     getenv("LISTEN_FDNAMES"));
 	for (;;)
 		pause();
 }
 
-static void test_it_guards(void **state)
-{
-	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	const pid_t client = start_client(listener);
-	char said[256], expected[256];
-	pid_t one, two, last;
+static volatile sig_atomic_t told;
 
-	(void)state;
-	one = born(1, said, sizeof(said));
-	snprintf(expected, sizeof(expected),
-		 "%d socket %d 1 --keyholder --config /etc/x.yml --user somebody\n", (int)one,
-		 (int)one);
-	assert_string_equal(said, expected);
-	kill(one, SIGKILL);
-	two = born(2, said, sizeof(said));
-	assert_int_not_equal(one, two);
-	kill(two, SIGKILL);
-	last = born(3, said, sizeof(said));
-	assert_true(is_there(last));
-	/* Whatever becomes of who wanted it. */
-	kill(client, SIGKILL);
-	assert_int_equal(waitpid(client, NULL, 0), client);
-	assert_ends(last);
-	close(listener);
+static void on_term(int signal)
+{
+	told = signal;
 }
 
-int main(void)
+static int act_engine(const char *at)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_it_guards) };
+	const int turn = turn_of(at, "engine");
+	struct fd_store s;
+	char kept[16] = "";
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	fd_store_take(&s);
+	if (s.n == 1)
+		(void)!pread(s.p[0].fd, kept, sizeof(kept) - 1, 0);
+	note(at, "engine %d: uid %d, capabilities %llx, parent %d, kept %s %s\n", turn,
+	     (int)getuid(), (unsigned long long)privileges_have(), (int)getppid(),
+	     s.n == 1 ? s.p[0].name : "nothing", kept);
+	if (turn == 1) {
+		int fd = memfd_create("state", MFD_CLOEXEC);
+
+		if (write(fd, "state", 5) != 5 ||
+		    notify_with("FDSTORE=1\nFDNAME=ikemesh-state-1", fd) != 1 ||
+		    notify_barrier(5000) != 1)
+			return 1;
+		return EXIT_SUCCEED;
+	}
+	if (turn == 2)
+		raise(SIGKILL);
+	signal(SIGTERM, on_term);
+	note(at, "ready\n");
+	while (!told)
+		usleep(10000);
+	return 7;
+}
+
+static int act_guardian(char **argv)
+{
+	static char program[] = "/proc/self/exe";
+	const struct guardian_options o = { .run_dir = argv[2],
+					    .state_dir = argv[3],
+					    .user = "nobody",
+					    .program = program,
+					    .argv = argv };
+
+	return guardian_run(&o);
+}
+
+/* The engine's, in its directory, and the keyholder's, which is root but may write to his own only.
+ */
+static char *read_notes(void)
+{
+	static const char *const files[] = { "state/notes", "notes" };
+	static char text[4096];
+	size_t n = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		FILE *f = fopen(in(dir, files[i]), "r");
+
+		if (f == NULL)
+			continue;
+		n += fread(text + n, 1, sizeof(text) - 1 - n, f);
+		fclose(f);
+	}
+	text[n] = '\0';
+	return text;
+}
+
+static void wait_for_note(const char *what)
+{
+	for (int i = 0; i < 1000 && strstr(read_notes(), what) == NULL; i++)
+		usleep(10000);
+	if (strstr(read_notes(), what) == NULL)
+		fail_msg("not noted: %s, but:\n%s", what, read_notes());
+}
+
+static int keyholders(int *pid)
+{
+	int turn = 0;
+
+	for (const char *at = read_notes(); (at = strstr(at, "keyholder ")) != NULL; at++)
+		sscanf(at, "keyholder %d: pid %d", &turn, pid);
+	return turn;
+}
+
+/* The last one is killed, and is not the last one any more. */
+static void wait_for_another_keyholder(void)
+{
+	int pid = 0, last;
+
+	for (int i = 0; i < 100 && (keyholders(&pid) == 0 || kill(pid, 0) != 0); i++)
+		usleep(10000);
+	last = keyholders(&pid);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	for (int i = 0; i < 500 && keyholders(&pid) == last; i++)
+		usleep(10000);
+	assert_int_equal(keyholders(&pid), last + 1);
+}
+
+static void test_a_guardian(void **state)
+{
+	char run[64], keep[64], line[160];
+	struct privileges_user nobody;
+	struct stat st;
+	int status;
+	pid_t child;
+
+	(void)state;
+	if (geteuid() != 0 || privileges_find("nobody", &nobody) != 0)
+		skip();
+	snprintf(run, sizeof(run), "%s/run", dir);
+	snprintf(keep, sizeof(keep), "%s/state", dir);
+	assert_int_equal(chmod(dir, 0711), 0);
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM); /* also if the test fails */
+		execl("/proc/self/exe", "guardian_test", "guardian", run, keep, dir, (char *)NULL);
+		_exit(99);
+	}
+	/* Its second life has what the first left, the third what the second did not touch. */
+	wait_for_note("ready\n");
+	wait_for_another_keyholder();
+	snprintf(line, sizeof(line), "engine 1: uid %d, capabilities 3400, parent %d, kept nothing",
+		 (int)nobody.uid, (int)child);
+	assert_non_null(strstr(read_notes(), line));
+	for (int i = 2; i <= 3; i++) {
+		snprintf(line, sizeof(line),
+			 "engine %d: uid %d, capabilities 3400, parent %d, kept ikemesh-state-1 "
+			 "state",
+			 i, (int)nobody.uid, (int)child);
+		assert_non_null(strstr(read_notes(), line));
+	}
+	assert_non_null(strstr(read_notes(), ", uid 0, 0 capabilities, keys\n"));
+	assert_int_equal(stat(in(run, "keyholder.sock"), &st), 0);
+	assert_true(st.st_uid == nobody.uid && (st.st_mode & 0777) == 0600);
+	assert_int_equal(kill(child, SIGTERM), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_kept),
+		cmocka_unit_test(test_a_guardian),
+	};
+
+	if (argc > 4 && strcmp(argv[1], "--engine") == 0)
+		_exit(act_engine(argv[4]));
+	if (argc > 5 && strcmp(argv[1], "--keyholder") == 0)
+		act_keyholder(argv[5]);
+	if (argc > 3 && strcmp(argv[1], "guardian") == 0)
+		_exit(act_guardian(argv));
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

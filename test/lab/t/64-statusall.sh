@@ -43,5 +43,5 @@ expect_as games 0 '10\.1\.0\.2' status
 expect_as games 77 'only root may do this' reload
 expect_as games 77 'only root may do this' mode optional
 expect_as games 77 'only root may do this' down 10.1.0.2
-expect_as nogroup 77 'you may not ask .*: root may, and members of the group games' statusall
+expect_as nogroup 77 'may not ask .*: root may, and members of the group' statusall
 report "a member of control_group may look, and gets exit status 77 for reload, mode and down; so does everybody else for all"

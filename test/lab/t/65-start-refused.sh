@@ -17,5 +17,5 @@ refuses() { # RUN_DIR REASON
 }
 refuses "$SCRATCH/a/$(printf '%0150d' 0)" '--run-dir is too long'
 refuses "$SCRATCH/a/log" 'as the run directory \(--run-dir\): Not a directory'
-mkdir -p "$SCRATCH/a/run/control.sock" # something that the socket cannot replace
+mkdir -p -m 711 "$SCRATCH/a/run" && mkdir "$SCRATCH/a/run/control.sock" # something that the socket cannot replace
 refuses "$SCRATCH/a/run" 'control.sock: Is a directory'

@@ -10,8 +10,7 @@
 [ "${LAB_IKEMESH:-ikemesh}" = ikemesh ] || skip "this is about ikemesh"
 PPK=b1026394a5f6071829b0c1d2e3f4a5968778695a4b3c2d1e0f11223344556677
 
-child_of() { awk -v p="$1" '$4 == p { print $1; exit }' /proc/[0-9]*/stat 2>/dev/null; }
-keyholder_of() { child_of "$(child_of "${PID[$1]}")" || :; }
+keyholder_of() { process "$1" keyholder || :; }
 # again N: a lets its SAs with b go, and negotiates anew
 again() {
 	local i
@@ -36,7 +35,7 @@ $(sed 's/^/  /' "$CERTS/instance.key")"
 start a b
 bring_up a b
 grep -q 'BEGIN.*PRIVATE KEY' "$SCRATCH/a/ikemesh.yml" || fail "the key is not in the file: this shows nothing"
-engine=${PID[a]}
+engine=$(process a engine)
 keyholder=$(keyholder_of a)
 [ -n "$keyholder" ] && tr '\0' ' ' <"/proc/$keyholder/cmdline" | grep -q -- --keyholder || fail "no keyholder: $keyholder"
 
@@ -49,8 +48,8 @@ memory)
 	again $((n / 4))
 	ikectl a reload || fail "the second reload"
 	again $((n - n / 2 - n / 4))
-	for who in "a $engine" "b ${PID[b]}"; do
-		perl "$LAB_TOP/test/lab/memory.pl" "${who#* }" "$CERTS/instance.key" $PPK >"$SCRATCH/engine" || fail "no search of ${who% *}"
+	for who in "a $engine" "b $(process b engine)" "a, the guardian, ${PID[a]}"; do
+		perl "$LAB_TOP/test/lab/memory.pl" "${who##* }" "$CERTS/instance.key" $PPK >"$SCRATCH/engine" || fail "no search of ${who% *}"
 		say "engine of ${who% *}: $(cat "$SCRATCH/engine")"
 		[ "$(wc -l <"$SCRATCH/engine")" = 1 ] || fail "the engine has of the key: $(cat "$SCRATCH/engine")"
 	done
@@ -87,7 +86,7 @@ killed)
 	kills=$(wc -l <"$SCRATCH/kills")
 	[ "$kills" -ge "$n" ] || fail "only $kills kills"
 	! grep -E 'cannot sign|cannot use our PPK' "$SCRATCH"/[ab]/log || fail "a handshake was lost"
-	[ "${PID[a]}" = $engine ] && alive a && alive b || fail "an engine has gone"
+	[ "$(process a engine)" = "$engine" ] && alive a && alive b || fail "an engine has gone"
 	sleep 1
 	ping_all a b 5
 	report "$n handshakes during $kills kills of keyholders: all complete, the slowest in $slowest ms"
