@@ -60,10 +60,9 @@ int daemon_confine(struct daemon *d)
 {
 	int err = privileges_keep(PRIVILEGES_ENGINE);
 
-	if (err != 0) {
-		log_text(d->log, REPORT_ERROR, "capabilities cannot be let go: %s", strerror(-err));
-		return err;
-	}
+	if (err != 0)
+		log_text(d->log, REPORT_WARNING, "CAPABILITIES ARE KEPT, they cannot be let go: %s",
+			 strerror(-err));
 	err = lock_files(d);
 	if (err == -EOPNOTSUPP)
 		log_text(d->log, REPORT_DEBUG, "this kernel has no landlock");

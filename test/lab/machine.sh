@@ -24,7 +24,10 @@ install() {
 	mkdir -p "$to/usr/lib/systemd/system" "$to/etc/ikemesh"
 	chmod 700 "$to/etc/ikemesh"
 	cp "$BIN/ikemeshd" "$BIN/ikectl" "$to/usr/sbin/"
-	cp "$LAB_TOP"/dist/*.service "$LAB_TOP"/dist/*.target "$to/usr/lib/systemd/system/"
+	cp "$LAB_TOP"/dist/*.service "$LAB_TOP"/dist/*.socket "$LAB_TOP"/dist/*.target "$to/usr/lib/systemd/system/"
+	# What systemd-sysusers would do.
+	sed '$ a ikemesh:x:990:990::/var/lib/ikemesh:/usr/sbin/nologin' "$TREE/etc/passwd" >"$to/etc/passwd"
+	sed '$ a ikemesh:x:990:' "$TREE/etc/group" >"$to/etc/group"
 }
 unit() { cat >"$SCRATCH/$1/files/etc/systemd/system/$2"; }
 enable() {

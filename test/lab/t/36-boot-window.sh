@@ -32,6 +32,8 @@ config "$files/etc/ikemesh/ikemesh.yml"
 mkdir -p "$files/usr/local/sbin"
 
 mkdir -p "$files/etc/systemd/system/ikemesh.service.d"
+: >"$SCRATCH/m/ikemeshd.log"
+chown 990:990 "$SCRATCH/m/ikemeshd.log" # the engine's
 printf '[Service]\nReadWritePaths=/lab\n' >"$files/etc/systemd/system/ikemesh.service.d/log.conf"
 
 # The cable, and the peer at its far end, which knows no IPsec: before anything of ours.

@@ -159,6 +159,7 @@ report "SIGSTOP, and the watchdog: $out pings out lost, $LOST of $SENT in; $(($(
 report "systemd-analyze security: ikemesh $(cat "$at/score"), ikemesh-policy $(cat "$at/score-policy"); $(tr -s '\t\n' ' ' <"$at/process")"
 read -r score _ <"$at/score"
 [ "${score/./}" -le 20 ] || fail "the sandbox is weak: $(cat "$at/score")"
+grep -q '^Uid:.990' "$at/process" && grep -q '^CapEff:.0*1000$' "$at/process" || fail "more than least privilege: $(cat "$at/process")"
 grep -q '^Seccomp:.2' "$at/process" && grep -q '^NoNewPrivs:.1' "$at/process" || fail "no sandbox: $(cat "$at/process")"
 grep -Eq '^VmLck:.*[1-9]' "$at/process" || fail "its memory is not locked: $(cat "$at/process")"
 [ "$(tr '\n' ' ' <"$at/sysctls")" = '/proc/sys/net/core/xfrm_larval_drop:0 /proc/sys/net/core/xfrm_acq_expires:3 ' ] || fail "$(cat "$at/sysctls")"

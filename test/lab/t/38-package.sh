@@ -22,7 +22,7 @@ cp "$CERTS"/instance.pem "$CERTS"/ca.pem "$CERTS"/instance.key "$files/root/keys
 cat >"$files/root/keys/ikemesh.yml" <<'YML'
 ipsec_subnets: [10.1.0.0/16]
 instance_certificate: /etc/ikemesh/instance.pem
-instance_private_key: /run/credentials/ikemesh.service/instance.key
+instance_private_key: /run/credentials/ikemesh-keyholder.service/instance.key
 ca_certificates: [/etc/ikemesh/ca.pem]
 metrics_listen: 9500
 control_group: ikemesh
@@ -58,8 +58,8 @@ ip xfrm policy list nosock | grep -c priority >/lab/policies-installed
 [ "$(ikectl --version)" = "ikectl $(dpkg-query -W -f '${Version}' ikemesh)" ] || trouble "the package has another version than the program"
 stat -c %a /etc/ikemesh >/lab/mode
 cp /root/keys/*.pem /root/keys/ikemesh.yml /etc/ikemesh/
-mkdir -p /etc/systemd/system/ikemesh.service.d /etc/systemd/system/ikemesh-wait.service.d
-printf '[Service]\nLoadCredential=instance.key:/root/keys/instance.key\n' >/etc/systemd/system/ikemesh.service.d/key.conf
+mkdir -p /etc/systemd/system/ikemesh-keyholder.service.d /etc/systemd/system/ikemesh-wait.service.d
+printf '[Service]\nLoadCredential=instance.key:/root/keys/instance.key\n' >/etc/systemd/system/ikemesh-keyholder.service.d/key.conf
 printf '[Service]\nEnvironment="IKEMESH_WAIT=--peers 10.1.0.2 --timeout 60s"\n' >/etc/systemd/system/ikemesh-wait.service.d/peers.conf
 systemctl daemon-reload
 sed 's|/run/credentials.*|/root/keys/instance.key|; /^metrics_listen/d; $ a log: stderr' /etc/ikemesh/ikemesh.yml >/run/peer.yml
@@ -85,26 +85,42 @@ ip netns exec peer ping -n -i 0.002 10.1.0.1 >/lab/stream-in 2>&1 &
 streams+=" $!"
 sleep 0.5
 systemctl reload ikemesh || trouble "not reloaded"
+cp /etc/ikemesh/ikemesh.yml /run/good.yml
+echo 'esp_lifetime: often' >>/etc/ikemesh/ikemesh.yml
+systemctl reload ikemesh 2>/lab/reload-refused && trouble "a reload that was refused went well"
+cp /run/good.yml /etc/ikemesh/ikemesh.yml
 sleep 0.5
 systemctl restart ikemesh || trouble "not restarted"
 sleep 0.5
-before=$(systemctl show -p MainPID --value ikemesh)
+pids() { systemctl show -p MainPID --value "$@" | tr '\n' ' '; }
+before=$(pids ikemesh ikemesh-keyholder)
 apt-get install -y /root/debs/new.deb >/lab/apt-upgrade 2>&1 || trouble "not upgraded"
 sleep 0.5
 kill -INT $streams; wait $streams
-after=$(systemctl show -p MainPID --value ikemesh)
-[ "$before" != "$after" ] || trouble "the upgrade restarted nothing"
+after=$(pids ikemesh ikemesh-keyholder)
+[ "${before%% *}" != "${after%% *}" ] || trouble "the upgrade restarted nothing"
+[ "${before#* }" != "${after#* }" ] || trouble "the upgrade left the old keyholder"
+for unit in ikemesh ikemesh-keyholder; do
+	pid=$(systemctl show -p MainPID --value $unit)
+	echo "$unit: user $(stat -c %U "/proc/$pid") $(grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$pid/status" | tr -s '\t\n' ' ')"
+done >/lab/processes
+ls -ldn /run/ikemesh /run/ikemesh/* /var/lib/ikemesh /var/lib/ikemesh/* >/lab/owners
 systemctl -q is-active ikemesh.target ikemesh-wait || trouble "a restart took the target down"
 dpkg-query -W -f '${Version}\n' ikemesh >/lab/version
 negotiated >/lab/negotiated-after
+ikectl reset 10.1.0.2 >/dev/null # so that the keyholder has signed
+ping -n -c 5 -i 0.1 -W 5 10.1.0.2 >/lab/again || trouble "no pings after the upgrade: $(tail -n 2 /lab/again)"
 sysctls >/lab/sysctls-running
-systemd-analyze security --no-pager ikemesh 2>/dev/null | sed -n 's/.*Overall exposure level for [^:]*: //p' >/lab/score
+for unit in ikemesh ikemesh-keyholder ikemesh-policy ikemesh-wait ikemesh-exporter; do
+	echo "$unit $(systemd-analyze security --no-pager $unit 2>/dev/null | sed -n 's/.*Overall exposure level for [^:]*: \([0-9.]*\).*/\1/p')"
+done >/lab/scores
 systemctl stop ikemesh || trouble "not stopped"
 ip xfrm policy list nosock | grep -c priority >/lab/policies-stopped
 ip xfrm state list | grep -c reqid >/lab/states-stopped
 systemctl start ikemesh || trouble "not started again"
-rm -rf /etc/systemd/system/ikemesh.service.d /etc/systemd/system/ikemesh-wait.service.d
+rm -rf /etc/systemd/system/ikemesh-keyholder.service.d /etc/systemd/system/ikemesh-wait.service.d
 apt-get purge -y ikemesh >/lab/apt-purge 2>&1 || trouble "not purged"
+getent passwd ikemesh >/lab/user-after
 ours >/lab/ours-after
 systemctl list-units --all --no-legend 'ikemesh*' >/lab/units-after
 ip xfrm policy list nosock | grep -c priority >/lab/policies-purged
@@ -141,10 +157,23 @@ report "ikemesh-exporter, as a dynamic user in the group ikemesh, answers: ikeme
 lost stream-out
 out="$LOST of $SENT"
 lost stream-in
-report "a reload, a restart, an upgrade to $(one version): $out pings out lost, $LOST of $SENT in; $(($(one negotiated-after) - $(one negotiated-before))) new negotiations; systemd-analyze security: $(one score)"
+report "a reload, a restart, an upgrade to $(one version): $out pings out lost, $LOST of $SENT in; $(($(one negotiated-after) - $(one negotiated-before))) new negotiations"
 [ "${out%% *}" = 0 ] && [ "$LOST" = 0 ] || fail "pings were lost: $(journal 40)"
 [ "$(one negotiated-after)" = "$(one negotiated-before)" ] || fail "they negotiated afresh: $(journal 40)"
 [[ $(one version) = *+1 ]] || fail "it is version $(one version)"
+grep -q . "$at/reload-refused" || fail "systemctl says nothing of a reload that was refused"
+while read -r unit score; do
+	most=20
+	[ $unit != ikemesh-keyholder ] || most=12
+	[ $unit != ikemesh-policy ] || most=45
+	[ "${score/./}" -le $most ] || fail "the sandbox of $unit is weak: $score"
+done <"$at/scores"
+report "systemd-analyze security: $(one scores)"
+while read -r line; do report "$line"; done <"$at/processes"
+! grep -aE "WITHOUT A SANDBOX|CAPABILITIES ARE KEPT|has no sandbox" "$at/journal" || fail "no sandbox"
+grep -q '^ikemesh: user ikemesh CapEff: 0*1000 .*NoNewPrivs: 1 Seccomp: 2' "$at/processes" &&
+	grep -q '^ikemesh-keyholder: user root CapEff: 0* CapBnd: 0* NoNewPrivs: 1 Seccomp: 2' "$at/processes" || fail "more than least privilege: $(one processes)"
+[ ! -s "$at/user-after" ] || fail "left by the purge: user $(one user-after)"
 [ "$(one policies-stopped)" -gt 0 ] && [ "$(one states-stopped)" = 0 ] || fail "stopped: $(one policies-stopped) policies, $(one states-stopped) SAs"
 [ "$(one ours-after)" = "$(one ours-before)" ] || fail "left by the purge: $(diff "$at/ours-before" "$at/ours-after" | tr '\n' ' '); $(tail -n 5 "$at/apt-purge")"
 [ ! -s "$at/units-after" ] || fail "units after the purge: $(one units-after)"
