@@ -59,9 +59,11 @@ sub read_lab {
 sub read_host {
 	my ($cpu) = (slurp('/proc/cpuinfo') // '') =~ /^model name\s*:\s*(.*)$/m;
 	my $kernel = slurp('/proc/sys/kernel/osrelease') // '';
+	my ($load) = (slurp('/proc/loadavg') // '') =~ /^\S+ \S+ (\S+)/;
 	my $sizes = slurp("$out/sizes.json");
 	chomp $kernel;
-	$all->{host} = { cpu => $cpu // 'unknown', kernel => $kernel, openssl => (split ' ', `openssl version`)[1] };
+	$all->{host} = { cpu => $cpu // 'unknown', kernel => $kernel, openssl => (split ' ', `openssl version`)[1],
+		load => $load };
 	$all->{sizes} = JSON::PP->new->decode($sizes) if $sizes;
 }
 
@@ -147,6 +149,42 @@ sub table_lab {
 	return table([ 'in the guest', map { $_->[1] } @kinds ], @rows);
 }
 
+# What is aimed at, what was measured, and for what falls short where the time goes (in words: no figures).
+sub table_aims {
+	my ($core, $lab) = @{$all}{qw(core lab)};
+	return unless $core && $lab;
+	my $of = sub { my ($figure, $kind) = @_; my $s = $lab->{$figure}{$kind}; return $s ? $s->{median} : undef };
+	my $best = sub { my ($figure) = @_; my @v = grep { defined } map { $of->($figure, $_) } qw(openssl gmp strongswan); return @v ? quantile(0, @v) : undef };
+	my $over = sub { my ($x, $y) = @_; return defined $x && $y ? $x / $y : undef };
+	my $floor = $core->{ratio}{floor_ms}{median};
+	my $calls = 'system calls, page faults and process switches of the guest, the wire\'s among them; other load on the machine, which a guest takes for its own CPU';
+	my @rows;
+	my $aim = sub { my ($name, $most, $is, $why, $least) = @_;
+		my $met = !defined $is ? 'not measured' : ($least ? $is >= $most : $is <= $most) ? 'yes' : 'no';
+		push @rows, [ $name, ($least ? 'at least ' : 'at most ') . $most, n($is, 2), $met, $met eq 'no' ? $why : '' ] };
+	$aim->("CPU / floor, in process, $_", 1.15, $core->{ratio}{"${_}_ratio"}{median}, '') for qw(initiator responder);
+	for my $role (qw(initiator responder)) {
+		$aim->("CPU / floor, in the guest, $role", 1.3, $over->($of->("handshake_${role}_ms", 'ikemesh'), $floor), $calls);
+		$aim->("CPU / the faster strongSwan's, $role", 0.25, $over->($of->("handshake_${role}_ms", 'ikemesh'), $best->("handshake_${role}_ms")),
+			'the crypto itself is a large part of what the faster strongSwan takes; the rest as above');
+	}
+	$aim->('first answer / strongSwan\'s', 1, $over->($of->('first_answer_ms', 'ikemesh'), $best->('first_answer_ms')), $calls);
+	$aim->('first packets lost', 0, $of->('first_packets_lost', 'ikemesh'), '');
+	for my $peers (300, 1000, 3000) {
+		next unless $lab->{"pss_kib_a_peer_$peers"};
+		$aim->("KiB a peer at $peers", 3, $of->("pss_kib_a_peer_$peers", 'ikemesh'), 'events kept for `ikectl monitor`, what the allocator keeps of handshakes that were under way at once');
+		$aim->("CPU / floor, $peers in one moment, $_", 1.2, $over->($of->("storm_cpu_${_}_ms_$peers", 'ikemesh'), $floor), $calls) for qw(initiator responder);
+		$aim->("wake-ups a second, $peers idle", 0.5, $of->("idle_wakeups_a_second_$peers", 'ikemesh'), 'liveness looks at the SAs\' counters, one by one; besides, four times a second, the counter of lost SAs, and the CRL files');
+	}
+	my %count = map { $_->{pairs} => $_->{a_handshake} } @{ $core->{instructions} // [] };
+	$aim->('instructions beside 10,000 / beside 10', 1.1, $over->($count{10000}, $count{10}), '');
+	$aim->('instructions beside 100,000 / beside 10', 1.1, $over->($count{100000}, $count{10}), '');
+	$aim->('own CPU beside 100,000 / beside 10', 1.1, (map { $_->{ratio_to_ten} } grep { $_->{pairs} == 100000 } @{ $core->{growth}{at} })[0],
+		'caches that are too small for all pairs, memory touched for the first time: some hundredths of a handshake with its crypto');
+	$aim->('two cores / one', 1.8, $core->{cores}{speedup}, 'other load: see what CPU time alone allows', 1);
+	return table([ '', 'aim', 'measured', 'met', 'where the rest goes' ], @rows);
+}
+
 sub table_sizes {
 	my $s = $all->{sizes} or return;
 	return table([ 'KiB', 'ikemesh', 'strongSwan' ], map { my $key = $_->[1]; [ $_->[0], map { n($s->{$_}{$key}, 0) } qw(ikemesh strongswan) ] }
@@ -156,13 +194,13 @@ sub table_sizes {
 
 sub table_host {
 	my $h = $all->{host} or return;
-	return "Measured on: $h->{cpu}, two cores; Linux $h->{kernel}, in the guest user-mode-linux 6.1; OpenSSL $h->{openssl}.\n";
+	return "Measured on: $h->{cpu}, two cores; Linux $h->{kernel}, in the guest user-mode-linux 6.1; OpenSSL $h->{openssl}. Load of the machine in the last quarter of an hour: $h->{load}.\n";
 }
 
 sub fill {
 	my $text = slurp("$docs/benchmarks.md") or die "no $docs/benchmarks.md\n";
 	my %make = (host => \&table_host, core => \&table_core, cores => \&table_cores, growth => \&table_growth,
-		memory => \&table_memory, lab => \&table_lab, sizes => \&table_sizes);
+		memory => \&table_memory, aims => \&table_aims, lab => \&table_lab, sizes => \&table_sizes);
 	$text =~ s{(<!-- table: (\w+) -->\n).*?(<!-- end -->)}{
 		my $t = $make{$2} ? $make{$2}->() : die "no table $2\n"; $1 . ($t // "Not measured yet.\n") . $3 }gse;
 	spew("$docs/benchmarks.md", $text);

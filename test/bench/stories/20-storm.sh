@@ -9,7 +9,8 @@
 N=$1
 SPARE=5
 IDLE=${LAB_BENCH_IDLE:-30} # seconds
-KINDS=(ikemesh openssl)
+KINDS=(${LAB_BENCH_KINDS:-ikemesh openssl})
+SETTLE=${LAB_BENCH_SETTLE:-$((N < 300 ? 5 : 250))} # seconds: what is kept for a while is gone by then
 
 connect() { # KIND N: UP peers are up after LAST ms
 	local i=${BEGINS[$1]}
@@ -45,7 +46,7 @@ for kind in "${KINDS[@]}"; do
 	record "all_up_ms_$N" "$kind" "$LAST"
 	record "storm_cpu_initiator_ms_$N" "$kind" "$(per $cpu_i 0 "$N")"
 	record "storm_cpu_responder_ms_$N" "$kind" "$(per $cpu_r 0 "$N")"
-	nap "${LAB_BENCH_SETTLE:-5}"
+	nap "$SETTLE"
 	for end in i r; do
 		memory "$end-$kind"
 		eval "record pss_kib_a_peer_$N $kind \$(per $PSS \$pss_$end $N)"
