@@ -62,6 +62,7 @@ sub read_host {
 	my ($load) = (slurp('/proc/loadavg') // '') =~ /^\S+ \S+ (\S+)/;
 	my $sizes = slurp("$out/sizes.json");
 	chomp $kernel;
+	$kernel =~ s/-.*//;
 	$all->{host} = { cpu => $cpu // 'unknown', kernel => $kernel, openssl => (split ' ', `openssl version`)[1],
 		load => $load };
 	$all->{sizes} = JSON::PP->new->decode($sizes) if $sizes;
