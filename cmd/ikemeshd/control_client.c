@@ -43,7 +43,7 @@ void client_seat(struct client *client, int fd, uint64_t ticket, enum rights rig
 	client->progress_at = now;
 	client->visit_ends = clock_after(now, CONTROL_VISIT_S * CLOCK_SECOND);
 	client->n_request = client->sent = 0;
-	client->too_long = client->shares = client->last = false;
+	client->too_long = client->shares = client->waits = client->last = false;
 	client->answer = NULL;
 }
 
@@ -104,6 +104,9 @@ void client_give(struct client *client, struct answer *answer)
 void client_watch(struct client *client)
 {
 	client->state = CLIENT_WATCHING;
+	if (client->waits) /* however much happens to others, its time is running */
+		return;
+	client->waits = true;
 	client->progress_at = clock_now();
 	client->visit_ends =
 		clock_after(client->progress_at, (CONTROL_WAIT_S + CONTROL_VISIT_S) * CLOCK_SECOND);

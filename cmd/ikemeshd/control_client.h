@@ -36,6 +36,7 @@ struct client {
 	size_t n_request; /* octets; when it is complete, without the line end */
 	bool too_long;
 	bool shares; /* control_share() was said of it */
+	bool waits;  /* for something to happen, since progress_at */
 	bool last;   /* it does not wait for something to happen any more */
 	struct answer *answer;
 	size_t sent;
@@ -53,6 +54,7 @@ bool client_write(struct client *client);
 /* Reads along with whoever reads it already. */
 void client_give(struct client *client, struct answer *answer);
 
+/* Waits for something to happen; again, where that was not what it waits for. */
 void client_watch(struct client *client);
 
 /* When it is shown the door, or asked for the last time. */

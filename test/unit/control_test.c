@@ -625,6 +625,21 @@ static void test_who_waits_in_vain_is_told_so(void **state)
 	close(never);
 }
 
+/* What happens meanwhile and is not what it waits for does not make it wait for longer. */
+static void test_who_waits_in_vain_is_told_so_however_much_happens(void **state)
+{
+	struct fixture *f = *state;
+	int waits = client(f);
+
+	say(waits, "{\"command\":\"events\"}\n");
+	for (int ms = 0; ms < CONTROL_WAIT_S * 1000 + 500; ms += 100) {
+		serve(f, 100);
+		control_wake(f->control);
+	}
+	assert_true(f->asked > CONTROL_WAIT_S);
+	assert_heard(waits, "{\"events\":0}\n");
+}
+
 /* However many wait, there are places for those who ask. */
 static void test_not_all_may_wait(void **state)
 {
@@ -782,6 +797,7 @@ int main(void)
 		TEST(test_the_mute_one_goes_whose_place_is_wanted),
 		TEST(test_a_client_may_wait_for_something_to_happen),
 		TEST(test_who_waits_in_vain_is_told_so),
+		TEST(test_who_waits_in_vain_is_told_so_however_much_happens),
 		TEST(test_not_all_may_wait),
 		TEST(test_no_memory_for_an_answer_closes),
 		TEST(test_an_answer_may_come_later),
