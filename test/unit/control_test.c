@@ -673,6 +673,28 @@ static void test_no_memory_for_an_answer_closes(void **state)
 	close(fd);
 }
 
+/* What somebody asked for is repeated to him, however long it is. */
+static void test_an_error_is_cut_between_characters(void **state)
+{
+	char asked[1024] = "";
+
+	(void)state;
+	for (size_t ascii = 0; ascii < 4; ascii++) {
+		json_t *error;
+		const char *text;
+
+		memset(asked, 'a', ascii);
+		for (size_t n = ascii; n + 3 < sizeof(asked); n += 3)
+			memcpy(asked + n, "\xe2\x82\xac", 4);
+		error = control_error("%s", asked);
+		assert_non_null(error);
+		text = json_string_value(json_object_get(error, "error"));
+		assert_true(strlen(text) > 500);
+		assert_memory_equal(text, asked, strlen(text));
+		json_decref(error);
+	}
+}
+
 /* ---- with ikectl's side of it ------------------------------------------------------------------
  */
 
@@ -804,6 +826,7 @@ int main(void)
 		TEST(test_who_has_gone_gets_no_answer),
 		TEST(test_who_asks_the_same_at_once_gets_the_same_answer),
 		TEST(test_half_of_the_time_belongs_to_others),
+		cmocka_unit_test(test_an_error_is_cut_between_characters),
 		cmocka_unit_test(test_rights),
 		TEST(test_the_kernel_says_who_asks),
 		TEST(test_root_always_gets_in),
