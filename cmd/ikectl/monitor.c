@@ -7,7 +7,6 @@
 #include "ike/level.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,6 +59,14 @@ static void show_event(const json_t *event, const struct palette *p, FILE *out)
 	if (reason[0] != '\0')
 		fprintf(out, " (%s)", reason);
 	fprintf(out, "\n");
+}
+
+void monitor_cut(json_t *answer, uint64_t most)
+{
+	json_t *events = json_object_get(answer, "events");
+
+	while (most > 0 && json_array_size(events) > most)
+		json_array_remove(events, json_array_size(events) - 1);
 }
 
 size_t monitor_show(const json_t *answer, const struct palette *p, FILE *out)
@@ -138,10 +145,13 @@ static void pause_ms(long ms)
 	nanosleep(&pause, NULL);
 }
 
-static size_t take(struct watching *w, const json_t *answer)
+static size_t take(struct watching *w, json_t *answer)
 {
-	size_t n = w->in->json ? monitor_show_json(answer, stdout)
-			       : monitor_show(answer, w->palette, stdout);
+	size_t n;
+
+	monitor_cut(answer, w->count);
+	n = w->in->json ? monitor_show_json(answer, stdout)
+			: monitor_show(answer, w->palette, stdout);
 
 	fflush(stdout);
 	w->begun = true;

@@ -97,12 +97,32 @@ static void test_json_lines(void **state)
 	free(text);
 }
 
+/* --count ends after so many, however many come at once. */
+static void test_no_more_than_were_asked_for(void **state)
+{
+	json_t *answer =
+		json_loads("{\"events\":[{\"number\":1},{\"number\":2},{\"number\":3}]}", 0, NULL);
+	const json_t *events = json_object_get(answer, "events");
+
+	(void)state;
+	monitor_cut(answer, 0);
+	assert_int_equal(json_array_size(events), 3);
+	monitor_cut(answer, 4);
+	assert_int_equal(json_array_size(events), 3);
+	monitor_cut(answer, 2);
+	assert_int_equal(json_array_size(events), 2);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(events, 1), "number")),
+			 2);
+	json_decref(answer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_line_each),
 		cmocka_unit_test(test_colours),
 		cmocka_unit_test(test_json_lines),
+		cmocka_unit_test(test_no_more_than_were_asked_for),
 	};
 
 	setenv("TZ", "UTC", 1);
