@@ -93,6 +93,24 @@ static bool has_child(const json_t *status, const char *spi_in)
 	return false;
 }
 
+bool verify_missed_some(const struct verify_facts *f)
+{
+	const json_t *pair, *ike, *child;
+
+	EACH(get(f->before, "pairs"), pair)
+	{
+		EACH(get(pair, "ike_sas"), ike)
+		{
+			EACH(get(ike, "child_sas"), child)
+			{
+				if (!has_child(f->after, text(child, "spi_in")))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
 /* What was there before and has gone, as at a rekeying, took its counters along. */
 static void forget_gone(const struct verify_facts *f, struct totals *before)
 {

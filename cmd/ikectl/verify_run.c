@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define ECHOES 5
+#define TRIES 3		   /* where SAs went while it was probed */
 #define BROUGHT_UP_MS 8000 /* the first packet may have to wait for its SA */
 #define LOOK_EVERY_MS 200
 #define SETTLE_MS                                                                      \
@@ -56,6 +57,7 @@ static json_t *bring_up(const struct invocation *in, const struct ip *peer, json
 static void probe(const struct ip *peer, struct verify_facts *f)
 {
 	f->sent = ECHOES;
+	f->knocks = 0;
 	f->error = path_echo(peer, ECHOES, 0, &f->answered);
 	if (f->answered == 0 && f->error == 0)
 		f->knocks = verify_knock(peer);
@@ -81,7 +83,7 @@ static enum status tell(const struct invocation *in, const struct verify_facts *
 enum status verify_run(const struct invocation *in)
 {
 	struct verify_facts f = { 0 };
-	json_t *before, *after;
+	json_t *before, *after = NULL;
 	enum status status;
 	struct ip peer;
 
@@ -91,14 +93,19 @@ enum status verify_run(const struct invocation *in)
 	before = bring_up(in, &peer, before, &status);
 	if (before == NULL)
 		return status;
-	if (is_ours(before))
-		probe(&peer, &f);
-	after = ask_status(in, &status);
-	if (after != NULL) {
+	for (int i = 0; i < TRIES; i++) {
+		if (is_ours(before))
+			probe(&peer, &f);
+		after = ask_status(in, &status);
 		f.before = before;
 		f.after = after;
-		status = tell(in, &f);
+		if (after == NULL || !verify_missed_some(&f) || i + 1 == TRIES)
+			break;
+		json_decref(before);
+		before = after;
 	}
+	if (after != NULL)
+		status = tell(in, &f);
 	json_decref(before);
 	json_decref(after);
 	return status;

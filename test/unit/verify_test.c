@@ -77,6 +77,23 @@ static void test_a_rekeying_in_between(void **state)
 		       "esp-filtered", false);
 }
 
+/* Of five answers it counted three, and is gone: that is no proof of cleartext. */
+static void test_counters_that_went_are_told(void **state)
+{
+	static const char *const after[] = { "a", "b" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		json_t *then = with_child("a", 10, 10, false),
+		       *now = with_child(after[i], 2, 2, false);
+		const struct verify_facts f = { .before = then, .after = now, .answered = 5 };
+
+		assert_int_equal(verify_missed_some(&f), i == 1);
+		json_decref(then);
+		json_decref(now);
+	}
+}
+
 static void test_answers_in_the_clear(void **state)
 {
 	json_t *after = with_child("a", 10, 10, false);
@@ -133,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_inside_esp),
 		cmocka_unit_test(test_a_rekeying_in_between),
+		cmocka_unit_test(test_counters_that_went_are_told),
 		cmocka_unit_test(test_answers_in_the_clear),
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_what_is_not_ours),
