@@ -289,7 +289,9 @@ static enum status run_waiting(struct following *f, const char *peer, const char
 	enum status status = STATUS_GOOD;
 
 	if (strcmp(f->in->command, "up") == 0 && is_up(f->in, &status)) {
-		if (!f->in->json)
+		if (f->in->json)
+			tell_json(&f->crowd);
+		else
 			printf("%s: %s\n", peer, outcome);
 		return STATUS_GOOD;
 	}

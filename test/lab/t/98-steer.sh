@@ -26,6 +26,7 @@ ends() { # CODE SAYS WORD…: `ikectl WORD…` on a ends with CODE, and says tha
 ends 0 'all pairs that there are' up --all
 ends 0 '10\.1\.0\.2: up$' up 10.1.0.2 --wait
 ends 0 '10\.1\.0\.2: up$' up 10.1.0.2 --wait
+ends 0 '"asked": 0' up 10.1.0.2 --wait --json
 ends 0 '10\.1\.0\.3: up$' up 10.1.0.3 --wait
 ends 1 'CA' up 10.1.0.5 --wait
 ends 0 'rekeyed$' rekey 10.1.0.2 --wait
@@ -53,6 +54,8 @@ ends 64 'mode takes' mode x
 ends 0 '' wait --peers 10.1.0.2 --timeout 10s
 ends 1 'not within 1 s' wait --peers 10.1.0.99 --timeout 1s
 ends 0 '.' monitor --last 1 --count 1
+ends 0 '' monitor --last 10 --count 2
+[ "$(wc -l <"$SCRATCH/out")" = 2 ] || fail "monitor --count 2 shows: $(cat "$SCRATCH/out")"
 echo 'ipsec_subnets: nonsense' >"$SCRATCH/bad.yml"
 ends 2 'nonsense' check "$SCRATCH/bad.yml"
 
