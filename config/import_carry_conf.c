@@ -246,14 +246,9 @@ static void carry_secrets(struct tree *t, const char *dir)
 
 static void read_secrets(struct tree *t, const char *file)
 {
-	char *path = tree_path(t->im, file, "ipsec.secrets");
-
-	/* By a pattern: it need not be there. */
-	if (path && !strstr(file, "ipsec.secrets")) {
-		path[strlen(path) - 1] = '*';
-		tree_include(t, &t->root, path, file, 0, secrets_parse);
-	}
-	free(path);
+	/* A pattern, of nothing else: it need not be there. */
+	if (!strstr(file, "ipsec.secrets"))
+		tree_include(t, &t->root, "ipsec.secret[s]", file, 0, secrets_parse);
 }
 
 static void carry_all(struct tree *t, const char *dir)

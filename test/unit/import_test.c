@@ -301,6 +301,7 @@ static void test_an_ipsec_conf_of_the_add_on(void **state)
 				     "    rightsubnet=::/0[ipv6-icmp/34560]\n"
 				     "    type=passthrough\n"
 				     "    auto=route\n" },
+		{ "/etc/ipsec.secrets.dpkg-old", ": RSA another.key\n" },
 		{ "/etc/ipsec.secrets", "# keys\n: RSA instance.key\n" },
 		{ "/etc/ipsec.d/cacerts/ca.pem", "" },
 		{ NULL, NULL }
