@@ -327,6 +327,15 @@ static void print_usage(FILE *out)
 		     "nothing.\n");
 }
 
+/* A full disk is no success: what was to be told is not there. */
+static enum status told(enum status status)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	fprintf(stderr, "ikectl: the output cannot be written: %s\n", strerror(errno));
+	return status == STATUS_GOOD ? STATUS_FAILED : status;
+}
+
 int main(int argc, char **argv)
 {
 	struct invocation in = { .run_dir = RUN_DIR };
@@ -334,7 +343,7 @@ int main(int argc, char **argv)
 
 	switch (invocation_read(argc, argv, commands, N_COMMANDS, &in, &command)) {
 	case WANTED_COMMAND:
-		return (int)command->run(&in);
+		return (int)told(command->run(&in));
 	case WANTED_HELP:
 		print_usage(stdout);
 		return STATUS_GOOD;

@@ -72,6 +72,12 @@ done <<'TABLE'
 1|top|ikectl status
 2|doctor|.
 TABLE
+
+# What could not be written was not told.
+"$ikectl" --run-dir "$dir" version >/dev/full 2>"$dir/out"
+is=$?
+n=$((n + 1))
+[ $is = 1 ] && grep -q 'cannot be written' "$dir/out" || { echo "ikectl version >/dev/full: $is: $(cat "$dir/out")" && failed=1; }
 [ "$n" -gt 40 ] || { echo "only $n lines were tried" && failed=1; }
 echo "$n command lines"
 exit $failed
