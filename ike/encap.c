@@ -15,6 +15,8 @@
 #define NOUGHTS 2		       /* answers of a peer that counts */
 #define PLAIN_LATELY_US (600 * SECOND) /* plain ESP came in: it is not filtered */
 #define TRIAL_TAKES_US (30 * SECOND)   /* negotiated by then, or not at all */
+#define TRIAL_LASTS_US (60 * SECOND)   /* what comes later proves nothing: plain ESP may have, too \
+					*/
 #define REMEMBERED_US (24 * HOUR)
 #define AGAIN_US HOUR
 #define AGAIN_DOUBLED 4
@@ -73,10 +75,11 @@ int64_t encap_look(const struct engine *e, const struct child *c)
 {
 	const bool young = mono_is_never(c->looked_at) || c->looked_at.us <= c->installed_at.us;
 
-	if (!is_in_question(e, c) || (!young && c->silent_looks == 0) ||
-	    c->silent_looks >= LOOKS_TRIED)
+	if (!is_in_question(e, c))
 		return INT64_MAX;
-	return LOOK_US;
+	if (c->sa->encap) /* a trial: it comes to its end whether or not there is traffic */
+		return LOOK_US;
+	return young || c->silent_looks > 0 ? LOOK_US : INT64_MAX;
 }
 
 static bool may_try(const struct engine *e, const struct pair *p)
@@ -125,6 +128,18 @@ static void has_not_helped(struct engine *e, struct pair *p)
 	       "nothing to say");
 }
 
+static bool trial_is_over(const struct engine *e, const struct child *c)
+{
+	const int64_t lasted = e->now.us - c->sa->pair->encap_at.us;
+
+	if (c->sa->pair->encap != ENCAP_TRYING)
+		return false;
+	if (c->sa->encap)
+		return lasted >= TRIAL_LASTS_US;
+	/* It was refused, or the peer is not what answers. */
+	return lasted >= TRIAL_TAKES_US && !pair_is_connecting(e, c->sa->pair);
+}
+
 static void has_come(struct engine *e, struct child *c)
 {
 	struct pair *p = c->sa->pair;
@@ -137,6 +152,10 @@ static void has_come(struct engine *e, struct child *c)
 			       "plain ESP comes in: it is not filtered any more");
 		if (p->encap != ENCAP_TRYING)
 			remember(e, p, ENCAP_UNKNOWN);
+	} else if (trial_is_over(e, c)) {
+		remember(e, p, ENCAP_NO_HELP);
+		report(e, REPORT_INFO, AREA_CHILD, p, c->sa, 0,
+		       "in UDP it is answered, but late: that says nothing about plain ESP");
 	} else if (p->encap == ENCAP_TRYING) {
 		has_helped(e, p, "it is answered");
 	}
@@ -164,9 +183,7 @@ void encap_looked(struct engine *e, struct child *c, bool comes, bool goes)
 		has_come(e, c);
 		return;
 	}
-	/* A trial that came to nothing: refused, or the peer is not what answers. */
-	if (p->encap == ENCAP_TRYING && !c->sa->encap && !pair_is_connecting(e, p) &&
-	    e->now.us - p->encap_at.us >= TRIAL_TAKES_US)
+	if (trial_is_over(e, c))
 		has_not_helped(e, p);
 	if (!goes || !is_in_question(e, c))
 		return;

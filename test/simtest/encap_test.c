@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A wire that drops ESP and lets UDP pass, and traffic that only looks as if there were one. */
+#include "ike/core.h"
 #include "sim/sim.h"
 
 #include <setjmp.h>
@@ -231,6 +232,74 @@ static void test_a_dead_peer_is_no_filter(void **state)
 	sim_free(s);
 }
 
+/* As a peer of another make: it has no vendor ID of ours, and does not count. */
+static void estrange(struct sim *s, void *arg)
+{
+	(void)arg;
+	for (struct ike_sa *sa = s->hosts[0].engine->pairs->sas; sa; sa = sa->next)
+		sa->peer_ikemesh = false;
+}
+
+static struct sim *world_of_a_stranger(void)
+{
+	struct sim *s = world(1);
+
+	sim_send(s, 0, 1);
+	for (unsigned at = 1; at < 400; at++)
+		sim_at(s, at * SIM_SECOND / 10, estrange, NULL);
+	return s;
+}
+
+/* Some packets one way look like a filter; the trial finds nothing, and ends though nobody talks.
+ */
+static void test_a_trial_ends_in_silence(void **state)
+{
+	struct sim *s = world_of_a_stranger();
+
+	(void)state;
+	talk(s, 0, 1, 14);
+	sim_run_for(s, 20 * SIM_SECOND);
+	assert_int_equal(look(s, 0).memory, ENCAP_TRYING);
+	sim_run_for(s, MINUTE);
+	assert_int_equal(look(s, 0).memory, ENCAP_NO_HELP);
+	/* What comes now proves nothing. */
+	talk(s, 1, 0, 10);
+	sim_run_for(s, 20 * SIM_SECOND);
+	assert_int_equal(look(s, 0).memory, ENCAP_NO_HELP);
+	sim_free(s);
+}
+
+/* Nobody talks to who asks, until late in the trial: plain ESP would have been answered as well. */
+static void test_a_late_answer_is_no_proof(void **state)
+{
+	struct sim *s = world_of_a_stranger();
+
+	(void)state;
+	talk(s, 0, 1, 9);
+	sim_run_for(s, 20 * SIM_SECOND);
+	assert_int_equal(look(s, 0).memory, ENCAP_TRYING);
+	sim_run_for(s, 30 * SIM_SECOND);
+	s->hosts[0].engine->pairs->encap_at.us -= 20 * SIM_SECOND; /* the looks came late */
+	talk(s, 1, 0, 1);
+	sim_run_for(s, 5 * SIM_SECOND);
+	assert_int_equal(look(s, 0).memory, ENCAP_NO_HELP);
+	sim_free(s);
+}
+
+/* Filtered in earnest: the answer comes in time. */
+static void test_a_stranger_behind_a_filter(void **state)
+{
+	struct sim *s = world_of_a_stranger();
+
+	(void)state;
+	s->esp_filtered = true;
+	talk(s, 0, 1, 30);
+	talk(s, 1, 0, 30);
+	sim_run_for(s, 30 * SIM_SECOND);
+	assert_int_equal(look(s, 0).memory, ENCAP_HELPS);
+	sim_free(s);
+}
+
 static void test_idle_pairs_are_left_alone(void **state)
 {
 	struct sim *s = world(1);
@@ -257,6 +326,9 @@ int main(void)
 		cmocka_unit_test(test_rekeying_changes_nothing),
 		cmocka_unit_test(test_one_way_traffic_is_no_filter),
 		cmocka_unit_test(test_a_dead_peer_is_no_filter),
+		cmocka_unit_test(test_a_trial_ends_in_silence),
+		cmocka_unit_test(test_a_late_answer_is_no_proof),
+		cmocka_unit_test(test_a_stranger_behind_a_filter),
 		cmocka_unit_test(test_idle_pairs_are_left_alone),
 	};
 
