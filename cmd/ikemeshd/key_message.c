@@ -2,12 +2,14 @@
 #include "cmd/ikemeshd/key_message.h"
 
 #include "ike/archive.h"
+#include "ike/message/message.h"
 #include "ike/spec.h"
 
 #include <errno.h>
 
 #define TBS_MAX 70000	   /* octets: RFC 7296 2.15, a message and some */
 #define SIGNATURE_MAX 4096 /* octets */
+#define VERSION_2_0 0x20   /* RFC 7296 3.1 */
 
 /* ---- pieces -------------------------------------------------------------------------------- */
 
@@ -59,6 +61,21 @@ static void nothing(struct archive *a, struct key_message *m)
 	(void)m;
 }
 
+/*
+ * RFC 7296 2.15: what is signed begins with our own first message. What TLS 1.3 and SSH sign does
+ * not, so an engine that was turned hostile cannot have the key used there.
+ */
+static bool is_of_ike_auth(struct bytes tbs)
+{
+	struct ike_header h = { 0 };
+
+	if (tbs.n < IKE_HEADER_LEN)
+		return false;
+	(void)ike_header_decode(BYTES(tbs.p, IKE_HEADER_LEN), &h);
+	return h.version == VERSION_2_0 && h.exchange == EXCHANGE_IKE_SA_INIT &&
+	       h.message_id == 0 && h.length >= IKE_HEADER_LEN && h.length < tbs.n;
+}
+
 static void sign(struct archive *a, struct key_message *m)
 {
 	if (m->answer) {
@@ -68,6 +85,8 @@ static void sign(struct archive *a, struct key_message *m)
 		archive_text(a, m->fingerprint, sizeof(m->fingerprint));
 		scheme_field(a, &m->job->scheme);
 		archive_blob(a, &m->job->tbs, TBS_MAX);
+		if (a->loads && !a->failed && !is_of_ike_auth(blob_view(&m->job->tbs)))
+			a->failed = true;
 	}
 }
 

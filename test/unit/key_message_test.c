@@ -25,12 +25,15 @@ static struct blob octets(const char *text)
 	return b;
 }
 
+/* The header of an IKE_SA_INIT and two octets of a nonce. */
+static const uint8_t sa_init[30] = { [0] = 1, [17] = 0x20, [18] = 34, [19] = 8, [27] = 28, 2, 3 };
+
 static struct job *sign_job(void)
 {
 	struct job *j = job_new(JOB_SIGN);
 
 	j->scheme = sig_choose(KEY_RSA, 1u << HASH_SHA2_256, NULL);
-	j->tbs = octets("message and nonce");
+	assert_int_equal(blob_copy(&j->tbs, BYTES(sa_init, sizeof(sa_init))), 0);
 	return j;
 }
 
@@ -102,6 +105,43 @@ static void test_signing(void **state)
 	assert_string_equal(asked->judged.text, "expired");
 	job_free(done);
 	job_free(asked);
+}
+
+/* RFC 7296 2.15: it begins with a whole IKE_SA_INIT message, and goes on. */
+static void test_nothing_else_is_signed(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t octet;
+	} wrong[] = { { 17, 0x10 }, { 18, 35 }, { 18, 0x20 }, { 23, 1 },
+		      { 24, 1 },    { 27, 27 }, { 27, 30 },   { 27, 31 } };
+	struct job *j = sign_job();
+	struct key_message m = { .kind = KEY_SIGN, .job = j }, out;
+	struct secret wire = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		const uint8_t right = j->tbs.p[wrong[i].at];
+
+		j->tbs.p[wrong[i].at] = wrong[i].octet;
+		assert_int_equal(key_message_put(&m, &wire), 0);
+		assert_int_equal(key_message_take(secret_view(&wire), &out), -EBADMSG);
+		assert_null(out.job);
+		secret_free(&wire);
+		j->tbs.p[wrong[i].at] = right;
+	}
+	for (size_t n = 0; n <= 28; n++) {
+		j->tbs.n = n;
+		assert_int_equal(key_message_put(&m, &wire), 0);
+		assert_int_equal(key_message_take(secret_view(&wire), &out), -EBADMSG);
+		secret_free(&wire);
+	}
+	j->tbs.n = 29;
+	assert_int_equal(key_message_put(&m, &wire), 0);
+	assert_int_equal(key_message_take(secret_view(&wire), &out), 0);
+	job_free(out.job);
+	secret_free(&wire);
+	job_free(j);
 }
 
 static void test_each_scheme(void **state)
@@ -324,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_signing),
+		cmocka_unit_test(test_nothing_else_is_signed),
 		cmocka_unit_test(test_each_scheme),
 		cmocka_unit_test(test_a_ppk),
 		cmocka_unit_test(test_the_others),

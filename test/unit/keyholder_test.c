@@ -142,12 +142,15 @@ static struct config put_in_force(struct fixture *f)
 	return c;
 }
 
+/* The header of an IKE_SA_INIT and two octets of a nonce. */
+static const uint8_t sa_init[30] = { [0] = 1, [17] = 0x20, [18] = 34, [19] = 8, [27] = 28, 2, 3 };
+
 static struct job *new_sign_job(void)
 {
 	struct job *j = job_new(JOB_SIGN);
 
 	j->scheme = sig_choose(KEY_RSA, 1u << HASH_SHA2_256, NULL);
-	assert_int_equal(blob_copy(&j->tbs, BYTES((const uint8_t *)"to be signed", 12)), 0);
+	assert_int_equal(blob_copy(&j->tbs, BYTES(sa_init, sizeof(sa_init))), 0);
 	return j;
 }
 
