@@ -3,6 +3,7 @@
  * What an independent review of the core found, each as what must hold instead: strangers who use
  * up memory, answers or places; our own messages sent back; exchanges that end while others begin.
  */
+#include "cmd/ikemeshd/key_message.h"
 #include "sim/duet.h"
 #include "sim/sim.h"
 
@@ -624,6 +625,20 @@ static void test_initial_contact_spares_another_identity(void **state)
 	}
 }
 
+/* Which signs nothing but what has the form of RFC 7296 2.15. */
+static void assert_keyholder_takes(struct job *j)
+{
+	const struct key_message m = { .kind = KEY_SIGN, .job = j };
+	struct secret wire = { 0 };
+	struct key_message out = { 0 };
+
+	assert_int_equal(key_message_put(&m, &wire), 0);
+	assert_int_equal(key_message_take(secret_view(&wire), &out), 0);
+	assert_true(bytes_equal(blob_view(&out.job->tbs), blob_view(&j->tbs)));
+	job_free(out.job);
+	secret_free(&wire);
+}
+
 /* --- a reload meanwhile --- */
 
 /* The keyholder has forgotten the key that the job was made for: signed anew with the new one. */
@@ -652,6 +667,7 @@ static void test_signature_overtaken_by_reloads_is_made_anew(void **state)
 		assert_int_equal(d.n_jobs, 1);
 		j = duet_take_job(&d, 0);
 		assert_int_equal(j->kind, JOB_SIGN);
+		assert_keyholder_takes(j);
 		d.spec.credential.generation += 2;
 		duet_event(&d, &e);
 		j->result = -ENOKEY;
