@@ -213,7 +213,10 @@ static int open_words(struct guardian *g)
 	return 0;
 }
 
-/* One descriptor at most: more, and what was cut, is not to be understood. */
+/*
+ * One descriptor at most: more, and what was cut, is not to be understood. CMSG_LEN, as the padding
+ * of CMSG_SPACE would let a second one in, which nobody closes.
+ */
 static bool hear(struct guardian *g, char text[static TEXT_LEN], int *fd)
 {
 	struct iovec data = { .iov_base = text, .iov_len = TEXT_LEN - 1 };
@@ -224,7 +227,7 @@ static bool hear(struct guardian *g, char text[static TEXT_LEN], int *fd)
 	struct msghdr m = { .msg_iov = &data,
 			    .msg_iovlen = 1,
 			    .msg_control = &control,
-			    .msg_controllen = sizeof(control) };
+			    .msg_controllen = CMSG_LEN(sizeof(int)) };
 	ssize_t n = recvmsg(g->words, &m, MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
 
