@@ -298,17 +298,23 @@ static int start_config(struct daemon *d)
 	return err;
 }
 
+/* A host whose log cannot be written is protected all the same; a reload of such a one is refused.
+ */
 static int start_log(struct daemon *d)
 {
 	const struct config *c = d->config;
-	int err = log_open(c->log, c->log_path, d->options.log_level, &d->log);
+	const int why = log_open(c->log, c->log_path, d->options.log_level, &d->log);
+	const int err = why == 0 ? 0 : log_open(LOG_TO_STDERR, NULL, d->options.log_level, &d->log);
 
 	if (err != 0)
-		fprintf(stderr, "ikemeshd: cannot write the log %s: %s\n",
-			c->log_path != NULL ? c->log_path : "", log_path_error(err));
-	else
-		levels_configure(log_levels(d->log), c->log_levels);
-	return err;
+		return refuse(d, err, "cannot write a log");
+	if (why != 0)
+		log_text(d->log, REPORT_ERROR,
+			 "cannot write the log %s: %s; it goes to stderr until that is mended and "
+			 "`ikectl reload` was said",
+			 c->log_path != NULL ? c->log_path : "", log_path_error(why));
+	levels_configure(log_levels(d->log), c->log_levels);
+	return 0;
 }
 
 static int start_run_dir(struct daemon *d)

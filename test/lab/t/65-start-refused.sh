@@ -19,3 +19,9 @@ refuses "$SCRATCH/a/$(printf '%0150d' 0)" '--run-dir is too long'
 refuses "$SCRATCH/a/log" 'as the run directory \(--run-dir\): Not a directory'
 mkdir -p -m 711 "$SCRATCH/a/run" && mkdir "$SCRATCH/a/run/control.sock" # something that the socket cannot replace
 refuses "$SCRATCH/a/run" 'control.sock: Is a directory'
+
+# A log that cannot be written is no reason to leave a host without its mesh.
+rmdir "$SCRATCH/a/run/control.sock"
+_prepare_ikemesh() { ikemesh_config "$1" | sed 's,^log: stderr,log: /nonexistent/log,' >"$SCRATCH/$1/ikemesh.yml"; }
+start a
+expect_log a 'cannot write the log /nonexistent/log: No such file or directory; it goes to stderr'
