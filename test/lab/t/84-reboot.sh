@@ -3,7 +3,7 @@
 # are gone, and 2 s later it starts anew. Its peers still send on the SAs that it lost. How long after
 # the daemon is up until each peer is answered, over several resets; nobody has a dead-peer timer.
 # The case: both sides send, or the others only; over IPv6; with ESP in UDP. strongswan-*: the same with
-# strongSwan everywhere. The host that is reset has the capabilities of its unit and no more.
+# strongSwan everywhere. What the engine that heals may do is no more than its unit has (hostile).
 # At the end somebody flushes the SAs beneath the daemon. LAB_RESETS and LAB_PEERS (all ikemesh but the
 # last) make it longer; LAB_WAIT: seconds that strongSwan is waited for.
 # cases: both others others-v6 others-udp
@@ -29,24 +29,7 @@ for i in $(seq "$N"); do
 	PEERS+=("p$i")
 done
 
-# As dist/ikemesh.service has it.
-CAPS=$(sed -n 's/^CapabilityBoundingSet=//p' "$LAB_TOP/dist/ikemesh.service" | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
-start_r() {
-	if [ "${KIND[r]}" != ikemesh ]; then
-		start r
-		return
-	fi
-	say "start r with $CAPS"
-	rm -f "$SCRATCH/r/run/control.sock"
-	ikemesh_config r >"$SCRATCH/r/ikemesh.yml"
-	nsenter --net=/run/netns/r setpriv --no-new-privs --bounding-set "-all,$CAPS" --inh-caps=-all \
-		"$BIN/ikemeshd" --config "$SCRATCH/r/ikemesh.yml" --run-dir "$SCRATCH/r/run" \
-		--state-dir "$SCRATCH/r/state" >>"$SCRATCH/r/log" 2>&1 &
-	PID[r]=$!
-	disown
-	_ready_ikemesh r
-}
-start_r
+start r
 start "${PEERS[@]}"
 for h in "${PEERS[@]}"; do bring_up "$h" r 20; done
 nap 2
@@ -92,7 +75,7 @@ for i in $(seq "$RESETS"); do
 	on r ip xfrm policy flush
 	nap 2
 	BORN=$EPOCHREALTIME
-	start_r
+	start r
 	UP=$(up_since)
 	nap 2 # a process costs more here than what is measured: none is started meanwhile
 	until_ok "$LIMIT" all_back || true
