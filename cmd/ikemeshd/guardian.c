@@ -243,14 +243,15 @@ static bool hear(struct guardian *g, char text[static TEXT_LEN], int *fd)
 	return true;
 }
 
-/* A manager of our own hears all of it, too. */
+/* A manager of our own hears it, too, but for what an engine has no business to say. */
 static void on_words(struct guardian *g)
 {
 	char text[TEXT_LEN];
 	int fd;
 
 	while (hear(g, text, &fd)) {
-		(void)(fd >= 0 ? notify_with(text, fd) : notify(text));
+		if (notify_is_harmless(text))
+			(void)(fd >= 0 ? notify_with(text, fd) : notify(text));
 		fd_store_hear(&g->store, text, fd);
 	}
 }

@@ -109,3 +109,35 @@ int notify_barrier(int timeout_ms)
 	close(ends[0]);
 	return r;
 }
+
+static bool is_harmless(const char *line, size_t n)
+{
+	static const char *const words[] = {
+		"READY=1",    "RELOADING=1",	 "STOPPING=1",
+		"STATUS=",    "MONOTONIC_USEC=", "EXTEND_TIMEOUT_USEC=",
+		"WATCHDOG=1", "FDSTORE=1",	 "FDSTOREREMOVE=1",
+		"FDNAME=",    "BARRIER=1"
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const size_t length = strlen(words[i]);
+		const bool begins = n >= length && memcmp(line, words[i], length) == 0;
+
+		if (begins && (n == length || words[i][length - 1] == '='))
+			return true;
+	}
+	return n == 0;
+}
+
+bool notify_is_harmless(const char *text)
+{
+	for (;;) {
+		const size_t n = strcspn(text, "\n");
+
+		if (!is_harmless(text, n))
+			return false;
+		if (text[n] == '\0')
+			return true;
+		text += n + 1;
+	}
+}

@@ -135,6 +135,32 @@ static void test_barrier(void **state)
 	unlink(path);
 }
 
+static void test_what_is_passed_on(void **state)
+{
+	static const char *const good[] = { "READY=1",
+					    "RELOADING=1\nMONOTONIC_USEC=17",
+					    "FDSTORE=1\nFDNAME=ikemesh-state-1\n",
+					    "FDSTOREREMOVE=1\nFDNAME=ikemesh-key",
+					    "WATCHDOG=1",
+					    "EXTEND_TIMEOUT_USEC=90000000",
+					    "STOPPING=1",
+					    "STATUS=all is well",
+					    "BARRIER=1",
+					    "" };
+	static const char *const bad[] = {
+		"MAINPID=1",	   "READY=1\nMAINPID=1", "MAINPID=1\nREADY=1",
+		"WATCHDOG_USEC=1", "WATCHDOG=trigger",	 "READY=10",
+		"ERRNO=2",	   "MONITOR=1",		 "READY",
+		"FDSTOREALL=1"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(notify_is_harmless(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(notify_is_harmless(bad[i]));
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -153,6 +179,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_wants_to_hear),
 		cmocka_unit_test(test_words_and_descriptors),
 		cmocka_unit_test(test_barrier),
+		cmocka_unit_test(test_what_is_passed_on),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
