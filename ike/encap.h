@@ -12,9 +12,9 @@
  *   proof; else nothing is done.
  * - with others a trial is made when IKE was answered, while ESP was silent for some looks, and
  *   nothing came by plain ESP lately. A trial costs one negotiation beside the SAs that are there,
- *   and no packet. Only if ESP in UDP then comes in (or an ikemesh peer counts it) it has helped;
- *   else the SAs stay as they are, nothing is remembered but the trial, and the next one is an hour
- *   away, then two, four ... 16.
+ *   and no packet. Only if ESP in UDP then comes in within a minute (or an ikemesh peer counts it)
+ *   it has helped; else the SAs stay as they are, nothing is remembered but the trial, and the next
+ *   one is an hour away, then two, four ... 16.
  *
  * What helped is remembered for a day, and used by every IKE SA that begins in that time; plain ESP
  * that comes in ends the matter. IKE SAs that are up are never moved back: to find the filter still

@@ -188,7 +188,8 @@ static void judge_answered(const struct verify_facts *f, struct verification *v)
 			f->answered, f->sent, how, v->esp_out, v->esp_in);
 }
 
-static void judge_silence(const struct totals *after, struct verification *v)
+/* came: some packets did before, on SAs that may have gone since. */
+static void judge_silence(bool came, struct verification *v)
 {
 	const char *how = v->encapsulated ? "ESP in UDP" : "ESP";
 
@@ -199,7 +200,7 @@ static void judge_silence(const struct totals *after, struct verification *v)
 			 how, v->esp_out, v->esp_in);
 	else if (v->esp_out == 0)
 		conclude(v, NO_SA, "nothing left by ESP: the kernel sends on no SA to this peer");
-	else if (after->in == 0)
+	else if (!came)
 		conclude(
 			v, ESP_FILTERED,
 			"IKE is up and %lld packets left by %s, but none has ever come back: it is "
@@ -216,6 +217,7 @@ void verify_judge(const struct verify_facts *f, struct verification *v)
 {
 	struct totals before = totals_of(f->before), after = totals_of(f->after);
 	const char *ruling = ruling_of(f->after);
+	const bool came = before.in > 0 || after.in > 0;
 	const bool ours = strcmp(ruling, "enforced") == 0 || strcmp(ruling, "optional") == 0;
 
 	*v = (struct verification){ .encapsulated = after.encapsulated };
@@ -233,7 +235,7 @@ void verify_judge(const struct verify_facts *f, struct verification *v)
 	else if (!after.live)
 		conclude(v, NO_SA, "no SA came up, and nothing was answered");
 	else
-		judge_silence(&after, v);
+		judge_silence(came, v);
 }
 
 /* ---- printing ---------------------------------------------------------------------------------

@@ -73,7 +73,10 @@ static void test_a_rekeying_in_between(void **state)
 	(void)state;
 	assert_verdict(with_child("a", 1000, 1000, false), with_child("b", 5, 5, false), 5,
 		       "protected", true);
+	/* What went had received: nothing on the way drops ESP as such. */
 	assert_verdict(with_child("a", 1000, 1000, false), with_child("b", 0, 5, false), 0,
+		       "no-answer", false);
+	assert_verdict(with_child("a", 0, 1000, false), with_child("b", 0, 5, false), 0,
 		       "esp-filtered", false);
 }
 
