@@ -166,6 +166,22 @@ int daemon_policies(const struct daemon_options *options);
  */
 int daemon_sysctls(const struct daemon_options *options);
 
+/*
+ * daemon_start.c: all that serving takes, step by step; each says itself what went wrong. 0 or
+ * negative errno: daemon_run() gives back what there is by then.
+ */
+int daemon_start(struct daemon *d);
+/* Says why it could not start, and what to do; err again. */
+int daemon_refuse(struct daemon *d, int err, const char *what);
+/* SAs of ours that nobody stands for (a predecessor was killed). Returns how many went. */
+size_t daemon_delete_orphans(struct daemon *d);
+
+/* daemon_wire.c: what happens, and who hears of it. 0, or negative errno after having said why. */
+int daemon_wire(struct daemon *d);
+void daemon_on_kernel_event(const struct kernel_event *k, void *arg);
+void daemon_on_control(void *arg);
+void daemon_say_of_keys(void *arg, enum report_level level, const char *text);
+
 /* The time of this turn. */
 struct mono daemon_now(const struct daemon *d);
 

@@ -13,7 +13,7 @@
 
 #include "ike/action.h"
 
-/* What the calls are made with: the daemon's are in daemon.c, a test brings its own. */
+/* What the calls are made with: the daemon's are in hands.c, a test brings its own. */
 struct hands {
 	int (*send)(void *arg, const struct endpoint *local, const struct endpoint *remote,
 		    struct bytes datagram);
