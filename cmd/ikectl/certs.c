@@ -125,20 +125,3 @@ enum status run_certs(const struct invocation *in)
 	json_decref(answer);
 	return STATUS_GOOD;
 }
-
-enum status run_reload(const struct invocation *in)
-{
-	bool force = command_option(in, "force") != NULL;
-	enum status status;
-	json_t *answer = command_ask(
-		in, json_pack("{s:s, s:b}", "command", "reload", "force", force), &status);
-
-	if (answer == NULL)
-		return status;
-	if (in->json)
-		command_print_json(answer);
-	else
-		printf("%s\n", text(answer, "text"));
-	json_decref(answer);
-	return STATUS_GOOD;
-}

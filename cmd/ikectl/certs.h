@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 enum status run_certs(const struct invocation *in);
-enum status run_reload(const struct invocation *in);
 enum status run_rotate(const struct invocation *in);
 
 /* The daemon's answers as text. */

@@ -13,6 +13,7 @@
 #include "cmd/ikectl/monitor.h"
 #include "cmd/ikectl/pki.h"
 #include "cmd/ikectl/plan.h"
+#include "cmd/ikectl/reload.h"
 #include "cmd/ikectl/show.h"
 #include "cmd/ikectl/show_peers.h"
 #include "cmd/ikectl/steer.h"
@@ -126,7 +127,6 @@ static enum status run_disable(const struct invocation *in)
 	return disable(in->run_dir) == EXIT_SUCCESS ? STATUS_GOOD : STATUS_FAILED;
 }
 
-static const struct option reload_options[] = { { "force", no_argument, NULL, 0 }, { 0 } };
 static const struct option rotate_options[] = { { "wait", no_argument, NULL, 0 }, { 0 } };
 
 static const struct command commands[] = {
@@ -177,10 +177,16 @@ static const struct command commands[] = {
 	  .options = steer_options,
 	  .run = steer_run },
 	{ .name = "reload",
-	  .synopsis = "reload [--force]",
-	  .help = "load the configuration anew, unless it would cut connected peers off",
+	  .synopsis = "reload [--force] [--settled PATH,...]\n                      ",
+	  .help = "load the configuration anew, unless it would cut connected peers off; "
+		  "--settled: "
+		  "when\n"
+		  "                       these files, or those in these directories, were left "
+		  "alone "
+		  "for 2s, and\n"
+		  "                       again if they changed meanwhile",
 	  .options = reload_options,
-	  .run = run_reload },
+	  .run = reload_run },
 	{ .name = "mode",
 	  .argument = ARGUMENT_OPTIONAL,
 	  .synopsis = "mode optional|enforced|file [SUBNET] [--force] [--confirm-within DURATION]\n"

@@ -11,6 +11,7 @@ deb=$(ls "$LAB_TOP"/build/deb/ikemesh_*.deb 2>/dev/null | tail -n 1)
 [ -n "$deb" ] || fail "there is no package: ./run deb"
 ca ca
 cert instance ca
+cert renewed ca
 machine m
 files=$SCRATCH/m/files
 mkdir -p "$files/root/debs" "$files/root/keys" "$files/usr/local/sbin"
@@ -18,7 +19,8 @@ cp "$deb" "$files/root/debs/old.deb"
 dpkg-deb -R "$deb" "$SCRATCH/higher"
 sed -i 's/^Version: .*/&+1/' "$SCRATCH/higher/DEBIAN/control"
 dpkg-deb --root-owner-group -Znone -b "$SCRATCH/higher" "$files/root/debs/new.deb" >/dev/null
-cp "$CERTS"/instance.pem "$CERTS"/ca.pem "$CERTS"/instance.key "$files/root/keys/"
+cp "$CERTS"/instance.pem "$CERTS"/ca.pem "$CERTS"/instance.key "$CERTS"/renewed.pem "$CERTS"/renewed.key \
+	"$files/root/keys/"
 cat >"$files/root/keys/ikemesh.yml" <<'YML'
 ipsec_subnets: [10.1.0.0/16]
 instance_certificate: /etc/ikemesh/instance.pem
@@ -57,7 +59,7 @@ systemctl is-active ikemesh ikemesh-policy ikemesh.target >/lab/active
 ip xfrm policy list nosock | grep -c priority >/lab/policies-installed
 [ "$(ikectl --version)" = "ikectl $(dpkg-query -W -f '${Version}' ikemesh)" ] || trouble "the package has another version than the program"
 stat -c %a /etc/ikemesh >/lab/mode
-cp /root/keys/*.pem /root/keys/ikemesh.yml /etc/ikemesh/
+cp /root/keys/instance.pem /root/keys/ca.pem /root/keys/ikemesh.yml /etc/ikemesh/
 mkdir -p /etc/systemd/system/ikemesh-keyholder.service.d /etc/systemd/system/ikemesh-wait.service.d
 printf '[Service]\nLoadCredential=instance.key:/root/keys/instance.key\n' >/etc/systemd/system/ikemesh-keyholder.service.d/key.conf
 printf '[Service]\nEnvironment="IKEMESH_WAIT=--peers 10.1.0.2 --timeout 60s"\n' >/etc/systemd/system/ikemesh-wait.service.d/peers.conf
@@ -105,6 +107,21 @@ for unit in ikemesh ikemesh-keyholder; do
 	echo "$unit: user $(stat -c %U "/proc/$pid") $(grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$pid/status" | tr -s '\t\n' ' ')"
 done >/lab/processes
 ls -ldn /run/ikemesh /run/ikemesh/* /var/lib/ikemesh /var/lib/ikemesh/* >/lab/owners
+# An agent renews the certificate: two files, a second apart.
+systemctl enable --now ikemesh-reload.path 2>>/lab/enable || trouble "no path unit"
+serial() { ikectl --json certs | sed -n 's/.*"serial": "\(.*\)".*/\1/p' | head -n 1; }
+serial >/lab/serials
+cp /root/keys/renewed.key /root/keys/instance.key
+sed -i 's|/run/credentials/[^ ]*|/etc/ikemesh/instance.key|' /etc/ikemesh/ikemesh.yml
+install -m 600 /root/keys/renewed.key /etc/ikemesh/instance.key
+sleep 1
+cp /root/keys/renewed.pem /etc/ikemesh/instance.pem
+for i in {1..60}; do
+	[ "$(serial)" = "$(head -n 1 /lab/serials)" ] || break
+	sleep 0.2
+done
+serial >>/lab/serials
+systemctl show -p Result --value ikemesh-reload >>/lab/serials
 systemctl -q is-active ikemesh.target ikemesh-wait || trouble "a restart took the target down"
 dpkg-query -W -f '${Version}\n' ikemesh >/lab/version
 negotiated >/lab/negotiated-after
@@ -162,6 +179,9 @@ report "a reload, a restart, an upgrade to $(one version): $out pings out lost, 
 [ "$(one negotiated-after)" = "$(one negotiated-before)" ] || fail "they negotiated afresh: $(journal 40)"
 [[ $(one version) = *+1 ]] || fail "it is version $(one version)"
 grep -q . "$at/reload-refused" || fail "systemctl says nothing of a reload that was refused"
+mapfile -t renewed <"$at/serials"
+[ "${renewed[0]}" != "${renewed[1]}" ] && [ "${renewed[2]}" = success ] || fail "a renewed certificate is not in force: ${renewed[*]}; $(journal 40)"
+report "ikemesh-reload.path: certificate and key replaced, a second apart: ${renewed[0]} before, ${renewed[1]} after"
 while read -r unit score; do
 	most=20
 	[ $unit != ikemesh-keyholder ] || most=12
