@@ -14,8 +14,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define EVENTS_A_TURN 16
-#define TURN_US 1000   /* answers are made for so long in one turn, or one is */
+#define EVENTS_AT_ONCE 16
+#define EVENTS_A_TURN (2 * CONTROL_CLIENTS)
+/* A turn takes this part of the time since the last one, within bounds: or one answer is made. */
+#define TURN_PART 4
+#define TURN_US 1000
+#define TURN_MAX_US 20000
 #define NOT_YET ".new" /* behind the name until the socket is published */
 
 _Static_assert(CONTROL_PATH_LEN + sizeof(NOT_YET) - 1 ==
@@ -26,6 +30,7 @@ struct control {
 	int epoll, listener, timer;
 	bool listening; /* false while every place is taken and nobody has to go */
 	struct mono armed;
+	struct mono turned_at;	/* when the last turn ended */
 	struct mono rest_until; /* no answer is made before */
 	/* Where it is bound (or "", before), and the name that it is to have. */
 	char bound[CONTROL_PATH_LEN + sizeof(NOT_YET) - 1], path[CONTROL_PATH_LEN];
@@ -81,20 +86,33 @@ static void leave(struct control *c, struct client *client)
 	listen_again(c, true);
 }
 
-/* Who is stale first; then strangers before root; then who has made no progress for longest. */
+static void turn_client(struct control *c, struct client *client);
+
+/* What it has done while nobody looked is seen now; it may have gone. */
+static void look_at(struct control *c, struct client *client)
+{
+	if (client->state == CLIENT_ASKING || client->state == CLIENT_READING)
+		turn_client(c, client);
+}
+
+/* Who is stale first; strangers before root; who has not asked; who made no progress for longest.
+ */
 static bool goes_before(const struct client *a, const struct client *b, struct mono now)
 {
 	const bool stale = client_is_stale(a, now), root = a->rights == RIGHTS_ADMIN;
+	const bool asking = a->state == CLIENT_ASKING;
 
 	if (stale != client_is_stale(b, now))
 		return stale;
 	if (root != (b->rights == RIGHTS_ADMIN))
 		return !root;
+	if (asking != (b->state == CLIENT_ASKING))
+		return asking;
 	return a->progress_at.us < b->progress_at.us;
 }
 
-/* Who makes room for somebody with these rights: who is stale, or for root whoever is not. */
-static struct client *who_goes(struct control *c, enum rights rights)
+/* As it seems: who is stale, or for root whoever is not. */
+static struct client *who_might_go(struct control *c, enum rights rights)
 {
 	const struct mono now = clock_now();
 	struct client *found = NULL;
@@ -114,6 +132,21 @@ static struct client *who_goes(struct control *c, enum rights rights)
 	return found;
 }
 
+/* Who makes room for somebody with these rights; it may just have gone by itself. */
+static struct client *who_goes(struct control *c, enum rights rights)
+{
+	for (;;) {
+		const struct mono now = clock_now();
+		struct client *client = who_might_go(c, rights);
+
+		if (client == NULL || !client_is_stale(client, now))
+			return client;
+		look_at(c, client);
+		if (client->state == CLIENT_FREE || client_is_stale(client, now))
+			return client;
+	}
+}
+
 static struct client *free_place(struct control *c)
 {
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
@@ -123,28 +156,37 @@ static struct client *free_place(struct control *c)
 	return NULL;
 }
 
-/* Room for so many octets, if need be by who reads slowest. */
-static void make_room(struct control *c, size_t n)
+static struct client *slowest_reader(struct control *c)
 {
 	const struct mono now = clock_now();
+	struct client *slowest = NULL;
 
-	while (c->n_answers + n > CONTROL_ANSWERS_MAX) {
-		struct client *slowest = NULL;
-
-		for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
-			if (c->clients[i].state == CLIENT_READING &&
-			    (slowest == NULL || goes_before(&c->clients[i], slowest, now)))
-				slowest = &c->clients[i];
-		}
-		if (slowest == NULL)
-			return;
-		leave(c, slowest);
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		if (c->clients[i].state == CLIENT_READING &&
+		    (slowest == NULL || goes_before(&c->clients[i], slowest, now)))
+			slowest = &c->clients[i];
 	}
+	return slowest;
+}
+
+/* Room for so many octets, if need be by who is stale, or (anybody) by who reads slowest. */
+static bool make_room(struct control *c, size_t n, bool anybody)
+{
+	while (c->n_answers + n > CONTROL_ANSWERS_MAX) {
+		const struct mono now = clock_now();
+		struct client *reader = slowest_reader(c);
+		const bool stale = reader != NULL && client_is_stale(reader, now);
+
+		if (reader == NULL || (!stale && !anybody))
+			return false;
+		look_at(c, reader);
+		if (reader->state == CLIENT_READING && stale == client_is_stale(reader, now))
+			leave(c, reader);
+	}
+	return true;
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
-
-static void turn_client(struct control *c, struct client *client);
 
 static void give(struct control *c, struct client *client, struct answer *answer)
 {
@@ -165,13 +207,20 @@ void control_answer_text(struct control *c, uint64_t ticket, char *text, size_t 
 {
 	struct client *client = by_ticket(c, ticket);
 	struct answer *answer = NULL;
+	bool fits;
 
 	if (client == NULL || client->state != CLIENT_WAITING) {
 		free(text);
 		return;
 	}
-	make_room(c, n + 1);
-	if (text != NULL && c->n_answers + n < CONTROL_ANSWERS_MAX)
+	fits = make_room(c, n + 1, !client->shares);
+	if (!fits && client->shares && n < CONTROL_ANSWERS_MAX) {
+		client->state = CLIENT_ASKED;
+		client->wants = n + 1;
+		free(text);
+		return;
+	}
+	if (text != NULL && fits)
 		answer = answer_new(text, n);
 	else
 		free(text);
@@ -264,6 +313,7 @@ static void ask(struct control *c, struct client *client, bool last)
 	json_t *no = what_is_wrong(client, request);
 
 	client->state = CLIENT_WAITING;
+	client->wants = 0;
 	client->last = last;
 	if (last)
 		json_object_set_new(request, "wait", json_false());
@@ -274,7 +324,7 @@ static void ask(struct control *c, struct client *client, bool last)
 	json_decref(request);
 }
 
-/* In the order in which they came, but root first. */
+/* In the order in which they came, but root first, and nobody whose answer has no room yet. */
 static struct client *next_asked(struct control *c)
 {
 	struct client *next = NULL;
@@ -282,16 +332,19 @@ static struct client *next_asked(struct control *c)
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
 		struct client *client = &c->clients[i];
 
-		if (client->state == CLIENT_ASKED &&
-		    (next == NULL || client->rights > next->rights ||
-		     (client->rights == next->rights && client->ticket < next->ticket)))
+		if (client->state != CLIENT_ASKED ||
+		    (next != NULL &&
+		     (client->rights < next->rights ||
+		      (client->rights == next->rights && client->ticket > next->ticket))))
+			continue;
+		if (client->wants == 0 || make_room(c, client->wants, false))
 			next = client;
 	}
 	return next;
 }
 
 /* What takes long is followed by as long a time without, in which the loop has others to serve. */
-static void serve(struct control *c)
+static void serve(struct control *c, struct mono until)
 {
 	const struct mono began = clock_now();
 	struct mono now = began;
@@ -299,12 +352,11 @@ static void serve(struct control *c)
 
 	if (c->rest_until.us > began.us)
 		return;
-	while (now.us - began.us < TURN_US && (client = next_asked(c)) != NULL) {
+	while ((now.us == began.us || now.us < until.us) && (client = next_asked(c)) != NULL) {
 		ask(c, client, false);
 		now = clock_now();
 	}
-	if (now.us - began.us >= TURN_US)
-		c->rest_until = clock_after(now, now.us - began.us);
+	c->rest_until = clock_after(now, now.us - began.us);
 }
 
 /* ---- events --------------------------------------------------------------------------------- */
@@ -341,12 +393,14 @@ static struct client *place_for(struct control *c, enum rights rights)
 {
 	struct client *client = free_place(c);
 
-	if (client == NULL && (client = who_goes(c, rights)) != NULL)
+	if (client == NULL && (client = who_goes(c, rights)) != NULL &&
+	    client->state != CLIENT_FREE)
 		leave(c, client);
 	return client;
 }
 
-static void accept_one(struct control *c)
+/* false: nobody is there, or nobody is let in. */
+static bool accept_one(struct control *c)
 {
 	struct client *client;
 	enum rights rights;
@@ -356,22 +410,29 @@ static void accept_one(struct control *c)
 	if (free_place(c) == NULL && who_goes(c, RIGHTS_ADMIN) == NULL) {
 		/* The queue of the kernel holds the others until a place is free. */
 		listen_again(c, false);
-		return;
+		return false;
 	}
 	fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
-		return;
+		return false;
 	rights = rights_of_socket(fd, c->group, &uid);
 	client = place_for(c, rights);
 	if (client == NULL) {
 		refuse_place(fd);
-		return;
+		return true;
 	}
 	client_seat(client, fd, new_ticket(c, client), rights, uid);
 	if (watch(c, EPOLL_CTL_ADD, fd, EPOLLIN, client->ticket) != 0)
 		leave(c, client);
 	else
 		turn_client(c, client); /* most have asked already */
+	return true;
+}
+
+static void accept_some(struct control *c)
+{
+	for (size_t i = 0; i < EVENTS_AT_ONCE && accept_one(c); i++)
+		;
 }
 
 static void arm(struct control *c, struct mono next)
@@ -388,55 +449,98 @@ static void arm(struct control *c, struct mono next)
 	timerfd_settime(c->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-static void end_of_patience(struct control *c, struct client *client)
+static void end_of_patience(struct control *c, struct client *client, struct mono now)
 {
-	if (client->state == CLIENT_WATCHING)
+	if (client->state == CLIENT_WATCHING) {
 		ask(c, client, true);
-	else
+		return;
+	}
+	look_at(c, client);
+	if (client->state != CLIENT_FREE && client_patience_ends(client).us <= now.us)
 		leave(c, client);
+}
+
+/* When something is to be done about it; crowded: others want its place or its memory. */
+static struct mono next_of(const struct control *c, const struct client *client, bool crowded)
+{
+	struct mono next = client_patience_ends(client);
+
+	if (client->state == CLIENT_ASKED &&
+	    (client->wants == 0 || c->n_answers + client->wants <= CONTROL_ANSWERS_MAX))
+		return clock_earlier(next, c->rest_until);
+	return crowded ? clock_earlier(next, client_grace_ends(client)) : next;
+}
+
+static bool is_crowded(const struct control *c)
+{
+	bool crowded = !c->listening;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		crowded |= c->clients[i].state == CLIENT_ASKED && c->clients[i].wants > 0;
+	return crowded;
 }
 
 /* Closes who was mute for too long; arms the timer for what comes next. */
 static void end_patience(struct control *c)
 {
 	struct mono now = clock_now(), next = MONO_NEVER;
+	bool crowded;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
-		struct client *client = &c->clients[i];
-
-		if (client->state != CLIENT_FREE && client_patience_ends(client).us <= now.us)
-			end_of_patience(c, client);
-		if (client->state == CLIENT_FREE)
-			continue;
-		next = clock_earlier(next, client_patience_ends(client));
-		if (client->state == CLIENT_ASKED)
-			next = clock_earlier(next, c->rest_until);
-		else if (!c->listening &&
-			 (client->state == CLIENT_ASKING || client->state == CLIENT_READING))
-			next = clock_earlier(
-				next, clock_after(client->progress_at, CONTROL_GRACE_MS * 1000));
+		if (c->clients[i].state != CLIENT_FREE &&
+		    client_patience_ends(&c->clients[i]).us <= now.us)
+			end_of_patience(c, &c->clients[i], now);
 	}
 	if (!c->listening && who_goes(c, RIGHTS_ADMIN) != NULL)
 		listen_again(c, true);
+	crowded = is_crowded(c);
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		if (c->clients[i].state != CLIENT_FREE)
+			next = clock_earlier(next, next_of(c, &c->clients[i], crowded));
+	}
 	arm(c, next);
 }
 
-void control_turn(struct control *c)
+/* Returns how many there were. */
+static size_t take_events(struct control *c)
 {
-	struct epoll_event ready[EVENTS_A_TURN];
-	int n = epoll_wait(c->epoll, ready, EVENTS_A_TURN, 0);
+	struct epoll_event ready[EVENTS_AT_ONCE];
+	int n = epoll_wait(c->epoll, ready, EVENTS_AT_ONCE, 0);
 
 	for (int i = 0; i < n; i++) {
 		uint64_t about = ready[i].data.u64;
 		struct client *client = about >= ABOUT_OTHERS ? by_ticket(c, about) : NULL;
 
 		if (about == ABOUT_LISTENER)
-			accept_one(c);
+			accept_some(c);
 		else if (client != NULL)
 			turn_client(c, client);
 	}
-	serve(c);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* The rarer the turns are, the more is done in one: a busy loop serves as many clients as others.
+ */
+static struct mono turn_ends(const struct control *c)
+{
+	const struct mono now = clock_now();
+	int64_t us = (now.us - c->turned_at.us) / TURN_PART;
+
+	return clock_after(now, us < TURN_US ? TURN_US : us > TURN_MAX_US ? TURN_MAX_US : us);
+}
+
+void control_turn(struct control *c)
+{
+	const struct mono until = turn_ends(c);
+	size_t n, all = 0;
+
+	do {
+		n = take_events(c);
+		all += n;
+	} while (n > 0 && all < EVENTS_A_TURN && clock_now().us < until.us);
+	serve(c, until);
 	end_patience(c);
+	c->turned_at = clock_now();
 }
 
 void control_wake(struct control *c)

@@ -3,12 +3,15 @@
  * The control socket: one request line, one JSON answer, good-bye. A client can be slow, mute or
  * malicious, and is none of the loop's concern: nothing here blocks, what comes in and goes out is
  * bounded, and whoever makes no progress for CONTROL_PATIENCE_S, or stays for CONTROL_VISIT_S, is
- * shown the door. When all places are taken, who has made no progress for CONTROL_GRACE_MS goes
- * first, then whoever is not root, in favour of root; somebody else is told that there is no place.
+ * shown the door. When all places are taken, who has not asked within CONTROL_GRACE_MS goes first,
+ * then who has not read for CONTROL_READING_GRACE_MS, then whoever is not root, in favour of root;
+ * somebody else is told that there is no place. Nobody goes for what the loop was too busy to see:
+ * what has come from a client, and what it has read, is looked at before it is judged.
  *
  * Answers that take long are made one after the other, and what is made of the loop's time by them
  * is at most half. Requests alike that wait meanwhile are answered with one answer, if whoever
- * makes it says that it is the same for all.
+ * makes it says that it is the same for all. Such answers wait until there is room for them; those
+ * who read on are not driven out for others.
  *
  * Opening takes everything that may fail; the socket appears under its name, complete and with its
  * mode and group, when it is published: its existence tells that the daemon is ready.
@@ -28,6 +31,7 @@
 #define CONTROL_PATIENCE_S 2
 #define CONTROL_VISIT_S 30
 #define CONTROL_GRACE_MS 250
+#define CONTROL_READING_GRACE_MS 1000
 #define CONTROL_WAITING 16 /* clients that wait for something to happen ... */
 #define CONTROL_WAIT_S 5   /* ... for so long */
 
@@ -72,7 +76,10 @@ void control_wake(struct control *c); /* something happened that clients may wai
 void control_answer(struct control *c, uint64_t ticket, json_t *document);
 void control_answer_text(struct control *c, uint64_t ticket, char *text, size_t n);
 
-/* Said within ask(): the answer is the same for all with the same rights who ask the same now. */
+/*
+ * Said within ask(): the answer is the same for all with the same rights who ask the same now, and
+ * changes nothing: where there is no room for it, the same is asked again.
+ */
 void control_share(struct control *c, uint64_t ticket);
 
 /* {"ok": false, "error": text}; NULL on no memory. */

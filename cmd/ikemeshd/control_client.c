@@ -42,7 +42,7 @@ void client_seat(struct client *client, int fd, uint64_t ticket, enum rights rig
 	client->uid = uid;
 	client->progress_at = now;
 	client->visit_ends = clock_after(now, CONTROL_VISIT_S * CLOCK_SECOND);
-	client->n_request = client->sent = 0;
+	client->n_request = client->sent = client->wants = 0;
 	client->too_long = client->shares = client->waits = client->last = false;
 	client->answer = NULL;
 }
@@ -124,8 +124,16 @@ struct mono client_patience_ends(const struct client *client)
 	return clock_earlier(patience, client->visit_ends);
 }
 
+struct mono client_grace_ends(const struct client *client)
+{
+	if (client->state == CLIENT_ASKING)
+		return clock_after(client->progress_at, CONTROL_GRACE_MS * 1000);
+	if (client->state == CLIENT_READING)
+		return clock_after(client->progress_at, CONTROL_READING_GRACE_MS * 1000);
+	return MONO_NEVER;
+}
+
 bool client_is_stale(const struct client *client, struct mono now)
 {
-	return (client->state == CLIENT_ASKING || client->state == CLIENT_READING) &&
-	       clock_after(client->progress_at, CONTROL_GRACE_MS * 1000).us <= now.us;
+	return client_grace_ends(client).us <= now.us;
 }

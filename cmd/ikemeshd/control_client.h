@@ -35,9 +35,10 @@ struct client {
 	char request[CONTROL_REQUEST_MAX];
 	size_t n_request; /* octets; when it is complete, without the line end */
 	bool too_long;
-	bool shares; /* control_share() was said of it */
-	bool waits;  /* for something to happen, since progress_at */
-	bool last;   /* it does not wait for something to happen any more */
+	bool shares;  /* control_share() was said of it */
+	bool waits;   /* for something to happen, since progress_at */
+	bool last;    /* it does not wait for something to happen any more */
+	size_t wants; /* CLIENT_ASKED: its answer was made, and had no room: octets; else 0 */
 	struct answer *answer;
 	size_t sent;
 };
@@ -60,7 +61,8 @@ void client_watch(struct client *client);
 /* When it is shown the door, or asked for the last time. */
 struct mono client_patience_ends(const struct client *client);
 
-/* It holds a place and does nothing with it. */
+/* When it is stale: it holds a place, or memory, and does nothing with it. */
+struct mono client_grace_ends(const struct client *client);
 bool client_is_stale(const struct client *client, struct mono now);
 
 /* Takes text over; a line end is put behind it. NULL: out of memory, and text is freed. */

@@ -349,6 +349,173 @@ static void test_the_mute_one_goes_whose_place_is_wanted(void **state)
 	close_all(f, mute);
 }
 
+/* ---- a daemon that has much else to do ------------------------------------------------------ */
+
+#define CROWD 100
+#define FEW 24
+#define HELLO "{\"command\":\"hello\"}\n"
+
+static void all_say(const int *fds, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++)
+		say(fds[i], text);
+}
+
+static void assert_all_answered(const int *fds, size_t n)
+{
+	char text[256];
+
+	for (size_t i = 0; i < n; i++) {
+		assert_true(hear(fds[i], text, sizeof(text)) > 0);
+		assert_non_null(strstr(text, "\"ok\":true"));
+		close(fds[i]);
+	}
+}
+
+/* Its turns may be few and far between: how many are served is not for their number to say. */
+static void test_a_crowd_is_served_in_a_few_turns(void **state)
+{
+	struct fixture *f = *state;
+	int fds[CROWD];
+
+	for (size_t i = 0; i < CROWD; i++)
+		fds[i] = client(f);
+	all_say(fds, CROWD, HELLO);
+	for (int i = 0; i < 8; i++) {
+		usleep(100 * 1000);
+		control_turn(f->control);
+	}
+	assert_all_answered(fds, CROWD);
+}
+
+/* They have asked; that nobody looked is not their fault. */
+static void test_who_asked_while_nobody_looked_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	int fds[CROWD];
+
+	for (size_t i = 0; i < CROWD; i++)
+		fds[i] = client(f);
+	serve(f, 20);
+	all_say(fds, CROWD, HELLO);
+	usleep((CONTROL_PATIENCE_S * 1000 + 100) * 1000);
+	serve(f, 20);
+	assert_all_answered(fds, CROWD);
+}
+
+static void test_nobody_who_has_asked_makes_room(void **state)
+{
+	struct fixture *f = *state;
+	int fds[CONTROL_CLIENTS], late[8];
+
+	take_all_places(f, fds);
+	usleep((CONTROL_GRACE_MS + 50) * 1000);
+	for (size_t i = 0; i < 8; i++)
+		late[i] = client(f); /* is what the daemon hears of first */
+	all_say(fds, CONTROL_CLIENTS, HELLO);
+	all_say(late, 8, HELLO);
+	serve(f, 20);
+	assert_all_answered(fds, CONTROL_CLIENTS);
+	assert_all_answered(late, 8);
+}
+
+/* Reads what has come. */
+static void sip(int fd, size_t *n)
+{
+	static char text[BIG];
+	ssize_t got;
+
+	while ((got = recv(fd, text, sizeof(text), MSG_DONTWAIT)) > 0)
+		*n += (size_t)got;
+}
+
+/* They read on until each has the whole of "big". Returns how many have. */
+static size_t all_read(struct fixture *f, const int *fds, size_t count, size_t *n)
+{
+	const struct mono end = clock_after(clock_now(), 20 * CLOCK_SECOND);
+	size_t whole = 0;
+
+	while (whole < count && clock_now().us < end.us) {
+		serve(f, 1);
+		whole = 0;
+		for (size_t i = 0; i < count; i++) {
+			sip(fds[i], &n[i]);
+			whole += n[i] == BIG + 11;
+		}
+	}
+	return whole;
+}
+
+static void test_who_read_while_nobody_looked_gets_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	size_t n[FEW] = { 0 };
+	int fds[FEW];
+	char octet;
+
+	for (size_t i = 0; i < FEW; i++) {
+		fds[i] = client(f);
+		say(fds[i], "{\"command\":\"big\"}\n");
+	}
+	for (size_t i = 0; i < FEW; i++) {
+		while (recv(fds[i], &octet, 1, MSG_DONTWAIT | MSG_PEEK) < 0)
+			serve(f, 1);
+	}
+	for (size_t i = 0; i < FEW; i++) {
+		sip(fds[i], &n[i]);
+		assert_in_range(n[i], 1, BIG);
+	}
+	usleep((CONTROL_PATIENCE_S * 1000 + 100) * 1000);
+	assert_int_equal(all_read(f, fds, FEW, n), FEW);
+	for (size_t i = 0; i < FEW; i++)
+		close(fds[i]);
+}
+
+/* Who was given an answer and has not read it may be at work; who has not asked is not. */
+static void test_who_has_not_asked_goes_before_who_reads(void **state)
+{
+	struct fixture *f = *state;
+	int fds[CONTROL_CLIENTS], late[8];
+	size_t n[8] = { 0 };
+	char text[16];
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		fds[i] = client(f);
+		if (i < 8)
+			say(fds[i], "{\"command\":\"big\"}\n");
+		serve(f, i < 8 ? 10 : 0);
+	}
+	for (size_t i = 0; i < 8; i++)
+		late[i] = client(f);
+	all_say(late, 8, HELLO);
+	serve(f, CONTROL_GRACE_MS + 200);
+	assert_all_answered(late, 8);
+	assert_int_equal(hear(fds[8], text, sizeof(text)), 0);
+	assert_int_equal(all_read(f, fds, 8, n), 8);
+	close_all(f, fds);
+}
+
+/* More answers than there is memory for them: they are made as others are read, and none is lost.
+ */
+static void test_who_reads_on_loses_nothing_for_those_who_come(void **state)
+{
+	struct fixture *f = *state;
+	size_t n[CROWD] = { 0 };
+	char line[64];
+	int fds[CROWD];
+
+	for (size_t i = 0; i < CROWD; i++) {
+		fds[i] = client(f);
+		/* Each is a question of its own: no answer is shared. */
+		snprintf(line, sizeof(line), "{\"command\":\"big\",\"shared\":true,\"i\":%zu}\n",
+			 i);
+		say(fds[i], line);
+	}
+	assert_int_equal(all_read(f, fds, CROWD, n), CROWD);
+	for (size_t i = 0; i < CROWD; i++)
+		close(fds[i]);
+}
+
 /* ---- answers that take long, or come later --------------------------------------------------- */
 
 static void test_an_answer_may_come_later(void **state)
@@ -817,6 +984,12 @@ int main(void)
 		TEST(test_a_client_that_never_reads_is_dropped),
 		TEST(test_those_who_are_too_many_wait_and_then_have_their_turn),
 		TEST(test_the_mute_one_goes_whose_place_is_wanted),
+		TEST(test_a_crowd_is_served_in_a_few_turns),
+		TEST(test_who_asked_while_nobody_looked_is_answered),
+		TEST(test_nobody_who_has_asked_makes_room),
+		TEST(test_who_read_while_nobody_looked_gets_the_rest),
+		TEST(test_who_has_not_asked_goes_before_who_reads),
+		TEST(test_who_reads_on_loses_nothing_for_those_who_come),
 		TEST(test_a_client_may_wait_for_something_to_happen),
 		TEST(test_who_waits_in_vain_is_told_so),
 		TEST(test_who_waits_in_vain_is_told_so_however_much_happens),
