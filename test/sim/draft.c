@@ -53,11 +53,28 @@ void draft_add(struct draft *d, uint8_t type, struct bytes body)
 	draft_insert(d, d->n, type, body);
 }
 
+/* Kept for the next draft, since a fuzzer makes many. */
+static uint8_t *spare;
+
+static uint8_t *scratch_take(void)
+{
+	uint8_t *p = spare != NULL ? spare : malloc(DRAFT_ROOM);
+
+	if (p == NULL)
+		abort();
+	spare = NULL;
+	return p;
+}
+
+static void scratch_give(uint8_t *p)
+{
+	free(spare);
+	spare = p;
+}
+
 struct builder *draft_begin(struct draft *d)
 {
-	d->scratch = malloc(DRAFT_ROOM);
-	if (d->scratch == NULL)
-		abort();
+	d->scratch = scratch_take();
 	chain_begin(&d->b, d->scratch, DRAFT_ROOM);
 	return &d->b;
 }
@@ -68,7 +85,7 @@ void draft_end(struct draft *d)
 
 	if (!draft_read(d, d->b.first, chain))
 		abort();
-	free(d->scratch);
+	scratch_give(d->scratch);
 	d->scratch = NULL;
 }
 
@@ -246,24 +263,20 @@ static void chain_write(const struct draft *d, struct writer *w)
 	}
 }
 
+static struct writer start(void)
+{
+	return writer_of(scratch_take(), DRAFT_ROOM);
+}
+
 static struct blob finish(struct writer *w)
 {
-	struct blob out = { 0 };
+	struct blob out;
 
 	if (w->failed)
 		abort();
-	copy(&out, BYTES(w->p, w->n)); /* exactly as long as it is: an overrun is seen */
-	free(w->p);
+	copy(&out, writer_view(w));
+	scratch_give(w->p);
 	return out;
-}
-
-static struct writer start(void)
-{
-	uint8_t *p = malloc(DRAFT_ROOM);
-
-	if (p == NULL)
-		abort();
-	return writer_of(p, DRAFT_ROOM);
 }
 
 struct blob draft_chain(const struct draft *d, uint8_t *first)
