@@ -148,7 +148,8 @@ static void crl_file_fields(struct archive *a, struct crl_file *f)
 	if (a->loads) {
 		f->fault = (int)fault;
 		f->crls = read && !a->failed ? crls_new() : NULL;
-		if (f->path == NULL || f->fault != fault || read != (f->crls != NULL))
+		if (f->path == NULL || f->fault != fault || read != (f->crls != NULL) ||
+		    (many > 0 && f->crls == NULL))
 			a->failed = true;
 	}
 	for (size_t i = 0; i < many && !a->failed; i++)

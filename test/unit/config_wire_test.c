@@ -424,6 +424,31 @@ static void test_files_of_crls(void **state)
 	crls_drop(files[0].crls);
 }
 
+/* One octet says whether a file was read: lists of one that was not are nonsense. */
+static void test_lists_of_a_file_that_was_not_read(void **state)
+{
+	struct crl_file file = { .path = pki_find(&pki, "REVOKING")->path };
+	struct secret wire = { 0 };
+
+	(void)state;
+	assert_int_equal(crl_file_look(&file), CRL_REPLACED);
+	assert_int_equal(wire_put_crl_files(&file, 1, &wire), 0);
+	for (size_t i = 0; i < wire.n; i++) {
+		struct crl_file *back;
+		size_t n;
+
+		wire.p[i] ^= 1;
+		if (wire_take_crl_files(secret_view(&wire), &back, &n) == 0) {
+			for (size_t k = 0; k < n; k++)
+				crl_file_wipe(&back[k]);
+			free(back);
+		}
+		wire.p[i] ^= 1;
+	}
+	secret_free(&wire);
+	crls_drop(file.crls);
+}
+
 /* Whatever comes is refused, or is a configuration that can be used. */
 static void try_octets(void *arg, uint8_t *p, size_t n, const char *what)
 {
@@ -479,9 +504,13 @@ static void test_octets_of_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_each_octet_counts),
-		cmocka_unit_test(test_whom_to_trust),  cmocka_unit_test(test_only_problems),
-		cmocka_unit_test(test_files_of_crls),  cmocka_unit_test(test_octets_of_others),
+		cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_each_octet_counts),
+		cmocka_unit_test(test_whom_to_trust),
+		cmocka_unit_test(test_only_problems),
+		cmocka_unit_test(test_files_of_crls),
+		cmocka_unit_test(test_lists_of_a_file_that_was_not_read),
+		cmocka_unit_test(test_octets_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
