@@ -303,6 +303,61 @@ static const struct key_row rows[] = {
 		.text = "Pairs kept at most; beyond, the one idle longest leaves.",
 	},
 	{
+		.name = "half_open_limit",
+		.type = VALUE_COUNT,
+		.fallback = "1000",
+		.example = "1000",
+		.min = 16,
+		.max = 100000,
+		FIELD(spec.half_open_limit),
+		.text = "IKE SAs that others began and have not proved who they are, at most; "
+			"beyond, who begins gets no answer.",
+	},
+	{
+		.name = "half_open_per_source",
+		.type = VALUE_COUNT,
+		.fallback = "8",
+		.example = "8",
+		.min = 1,
+		.max = 1000,
+		FIELD(spec.half_open_per_source),
+		.text = "Of them from one source: an IPv4 address, an IPv6 /64, or an IPv6 address "
+			"inside ipsec_subnets.",
+	},
+	{
+		.name = "cookie_threshold",
+		.type = VALUE_COUNT,
+		.fallback = "30",
+		.example = "30",
+		.min = 0,
+		.max = 100000,
+		FIELD(spec.cookie_threshold),
+		.text = "From so many of them on, who begins must first return a cookie, which "
+			"shows that its address is its own; 0: always.",
+	},
+	{
+		.name = "error_replies",
+		.type = VALUE_COUNT,
+		.fallback = "10",
+		.example = "10",
+		.min = 0,
+		.max = 1000,
+		FIELD(spec.error_replies),
+		.text = "How often a second anybody is told, in the clear, that a message cannot "
+			"be taken (one source once a second); 0: never.",
+	},
+	{
+		.name = "child_requests_per_minute",
+		.type = VALUE_COUNT,
+		.fallback = "60",
+		.example = "60",
+		.min = 1,
+		.max = 60000,
+		FIELD(spec.child_requests_per_minute),
+		.text = "New keys that a peer may ask for, after 20 at once; beyond, it is told to "
+			"come back later.",
+	},
+	{
 		.name = "replay_window",
 		.type = VALUE_COUNT,
 		.fallback = "64",

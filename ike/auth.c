@@ -2,6 +2,7 @@
 #include "ike/auth.h"
 
 #include "ike/intauth.h"
+#include "ike/load.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -123,15 +124,20 @@ void auth_encode_certreq(const struct engine *e, struct builder *b)
 }
 
 /* Certificates of encoding 4, in order; others are skipped (RFC 7296 3.6). */
-static int collect_certs(const struct payloads *ps, struct job *job)
+static int collect_certs(struct engine *e, const struct payloads *ps, struct job *job)
 {
-	for (size_t i = 0; i < ps->n && job->n_certs < CERT_CHAIN_MAX; i++) {
+	for (size_t i = 0; i < ps->n; i++) {
 		uint8_t encoding;
 		struct bytes data;
 		if (ps->p[i].type != PAYLOAD_CERT ||
 		    !cert_decode(ps->p[i].body, &encoding, &data) ||
-		    encoding != CERT_X509_SIGNATURE || data.n == 0 || data.n > CERT_SIZE_MAX)
+		    encoding != CERT_X509_SIGNATURE || data.n == 0)
 			continue;
+		/* RFC 8019 4.7: a stranger's chain costs us time and memory. */
+		if (data.n > CERT_SIZE_MAX || job->n_certs == CERT_CHAIN_MAX) {
+			load_limit(e, LIMIT_CERTIFICATES);
+			continue;
+		}
 		int r = blob_copy(&job->certs[job->n_certs], data);
 		if (r != 0)
 			return r;
@@ -186,7 +192,7 @@ static int note_identity(struct ike_sa *sa, const struct id_view *id)
 	return blob_copy(&sa->peer_id, id->data);
 }
 
-static int fill(const struct engine *e, struct ike_sa *sa, const struct payloads *ps,
+static int fill(struct engine *e, struct ike_sa *sa, const struct payloads *ps,
 		const struct id_view *id, struct bytes signature, struct job *job)
 {
 	int r = note_identity(sa, id);
@@ -198,7 +204,7 @@ static int fill(const struct engine *e, struct ike_sa *sa, const struct payloads
 	if (r == 0)
 		r = blob_copy(&job->signature, signature);
 	if (r == 0)
-		r = collect_certs(ps, job);
+		r = collect_certs(e, ps, job);
 	if (r == 0)
 		r = own_certs_if_shared(e, id, job);
 	if (r == 0)
@@ -209,7 +215,7 @@ static int fill(const struct engine *e, struct ike_sa *sa, const struct payloads
 	return r;
 }
 
-uint16_t auth_verify_job(const struct engine *e, struct ike_sa *sa, const struct payloads *ps,
+uint16_t auth_verify_job(struct engine *e, struct ike_sa *sa, const struct payloads *ps,
 			 struct job **out, const char **why)
 {
 	const struct payload *idp = payloads_find(ps, sa->initiator ? PAYLOAD_IDR : PAYLOAD_IDI);

@@ -28,7 +28,7 @@ bool auth_choose_scheme(const struct engine *e, struct ike_sa *sa);
  * A JOB_VERIFY from the peer's IKE_AUTH payloads. 0, or the notify that refuses them, with *why a
  * static text. Peer's identity is noted in the SA.
  */
-uint16_t auth_verify_job(const struct engine *e, struct ike_sa *sa, const struct payloads *ps,
+uint16_t auth_verify_job(struct engine *e, struct ike_sa *sa, const struct payloads *ps,
 			 struct job **out, const char **why);
 
 /* IDi or IDr, CERTs and AUTH of ours. */

@@ -18,6 +18,9 @@ int cookie_refresh(struct cookie_jar *jar, struct mono now, cookie_random *rando
 	if (r != 0)
 		return r;
 	jar->filled[next & 1u] = true;
+	/* The one before is good for one more period, from when it should have been replaced. */
+	if (now.us - jar->made_at.us >= 2 * COOKIE_PERIOD_S * INT64_C(1000000))
+		jar->filled[jar->generation & 1u] = false;
 	jar->generation = next;
 	jar->made_at = now;
 	return 0;

@@ -38,6 +38,7 @@ struct pair;
 struct task;
 struct strays;
 struct peer_certs;
+struct source;
 
 /* ---- jobs ------------------------------------------------------------------------------- */
 
@@ -203,6 +204,7 @@ struct ike_sa {
 	bool peer_fragments, peer_ikemesh;
 	bool peer_returned_cookie; /* so it is where it says (RFC 7296 2.6) */
 	bool ppk; /* it is in the keys, or was in those that these descend from (RFC 8784) */
+	size_t reassembling; /* octets of fragments, as the engine counts them */
 	uint8_t peer_id_type;
 	struct blob peer_id;
 	struct blob peer_token;	       /* RFC 6290; empty: none */
@@ -274,16 +276,18 @@ struct pair {
 	struct mono decoy_until; /* when to look after the decoy, or the queue, again */
 	struct mono sacrificed_at;
 	enum encap_memory encap;
-	struct mono encap_at;  /* since then */
-	unsigned encap_trials; /* in a row, that did not help */
-	struct mono plain_at;  /* plain ESP came in; long ago: never */
-	bool suspect;	       /* in engine.suspects: nothing was heard of it but strays */
+	struct mono encap_at;	 /* since then */
+	unsigned encap_trials;	 /* in a row, that did not help */
+	struct mono plain_at;	 /* plain ESP came in; long ago: never */
+	struct mono asked_until; /* of CREATE_CHILD_SA requests of the peer; see load.h */
+	bool suspect;		 /* in engine.suspects: nothing was heard of it but strays */
 	struct deadline deadline;
 };
 
 /* ---- engine ----------------------------------------------------------------------------- */
 
-/* Unprotected error answers, each kind with a bucket: junk must not use up honest peers' answers.
+/* Unprotected error answers, each kind with limits of its own: junk must not use up honest peers'
+ * answers.
  */
 enum complaint {
 	COMPLAINT_INIT, /* about an IKE_SA_INIT */
@@ -293,6 +297,13 @@ enum complaint {
 struct bucket {
 	unsigned tokens;
 	struct mono at;
+};
+
+/* When what was answered will have come in again, at the rates that load.h tells. */
+#define LOAD_PLACES 256
+struct replies {
+	struct mono all;
+	struct mono sources[LOAD_PLACES]; /* by a hash of the source */
 };
 
 struct engine {
@@ -325,13 +336,15 @@ struct engine {
 	struct ike_sa *dead;	 /* to be freed at the end of the step */
 	struct ike_sa *settling; /* answered IKE_AUTH: its handshake goes with the next event */
 	struct cookie_jar cookies;
-	struct bucket complaints[2]; /* by enum complaint */
+	struct replies replies[2]; /* by enum complaint */
+	struct source *sources;	   /* of half-open IKE SAs; see load.h */
 	unsigned next_sa, next_child;
 	uint64_t next_ticket;
 	uint32_t next_group;
 	size_t half_open;
-	size_t reviews;	    /* jobs that are out */
-	bool review_failed; /* one could not be done, so the review stands still */
+	size_t reassembling; /* octets of fragments, of all IKE SAs */
+	size_t reviews;	     /* jobs that are out */
+	bool review_failed;  /* one could not be done, so the review stands still */
 	bool shutting_down;
 	bool state_loaded; /* see engine_options.awaits_state */
 	bool has_qcd_secret;
@@ -370,8 +383,6 @@ void report_is(struct engine *e, enum happening what);
 /* Why the pair's SAs went, as a report of this step has it; REASON_NONE: none has. */
 enum reason report_cause(const struct engine *e, const struct pair *p);
 int engine_random(struct engine *e, uint8_t *out, size_t n);
-/* A reply outside any IKE SA, rate-limited (RFC 7296 2.21.4). */
-bool engine_may_complain(struct engine *e, enum complaint about);
 
 static inline struct mono mono_after(struct mono t, int64_t us)
 {

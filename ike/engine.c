@@ -8,6 +8,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
 #include "ike/leave.h"
+#include "ike/load.h"
 #include "ike/pair.h"
 #include "ike/ppk.h"
 #include "ike/receive.h"
@@ -20,10 +21,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Unprotected error answers: so many at once, and so many a second (RFC 7296 2.21.4). */
-#define COMPLAINTS_BURST 20
-#define COMPLAINTS_PER_S 10
 
 struct engine *engine_new(const struct engine_options *options)
 {
@@ -45,8 +42,6 @@ struct engine *engine_new(const struct engine_options *options)
 		memcpy(e->qcd_secret, options->qcd_secret, QCD_SECRET_LEN);
 		e->has_qcd_secret = true;
 	}
-	for (size_t i = 0; i < sizeof(e->complaints) / sizeof(e->complaints[0]); i++)
-		e->complaints[i].tokens = COMPLAINTS_BURST;
 	return e;
 }
 
@@ -88,6 +83,7 @@ void engine_free(struct engine *e)
 	free_pairs(e, e->suspects);
 	sa_free_dead(e);
 	free_job_refs(e);
+	load_free(e);
 	actions_free(&none);
 	deadlines_free(&e->deadlines);
 	cookie_wipe(&e->cookies);
@@ -101,22 +97,6 @@ void engine_free(struct engine *e)
 int engine_random(struct engine *e, uint8_t *out, size_t n)
 {
 	return e->options.random(e->options.random_arg, out, n);
-}
-
-bool engine_may_complain(struct engine *e, enum complaint about)
-{
-	struct bucket *b = &e->complaints[about];
-	int64_t more = (e->now.us - b->at.us) / (1000000 / COMPLAINTS_PER_S);
-
-	if (more > 0) {
-		int64_t tokens = b->tokens + more;
-		b->tokens = tokens > COMPLAINTS_BURST ? COMPLAINTS_BURST : (unsigned)tokens;
-		b->at = e->now;
-	}
-	if (b->tokens == 0)
-		return false;
-	b->tokens--;
-	return true;
 }
 
 /* ---- events ----------------------------------------------------------------------------- */

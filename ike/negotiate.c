@@ -3,6 +3,7 @@
 
 #include "ike/attempt.h"
 #include "ike/child.h"
+#include "ike/load.h"
 #include "ike/pair.h"
 #include "ike/ts.h"
 
@@ -118,14 +119,16 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 	struct proposal_spec specs[SPEC_PROPOSALS];
 	const size_t n = offer_specs(e, with_ke, specs);
 	struct notify_view transport;
-	struct child_payloads p;
+	struct child_payloads p = { 0 };
 	struct chosen chosen;
 	struct esp_suite suite;
 	uint32_t spi;
 
 	*why = "malformed SA or traffic selectors";
-	if (!child_payloads_decode(ps, &p))
+	if (!child_payloads_decode(ps, &p)) {
+		load_child_payloads(e, &p.sa, p.tsi.too_many || p.tsr.too_many);
 		return NOTIFY_INVALID_SYNTAX;
+	}
 	*why = "our address is not in local_addresses";
 	if (!spec_covers(e->spec, &sa->local.ip))
 		return NOTIFY_TS_UNACCEPTABLE;
@@ -155,8 +158,10 @@ uint16_t child_judge(struct engine *e, struct ike_sa *sa, const struct payloads 
 	if (!ts_narrow(&p.tsi, &p.tsr, &sa->remote.ip, &sa->local.ip, &out->tsi, &out->tsr))
 		return NOTIFY_TS_UNACCEPTABLE;
 	*why = "peer has opened too many CHILD_SAs";
-	if (pair_children(sa->pair) >= PAIR_CHILDREN_MAX)
-		return NOTIFY_NO_ADDITIONAL_SAS;
+	if (pair_children(sa->pair) >= PAIR_CHILDREN_MAX) {
+		load_limit(e, LIMIT_CHILDREN);
+		return NOTIFY_NO_ADDITIONAL_SAS; /* RFC 8019 5 */
+	}
 	*why = "out of memory";
 	out->child = child_new(e, sa, false);
 	if (out->child == NULL)

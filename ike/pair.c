@@ -8,6 +8,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
 #include "ike/idle.h"
+#include "ike/load.h"
 #include "ike/sa.h"
 #include "ike/save.h"
 
@@ -328,6 +329,7 @@ void pair_bound_sas(struct engine *e, struct pair *p)
 
 	if (sa == NULL || n <= PAIR_SAS_MAX)
 		return;
+	load_limit(e, LIMIT_IKE_SAS);
 	report_reason(e, REPORT_WARNING, AREA_IKE, REASON_TOO_MANY, p, sa, 0,
 		      "more than %d IKE SAs with one peer: [%u] goes", PAIR_SAS_MAX, sa->number);
 	if (n > 2 * PAIR_SAS_MAX)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/peer_certs.h"
 
+#include "ike/load.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +114,8 @@ static struct peer_certs *store(struct engine *e, const struct job *verified, st
 	bool room = e->peer_certs_octets + chain_octets(verified) <= PEER_CERTS_OCTETS;
 	struct peer_certs *pc = peer_certs_new(verified, cas, room);
 
+	if (!room)
+		load_limit(e, LIMIT_PEER_CERTIFICATES);
 	if (pc != NULL)
 		pc = intern(e, pc);
 	if (pc != NULL)

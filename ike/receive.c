@@ -2,6 +2,7 @@
 #include "ike/receive.h"
 
 #include "ike/exchange/exchange.h"
+#include "ike/load.h"
 #include "ike/message/rules.h"
 #include "ike/pair.h"
 #include "ike/qcd.h"
@@ -49,7 +50,7 @@ static void complain(struct engine *e, const struct arrival *a, uint16_t notify,
 	struct builder b;
 	struct ike_header h = a->header;
 
-	if (h.response || !engine_may_complain(e, about))
+	if (h.response || !load_may_complain(e, about, &a->remote->ip))
 		return;
 	h.version = 0x20;
 	h.response = true;
@@ -72,6 +73,8 @@ static bool judged(struct engine *e, struct arrival *a)
 
 	if (j.notify == 0)
 		return true;
+	if (j.too_many)
+		load_limit(e, LIMIT_PAYLOADS);
 	drop(e, a, DROP_UNEXPECTED, j.why);
 	if (a->header.exchange == EXCHANGE_IKE_SA_INIT) {
 		struct bytes data = j.notify == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD
@@ -187,12 +190,15 @@ static void dispatch(struct engine *e, struct ike_sa *sa, struct arrival *a, uin
 	enum decode_error bad = payloads_decode(first, chain, &inner, &inner_first);
 	struct judgement j = { 0 };
 
+	load_decode_error(e, bad);
 	if (bad != DECODE_OK || inner_first != 0)
 		j = (struct judgement){ .notify = NOTIFY_INVALID_SYNTAX,
 					.why = bad ? decode_error_name(bad)
 						   : "an encrypted payload within another" };
 	else
 		j = rules_judge(h->exchange, h->response, &inner);
+	if (j.too_many)
+		load_limit(e, LIMIT_PAYLOADS);
 	if (bad == DECODE_OK)
 		sa_tell_message(e, sa, h, &inner, false);
 	if (h->response) {
@@ -242,10 +248,16 @@ static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a
 
 	if (!skf_numbers(skf->body, &number, &total))
 		return;
+	if (!load_takes_fragment(e, sa, part.n)) {
+		drop(e, a, DROP_LOAD, "too many fragments wait for the rest of their messages");
+		return;
+	}
 	if (number == 1 && sa->hs != NULL)
 		sa->hs->skf_reserved = sk_reserved(a);
-	switch (fragments_add(q, a->header.message_id, number, total, a->inner_first, part, &chain,
-			      &first)) {
+	const enum fragment_result result = fragments_add(q, a->header.message_id, number, total,
+							  a->inner_first, part, &chain, &first);
+	load_reassembly_changed(e, sa);
+	switch (result) {
 	case FRAGMENT_COMPLETE:
 		if (sa->window.in_requests == NULL && sa->window.in_responses == NULL)
 			sa->window.fragments_until = MONO_NEVER;
@@ -254,6 +266,9 @@ static void take_fragment(struct engine *e, struct ike_sa *sa, struct arrival *a
 		wipe(chain.p, chain.n);
 		blob_free(&chain);
 		break;
+	case FRAGMENT_TOO_MANY:
+		load_limit(e, LIMIT_FRAGMENTS);
+		/* fall through */
 	case FRAGMENT_DROPPED:
 		drop(e, a, DROP_MALFORMED, "a fragment that cannot be");
 		break;
@@ -417,6 +432,7 @@ void receive(struct engine *e, const struct endpoint *local, const struct endpoi
 				      &a.payloads, &a.inner_first);
 	if (bad != DECODE_OK) {
 		e->counters.decode_errors++;
+		load_decode_error(e, bad);
 		drop(e, &a, DROP_MALFORMED, decode_error_name(bad));
 		return;
 	}

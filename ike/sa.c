@@ -6,6 +6,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
 #include "ike/idle.h"
+#include "ike/load.h"
 #include "ike/pair.h"
 #include "ike/peer_certs.h"
 #include "ike/review.h"
@@ -62,7 +63,9 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
 	struct handshake *hs = calloc(1, sizeof(*hs));
 	struct status_attempt *attempt = attempt_new(e, initiator);
-	if (sa == NULL || hs == NULL || attempt == NULL || !spi_is_free(e, spi_local))
+	const bool counted = !initiator && load_opened(e, &remote->ip);
+	if (sa == NULL || hs == NULL || attempt == NULL || !spi_is_free(e, spi_local) ||
+	    (!initiator && !counted))
 		goto fail;
 	sa->spi_local = spi_local;
 	sa->pair = p;
@@ -88,10 +91,10 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	/* Not idle: else its timer could free the pair in the very step in which this SA ends. */
 	p->forget_at = MONO_NEVER;
 	e->n_objects++;
-	if (!initiator)
-		e->half_open++;
 	return sa;
 fail:
+	if (counted)
+		load_closed(e, &remote->ip);
 	free(attempt);
 	free(hs);
 	free(sa);
@@ -186,6 +189,12 @@ void sa_close(struct engine *e, struct ike_sa *sa)
 	sa->pair->n_dead++;
 }
 
+static void forget_fragments(struct engine *e, struct ike_sa *sa)
+{
+	window_forget_fragments(&sa->window);
+	load_reassembly_changed(e, sa);
+}
+
 void sa_free_dead(struct engine *e)
 {
 	while (e->dead != NULL) {
@@ -195,6 +204,7 @@ void sa_free_dead(struct engine *e)
 		task_free(sa->ours);
 		task_free(sa->theirs);
 		ike_keys_free(&sa->keys);
+		forget_fragments(e, sa);
 		window_free(&sa->window);
 		blob_free(&sa->peer_id);
 		blob_free(&sa->peer_token);
@@ -247,7 +257,7 @@ void sa_set_state(struct engine *e, struct ike_sa *sa, enum sa_state state)
 
 	sa->state = state;
 	if (before && !sa_is_half_open(sa))
-		e->half_open--;
+		load_closed(e, &sa->remote.ip);
 	switch (state) {
 	case SA_R_KEY:
 	case SA_R_INIT:
@@ -501,7 +511,7 @@ void sa_plan_idle(struct engine *e, struct ike_sa *sa)
 void sa_timer(struct engine *e, struct ike_sa *sa)
 {
 	if (mono_reached(e->now, sa->window.fragments_until))
-		window_forget_fragments(&sa->window);
+		forget_fragments(e, sa);
 	if (mono_reached(e->now, sa->window.reply_until))
 		window_forget_reply(&sa->window);
 	if (mono_reached(e->now, sa->expires_at)) {

@@ -88,7 +88,7 @@ struct spec {
 	size_t n_local;
 	bool optional;
 	bool allow_icmp_errors; /* too-big errors of routers in protected subnets, in the clear */
-	bool strict_default; /* what no policy matches is dropped */
+	bool strict_default;	/* what no policy matches is dropped */
 
 	struct proposal_spec ike[SPEC_PROPOSALS];
 	size_t n_ike;
@@ -112,6 +112,11 @@ struct spec {
 	uint32_t idle_timeout_s; /* seconds without traffic until a pair's SAs are deleted; 0: never
 				  */
 	uint32_t max_pairs;	 /* beyond, the pair idle longest leaves */
+	/* What load.h is about. */
+	uint32_t half_open_limit, half_open_per_source; /* IKE SAs */
+	uint32_t cookie_threshold;			/* half-open IKE SAs; 0: always */
+	uint32_t error_replies;				/* a second; 0: none */
+	uint32_t child_requests_per_minute;		/* of one peer; not 0 */
 
 	struct blob ppk_id; /* of our PPK (RFC 8784), without the type octet; empty: we have none */
 	bool ppk_required;  /* no IKE SA without it */

@@ -55,3 +55,26 @@ const char *drop_name(enum drop d)
 					     "window",	      "load" };
 	return names[d];
 }
+
+const char *limit_name(enum limit l)
+{
+	static const char *const names[] = {
+		[LIMIT_HALF_OPEN] = "half-open",
+		[LIMIT_HALF_OPEN_SOURCE] = "half-open-source",
+		[LIMIT_REPLIES] = "error-replies",
+		[LIMIT_REPLIES_SOURCE] = "error-replies-source",
+		[LIMIT_DATAGRAM] = "datagram",
+		[LIMIT_PAYLOADS] = "payloads",
+		[LIMIT_PROPOSALS] = "proposals",
+		[LIMIT_TRANSFORMS] = "transforms",
+		[LIMIT_TRAFFIC_SELECTORS] = "traffic-selectors",
+		[LIMIT_CERTIFICATES] = "certificates",
+		[LIMIT_FRAGMENTS] = "fragments",
+		[LIMIT_REASSEMBLY] = "reassembly",
+		[LIMIT_CHILD_REQUESTS] = "child-requests",
+		[LIMIT_CHILDREN] = "child-sas",
+		[LIMIT_IKE_SAS] = "ike-sas",
+		[LIMIT_PEER_CERTIFICATES] = "peer-certificates",
+	};
+	return names[l];
+}

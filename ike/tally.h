@@ -47,6 +47,27 @@ enum drop {
 	DROPS,
 };
 
+/* Limits that turned something away: each has a test at its edge. */
+enum limit {
+	LIMIT_HALF_OPEN,	 /* key half_open_limit: RFC 8019 4.2 */
+	LIMIT_HALF_OPEN_SOURCE,	 /* key half_open_per_source, or half of all places for a /64 */
+	LIMIT_REPLIES,		 /* key error_replies: RFC 7296 2.21.4 */
+	LIMIT_REPLIES_SOURCE,	 /* to one source */
+	LIMIT_DATAGRAM,		 /* IKE_MESSAGE_MAX: RFC 7296 2 */
+	LIMIT_PAYLOADS,		 /* IKE_PAYLOADS_MAX, and of one kind: ike/message/rules.c */
+	LIMIT_PROPOSALS,	 /* SA_PROPOSALS_MAX */
+	LIMIT_TRANSFORMS,	 /* SA_TRANSFORMS_MAX */
+	LIMIT_TRAFFIC_SELECTORS, /* TS_MAX */
+	LIMIT_CERTIFICATES,	 /* CERT_CHAIN_MAX, CERT_SIZE_MAX: RFC 8019 4.7 */
+	LIMIT_FRAGMENTS,	 /* FRAGMENTS_MAX, FRAGMENTS_BYTES_MAX: RFC 7383 5 */
+	LIMIT_REASSEMBLY,	 /* LOAD_REASSEMBLY_OCTETS */
+	LIMIT_CHILD_REQUESTS,	 /* key child_requests_per_minute: RFC 8019 5 */
+	LIMIT_CHILDREN,		 /* PAIR_CHILDREN_MAX: RFC 8019 5 */
+	LIMIT_IKE_SAS,		 /* PAIR_SAS_MAX */
+	LIMIT_PEER_CERTIFICATES, /* PEER_CERTS_OCTETS: kept without their chain */
+	LIMITS,
+};
+
 /* Times that jobs took, from leaving the core to coming home: upper bounds in microseconds. */
 #define TALLY_JOB_TIMES 11
 extern const int64_t tally_job_times[TALLY_JOB_TIMES];
@@ -58,6 +79,7 @@ struct status_tally {
 	uint64_t rekey_failures[REKEYED_KINDS]; /* of ours; postponed ones are no failures */
 	uint64_t collisions[COLLISIONS];
 	uint64_t drops[DROPS];
+	uint64_t limits[LIMITS];
 	uint64_t jobs_done, jobs_us;	       /* microseconds of all together */
 	uint64_t jobs_within[TALLY_JOB_TIMES]; /* each with those before it */
 };
@@ -70,5 +92,6 @@ const char *role_name(enum role r);		   /* "initiator" */
 const char *rekeyed_name(enum rekeyed r);	   /* "child" */
 const char *collision_name(enum collision_kind c); /* "first-contact" */
 const char *drop_name(enum drop d);		   /* "no-ike-sa" */
+const char *limit_name(enum limit l);		   /* "half-open" */
 
 #endif

@@ -134,6 +134,8 @@ static const struct family families[] = {
 	  .path = "retransmits", .keys = { "direction" } },
 	{ "ikemesh_ike_drops", FAMILY_COUNTER, NULL, "IKE datagrams that were not taken.",
 	  .path = "drops", .keys = { "cause" } },
+	{ "ikemesh_limits_reached", FAMILY_COUNTER, NULL,
+	  "Times that a limit turned something away.", .path = "limits", .keys = { "limit" } },
 	{ "ikemesh_cookies_sent", FAMILY_COUNTER, NULL,
 	  "COOKIEs asked for since there were many half-open IKE SAs.", .path = "cookies_sent" },
 	{ "ikemesh_udp_events", FAMILY_COUNTER, NULL, "What else was seen on the IKE ports.",

@@ -193,6 +193,11 @@ static void spec_fields(struct archive *a, struct spec *s)
 	archive_u32(a, &s->prestart_timeout_s);
 	archive_u32(a, &s->idle_timeout_s);
 	archive_u32(a, &s->max_pairs);
+	archive_u32(a, &s->half_open_limit);
+	archive_u32(a, &s->half_open_per_source);
+	archive_u32(a, &s->cookie_threshold);
+	archive_u32(a, &s->error_replies);
+	archive_u32(a, &s->child_requests_per_minute);
 	archive_blob(a, &s->ppk_id, PPK_ID_MAX);
 	archive_bool(a, &s->ppk_required);
 }

@@ -98,6 +98,9 @@ static void add_counters(json_t *all, const struct engine *engine)
 	o = below(all, "drops");
 	for (int k = 0; k < DROPS; k++)
 		put(o, drop_name((enum drop)k), c.tally.drops[k]);
+	o = below(all, "limits");
+	for (int k = 0; k < LIMITS; k++)
+		put(o, limit_name((enum limit)k), c.tally.limits[k]);
 	o = below(all, "retransmits");
 	put(o, "received", c.retransmits_in);
 	put(o, "sent", c.retransmits_out);

@@ -2,6 +2,7 @@
 /* CREATE_CHILD_SA for CHILD_SAs: new ones and rekeying, RFC 7296 1.3.1, 1.3.3, 2.8. */
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
+#include "ike/load.h"
 #include "ike/negotiate.h"
 #include "ike/pair.h"
 #include "ike/reason.h"
@@ -530,6 +531,11 @@ static void create_child_answer(struct engine *e, struct ike_sa *sa, const struc
 	uint16_t error;
 
 	followup_forget(e, sa);
+	/* RFC 8019 5: a peer that asks too often SHOULD be told to slow down so. */
+	if (!load_takes_child_request(e, sa->pair)) {
+		refuse(e, sa, NOTIFY_TEMPORARY_FAILURE, BYTES_NONE, "peer asks too often");
+		return;
+	}
 	if (asks_for_ike(m->payloads)) {
 		rekey_ike_answer(e, sa, m);
 		return;

@@ -4,6 +4,7 @@
 #include "ike/auth.h"
 #include "ike/encap.h"
 #include "ike/exchange/exchange.h"
+#include "ike/load.h"
 #include "ike/natd.h"
 #include "ike/pair.h"
 #include "ike/peer_certs.h"
@@ -18,10 +19,6 @@
 
 #define NONCE_LEN 32   /* RFC 7296 2.10: at least half the key size of the prf */
 #define RESTARTS_MAX 5 /* COOKIE and INVALID_KE_PAYLOAD answers that we follow in one attempt */
-#define COOKIE_HALF_OPEN 30	/* in all: from here on cookies are asked for */
-#define COOKIE_HALF_OPEN_PEER 3 /* from one address */
-#define HALF_OPEN_PEER_MAX 8	/* from one address: one sender must not take all places */
-#define HALF_OPEN_MAX 1000	/* in all: beyond, silence (RFC 8019 4.2) */
 
 /* Tells an ikemesh peer from others: the first 16 octets of SHA-256("ikemesh 1"). */
 static const uint8_t vendor_id[16] = { 0x0a, 0x10, 0x9b, 0xb3, 0xdf, 0x1b, 0x7f, 0xaa,
@@ -483,7 +480,7 @@ static void send_refusal(struct engine *e, const struct init_request *m, uint16_
 static void refuse(struct engine *e, const struct init_request *m, uint16_t notify,
 		   struct bytes data)
 {
-	if (engine_may_complain(e, COMPLAINT_INIT))
+	if (load_may_complain(e, COMPLAINT_INIT, &m->remote->ip))
 		send_refusal(e, m, notify, data);
 }
 
@@ -493,13 +490,13 @@ static void drop(struct engine *e, enum drop cause)
 	e->counters.tally.drops[cause]++;
 }
 
-static size_t half_open_of(const struct pair *p)
+/* RFC 8019 4.2: beyond, silence. */
+static bool has_room(struct engine *e, const struct init_request *m, const struct pair *p)
 {
-	size_t n = 0;
-
-	for (const struct ike_sa *sa = p ? p->sas : NULL; sa; sa = sa->next)
-		n += sa_is_half_open(sa);
-	return n;
+	if (load_has_room(e, &m->local->ip, &m->remote->ip, p))
+		return true;
+	drop(e, DROP_LOAD);
+	return false;
 }
 
 /* Under load the sender must show that it receives what we send to its address. */
@@ -509,19 +506,15 @@ static bool cookie_passes(struct engine *e, const struct init_request *m, const 
 	uint8_t cookie[COOKIE_LEN];
 	struct notify_view n;
 
-	if (e->half_open < COOKIE_HALF_OPEN && half_open_of(p) < COOKIE_HALF_OPEN_PEER)
-		return true;
+	if (!load_wants_cookie(e, &m->local->ip, &m->remote->ip, p))
+		return has_room(e, m, p);
 	if (cookie_refresh(&e->cookies, e->now, e->options.random, e->options.random_arg) != 0)
 		return false;
 	o->cookie_returned =
 		notify_find(m->payloads, NOTIFY_COOKIE, &n) &&
 		cookie_good(&e->cookies, n.data, o->nonce, m->remote, m->header->spi_i);
-	if (o->cookie_returned) {
-		if (e->half_open < HALF_OPEN_MAX && half_open_of(p) < HALF_OPEN_PEER_MAX)
-			return true;
-		drop(e, DROP_LOAD);
-		return false;
-	}
+	if (o->cookie_returned)
+		return has_room(e, m, p);
 	if (cookie_make(&e->cookies, o->nonce, m->remote, m->header->spi_i, cookie) == 0) {
 		e->counters.cookies_sent++;
 		send_refusal(e, m, NOTIFY_COOKIE, BYTES(cookie, sizeof(cookie)));
@@ -561,7 +554,8 @@ static void refuse_proposals(struct engine *e, const struct init_request *m, con
 {
 	char offered[160], why[ATTEMPT_TEXT_LEN];
 
-	if (!engine_may_complain(e, COMPLAINT_INIT)) /* a forger must not fill our memory either */
+	/* A forger must not fill our memory either. */
+	if (!load_may_complain(e, COMPLAINT_INIT, &m->remote->ip))
 		return;
 	proposals_text(&o->sa, offered, sizeof(offered));
 	snprintf(why, sizeof(why), "NO_PROPOSAL_CHOSEN: %s, peer offers %s", because, offered);
@@ -714,6 +708,7 @@ void init_answer(struct engine *e, const struct init_request *m)
 		return;
 	if (!offer_decode(m->payloads, &o)) {
 		drop(e, DROP_MALFORMED);
+		load_sa_payload(e, &o.sa);
 		refuse(e, m, NOTIFY_INVALID_SYNTAX, BYTES_NONE);
 		return;
 	}

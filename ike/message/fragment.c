@@ -37,6 +37,11 @@ void fragments_free(struct fragments **q)
 	*q = NULL;
 }
 
+size_t fragments_octets(const struct fragments *q)
+{
+	return q != NULL ? q->octets : 0;
+}
+
 bool fragments_has(const struct fragments *q, uint32_t message_id, uint16_t number, uint16_t total)
 {
 	return q != NULL && q->message_id == message_id && q->total == total && number > 0 &&
@@ -46,7 +51,18 @@ bool fragments_has(const struct fragments *q, uint32_t message_id, uint16_t numb
 /* RFC 7383 2.6: neither is zero, and number is not above total. */
 static bool numbers_are_sane(uint16_t number, uint16_t total)
 {
-	return number > 0 && number <= total && total <= FRAGMENTS_MAX;
+	return number > 0 && number <= total;
+}
+
+/* RFC 7383 5: what is not complete yet must not use up memory. */
+static bool is_within_limits(const struct fragments *f, uint32_t message_id, uint16_t total,
+			     size_t n)
+{
+	const bool goes_on = f != NULL && f->message_id == message_id && f->total == total;
+	const size_t octets = goes_on ? f->octets : 0;
+
+	return total <= FRAGMENTS_MAX && octets <= FRAGMENTS_BYTES_MAX &&
+	       n <= FRAGMENTS_BYTES_MAX - octets;
 }
 
 /*
@@ -73,8 +89,6 @@ static struct fragments *queue_for(struct fragments **q, uint32_t message_id, ui
 
 static bool store(struct fragments *f, uint16_t number, uint8_t inner_first, struct bytes part)
 {
-	if (part.n > FRAGMENTS_BYTES_MAX - f->octets)
-		return false;
 	if (secret_copy(&f->part[number - 1], part) != 0)
 		return false;
 	f->present[number - 1] = true;
@@ -113,10 +127,12 @@ enum fragment_result fragments_add(struct fragments **q, uint32_t message_id, ui
 
 	*chain = (struct blob){ 0 };
 	*first = PAYLOAD_NONE;
-	if (!numbers_are_sane(number, total) || part.n > FRAGMENTS_BYTES_MAX)
+	if (!numbers_are_sane(number, total))
 		return FRAGMENT_DROPPED;
 	if (fragments_has(*q, message_id, number, total))
 		return FRAGMENT_DUPLICATE;
+	if (!is_within_limits(*q, message_id, total, part.n))
+		return FRAGMENT_TOO_MANY;
 	f = queue_for(q, message_id, total);
 	if (f == NULL || !store(f, number, inner_first, part))
 		return FRAGMENT_DROPPED;

@@ -15,7 +15,8 @@ enum fragment_result {
 	FRAGMENT_QUEUED,
 	FRAGMENT_COMPLETE,
 	FRAGMENT_DUPLICATE,
-	FRAGMENT_DROPPED, /* number or total that cannot be, over a limit, no memory */
+	FRAGMENT_DROPPED,  /* number or total that cannot be, no memory */
+	FRAGMENT_TOO_MANY, /* more than FRAGMENTS_MAX, or than FRAGMENTS_BYTES_MAX octets */
 };
 
 /*
@@ -28,7 +29,8 @@ enum fragment_result fragments_add(struct fragments **q, uint32_t message_id, ui
 				   uint16_t total, uint8_t inner_first, struct bytes part,
 				   struct blob *chain, uint8_t *first);
 bool fragments_has(const struct fragments *q, uint32_t message_id, uint16_t number, uint16_t total);
-void fragments_free(struct fragments **q); /* wipes (it held plaintext) */
+size_t fragments_octets(const struct fragments *q); /* of what is queued */
+void fragments_free(struct fragments **q);	    /* wipes (it held plaintext) */
 
 /*
  * Splits: how many octets of chain each fragment may carry so that no datagram exceeds `limit`

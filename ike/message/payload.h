@@ -21,9 +21,15 @@ struct proposal_view {
 	uint8_t n_transforms;
 	struct bytes transforms; /* already checked: transform_next cannot fail on it */
 };
+enum sa_too_many {
+	SA_NOT_TOO_MANY,
+	SA_TOO_MANY_PROPOSALS,
+	SA_TOO_MANY_TRANSFORMS,
+};
 struct sa_view {
 	struct proposal_view p[SA_PROPOSALS_MAX];
 	size_t n;
+	enum sa_too_many too_many; /* why sa_decode() failed, if it was that */
 };
 struct transform_view {
 	struct transform t;
@@ -118,6 +124,7 @@ struct ts {
 struct ts_list {
 	struct ts t[TS_MAX];
 	size_t n;
+	bool too_many; /* why ts_decode() failed */
 };
 /* Selectors of unknown type are skipped (2.9); malformed ones fail. */
 bool ts_decode(struct bytes body, struct ts_list *out);

@@ -71,13 +71,13 @@ static bool transforms_are_sane(struct bytes transforms, uint8_t count)
 	struct transform_view t;
 	size_t n = 0;
 
-	while (r.left > 0 && n <= SA_TRANSFORMS_MAX) {
+	while (r.left > 0 && n <= SA_TRANSFORMS_MAX) { /* one more than count, which is below */
 		if (!read_transform(&r, &t))
 			return false;
 		n++;
 	}
 	/* 3.3.1: one or more. */
-	return n == count && n > 0 && n <= SA_TRANSFORMS_MAX;
+	return n == count && n > 0;
 }
 
 static bool read_proposal(struct reader *r, struct proposal_view *out)
@@ -90,7 +90,7 @@ static bool read_proposal(struct reader *r, struct proposal_view *out)
 	out->n_transforms = read_u8(&box);
 	out->spi = read_bytes(&box, spi_size);
 	out->transforms = read_rest(&box);
-	return reader_done(&box) && !r->failed &&
+	return reader_done(&box) && !r->failed && out->n_transforms <= SA_TRANSFORMS_MAX &&
 	       transforms_are_sane(out->transforms, out->n_transforms);
 }
 
@@ -99,9 +99,17 @@ bool sa_decode(struct bytes body, struct sa_view *out)
 	struct reader r = reader_of(body);
 
 	out->n = 0;
+	out->too_many = SA_NOT_TOO_MANY;
 	while (r.left > 0) {
-		if (out->n == SA_PROPOSALS_MAX || !read_proposal(&r, &out->p[out->n]))
+		if (out->n == SA_PROPOSALS_MAX) {
+			out->too_many = SA_TOO_MANY_PROPOSALS;
 			return false;
+		}
+		if (!read_proposal(&r, &out->p[out->n])) {
+			if (out->p[out->n].n_transforms > SA_TRANSFORMS_MAX)
+				out->too_many = SA_TOO_MANY_TRANSFORMS;
+			return false;
+		}
 		/* 3.3.1: each MUST be one more than the one before; an answer starts anywhere. */
 		if (out->n > 0 && out->p[out->n].number != out->p[out->n - 1].number + 1)
 			return false;

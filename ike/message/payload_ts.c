@@ -58,14 +58,17 @@ bool ts_decode(struct bytes body, struct ts_list *out)
 	struct ts t;
 
 	out->n = 0;
+	out->too_many = false;
 	read_bytes(&r, 3);
 	for (unsigned i = 0; i < count; i++) {
 		if (!read_selector(&r, &t))
 			return false;
 		if (t.family == 0)
 			continue; /* RFC 7296 2.9: an unknown type is ignored */
-		if (out->n == TS_MAX)
+		if (out->n == TS_MAX) {
+			out->too_many = true;
 			return false;
+		}
 		out->t[out->n++] = t;
 	}
 	/* 3.13: one or more. */

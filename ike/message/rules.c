@@ -175,8 +175,12 @@ static struct judgement judge_payload(uint8_t exchange, bool response, const str
 	}
 	if (r == NULL)
 		return refuse(p->type, "not allowed here");
-	if (payloads_count(ps, p->type) > r->max)
-		return refuse(p->type, "too many");
+	if (payloads_count(ps, p->type) > r->max) {
+		struct judgement j = refuse(p->type, "too many");
+
+		j.too_many = r->max > 1;
+		return j;
+	}
 	return (struct judgement){ 0 };
 }
 

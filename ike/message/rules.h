@@ -10,6 +10,7 @@
 
 struct judgement {
 	uint16_t notify;  /* 0: fine; NOTIFY_INVALID_SYNTAX or NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD */
+	bool too_many;	  /* payloads of one kind that may be repeated */
 	uint8_t payload;  /* the type that offends, for the notify's data and the log */
 	const char *why;  /* static text: "missing", "too many", "not allowed here", "critical" */
 };

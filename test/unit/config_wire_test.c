@@ -192,7 +192,7 @@ static const struct part config_parts[] = {
 	GAP(struct config, spec.credential.id_type, spec.credential.id),
 	GAP(struct config, spec.esp_lifetime_s, spec.esp_byte_limit),
 	GAP(struct config, spec.fragment_size, spec.encapsulation),
-	GAP(struct config, spec.max_pairs, spec.ppk_id),
+	GAP(struct config, spec.child_requests_per_minute, spec.ppk_id),
 	GAP(struct config, spec.ppk_required, on_stop),
 	GAP(struct config, log, log_path),
 	GAP(struct config, reauth_on_reload, metrics_listen),

@@ -218,8 +218,8 @@ static void t53_number_is_limited(void **state)
 	struct queue f = { 0 };
 
 	(void)state;
-	assert_int_equal(add(&f, ID, 1, 65535, TEXT("a")), FRAGMENT_DROPPED);
-	assert_int_equal(add(&f, ID, 1, FRAGMENTS_MAX + 1, TEXT("a")), FRAGMENT_DROPPED);
+	assert_int_equal(add(&f, ID, 1, 65535, TEXT("a")), FRAGMENT_TOO_MANY);
+	assert_int_equal(add(&f, ID, 1, FRAGMENTS_MAX + 1, TEXT("a")), FRAGMENT_TOO_MANY);
 	assert_null(f.q);
 	/* In reverse, up to the limit. */
 	for (uint16_t n = FRAGMENTS_MAX; n > 1; n--)
@@ -236,12 +236,12 @@ static void t53_octets_are_limited(void **state)
 
 	(void)state;
 	assert_non_null(big);
-	assert_int_equal(add(&f, ID, 1, 2, BYTES(big, FRAGMENTS_BYTES_MAX + 1)), FRAGMENT_DROPPED);
+	assert_int_equal(add(&f, ID, 1, 2, BYTES(big, FRAGMENTS_BYTES_MAX + 1)), FRAGMENT_TOO_MANY);
 	assert_null(f.q);
 	assert_int_equal(add(&f, ID, 1, 3, BYTES(big, FRAGMENTS_BYTES_MAX - 1)), FRAGMENT_QUEUED);
-	assert_int_equal(add(&f, ID, 2, 3, BYTES(big, 2)), FRAGMENT_DROPPED);
+	assert_int_equal(add(&f, ID, 2, 3, BYTES(big, 2)), FRAGMENT_TOO_MANY);
 	assert_int_equal(add(&f, ID, 2, 3, BYTES(big, 1)), FRAGMENT_QUEUED);
-	assert_int_equal(add(&f, ID, 3, 3, BYTES(big, 1)), FRAGMENT_DROPPED);
+	assert_int_equal(add(&f, ID, 3, 3, BYTES(big, 1)), FRAGMENT_TOO_MANY);
 	assert_int_equal(add(&f, ID, 3, 3, BYTES_NONE), FRAGMENT_COMPLETE);
 	assert_int_equal(f.chain.n, FRAGMENTS_BYTES_MAX);
 	done(&f);
