@@ -279,6 +279,11 @@ enum key_type sign_key_type(const struct sign_key *k)
 	return k->type;
 }
 
+bool sign_key_is_outside(const struct sign_key *k)
+{
+	return k->public != NULL;
+}
+
 unsigned sign_key_bits(const struct sign_key *k)
 {
 	int bits = EVP_PKEY_get_bits(public_part(k));

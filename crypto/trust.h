@@ -214,6 +214,7 @@ void sign_key_free(struct sign_key *k);
 /* The same key for one more owner, who frees it too. NULL on no memory. */
 struct sign_key *sign_key_share(const struct sign_key *k);
 enum key_type sign_key_type(const struct sign_key *k);
+bool sign_key_is_outside(const struct sign_key *k); /* in a token, which may be slow */
 unsigned sign_key_bits(const struct sign_key *k);
 bool sign_key_matches(const struct sign_key *k, struct bytes cert_der);
 

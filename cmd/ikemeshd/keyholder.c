@@ -49,6 +49,8 @@ struct keyholder {
 	struct mono load_again_at;
 	struct parked *parked, **parked_end;
 	size_t n_parked;
+	bool one_core;	 /* another thread would only be switched to */
+	bool signed_one; /* in this turn, by this thread */
 	bool restricted; /* the readers' */
 	bool no_library; /* the sandbox lets none be loaded */
 	unsigned malformed;
@@ -144,6 +146,23 @@ static void refuse_job(struct keyholder *h, const struct asker *asker, struct ke
 {
 	snprintf(m->job->judged.text, sizeof(m->job->judged.text), "%s", why);
 	answer_plain(h, asker, m, err);
+	job_free(m->job);
+	m->job = NULL;
+}
+
+/* A token may take its time, and so may many at once: nobody else waits for that. */
+static bool is_done_here(const struct keyholder *h, const struct keyring *ring)
+{
+	return h->one_core && !h->signed_one &&
+	       (ring->key == NULL || !sign_key_is_outside(ring->key));
+}
+
+static void do_job(struct keyholder *h, const struct asker *asker, struct key_message *m,
+		   const struct keyring *ring)
+{
+	h->signed_one = true;
+	keyring_run(m->job, ring);
+	answer_plain(h, asker, m, m->job->result);
 	job_free(m->job);
 	m->job = NULL;
 }
@@ -323,6 +342,10 @@ static void take_job(struct keyholder *h, const struct asker *asker, struct key_
 {
 	struct keyring *ring = ring_of(h, m);
 
+	if (ring != NULL && is_done_here(h, ring)) {
+		do_job(h, asker, m, ring);
+		return;
+	}
 	if (ring != NULL) {
 		start_job(h, asker, m, ring);
 		return;
@@ -458,11 +481,13 @@ static void turn(struct keyholder *h)
 		return;
 	}
 	h->leaves = p[POLL_STOP].revents != 0;
+	h->signed_one = false;
 	pool_turn(h->signers, MESSAGES_A_TURN);
 	pool_turn(h->readers, MESSAGES_A_TURN);
+	/* What is signed here is signed one a turn. */
 	for (size_t i = 0; i < CLIENTS; i++)
 		for (int n = 0; p[POLL_CLIENTS + i].revents != 0 && n < MESSAGES_A_TURN &&
-				h->clients[i].fd == p[POLL_CLIENTS + i].fd;
+				h->clients[i].fd == p[POLL_CLIENTS + i].fd && !h->signed_one;
 		     n++)
 			if (!client_read(h, &h->clients[i]))
 				break;
@@ -489,12 +514,13 @@ static void keyholder_free(struct keyholder *h)
 	free(h);
 }
 
-/* A token may take its time: what signs is a thread even where there is but one core. */
+/* What signs with a token is a thread even where there is but one core. */
 static int open_pools(struct keyholder *h)
 {
 	unsigned workers = pool_workers_here();
 	int err = pool_open(workers > 0 ? workers : 1, JOBS_MAX, &h->signers);
 
+	h->one_core = workers == 0;
 	return err == 0 ? pool_open(1, ERRANDS_MAX, &h->readers) : err;
 }
 
