@@ -801,7 +801,8 @@ int kernel_read_events(struct kernel *k, void (*each)(const struct kernel_event 
 	for (;;) {
 		int n = receive_events(k, each, arg);
 
-		if (n == -EAGAIN)
+		/* Fewer than there was room for: there were no more. */
+		if (n == -EAGAIN || (n >= 0 && n < EVENTS_AT_ONCE))
 			return 0;
 		if (n == -ENOBUFS)
 			each(&lost, arg);

@@ -543,6 +543,14 @@ void control_turn(struct control *c)
 	c->turned_at = clock_now();
 }
 
+bool control_is_watched(const struct control *c)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (c->clients[i].state == CLIENT_WATCHING)
+			return true;
+	return false;
+}
+
 void control_wake(struct control *c)
 {
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {

@@ -66,8 +66,9 @@ int control_publish(struct control *c); /* once; 0 or negative errno */
 void control_close(struct control *c);	/* removes the socket's name; NULL is fine */
 
 int control_fd(const struct control *c);
-void control_turn(struct control *c); /* a bounded amount of work, without blocking */
-void control_wake(struct control *c); /* something happened that clients may wait for */
+void control_turn(struct control *c);		  /* a bounded amount of work, without blocking */
+bool control_is_watched(const struct control *c); /* somebody waits for something to happen */
+void control_wake(struct control *c);		  /* something happened that clients may wait for */
 
 /*
  * Answers whoever has this ticket, unless it has gone or was answered. The document is taken over;

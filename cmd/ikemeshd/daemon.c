@@ -194,6 +194,7 @@ static void turn(struct daemon *d)
 	daemon_clear_follow(d);
 	daemon_succeed_tidy(d);
 	daemon_monitor_tick(d);
+	daemon_take_done(d);
 	arm(d);
 	err = loop_turn(d->loop);
 	if (err != 0) {

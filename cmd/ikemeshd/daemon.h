@@ -77,6 +77,12 @@ struct look {
 	uint32_t loads;	 /* of configurations: one that is under way may be of another */
 };
 
+/* One of the IKE sockets, for the loop. */
+struct udp_source {
+	struct daemon *d;
+	size_t socket;
+};
+
 struct daemon {
 	struct daemon_options options;
 	enum daemon_phase phase;
@@ -99,6 +105,7 @@ struct daemon {
 	struct mono addresses_at; /* to be read again, since it failed; MONO_NEVER: all is well */
 	struct policies policies;
 	struct udp *udp;
+	struct udp_source udp_sources[UDP_SOCKETS];
 	struct routes routes;
 	struct pool *pool;
 	struct key_client *keys; /* the line to the keyholder */
@@ -184,12 +191,16 @@ void daemon_say_of_keys(void *arg, enum report_level level, const char *text);
 
 /* The time of this turn. */
 struct mono daemon_now(const struct daemon *d);
+struct mono daemon_clock(void *d); /* the same, for who has it as a pointer */
 
 /* Feeds one event to the core and performs what comes of it. */
 void daemon_feed(struct daemon *d, const struct event *event);
 
-/* What the pool has done. */
+/* What keyholder and pool have done. */
 void daemon_take_jobs(struct daemon *d);
+
+/* Before the loop waits: where the pool has no workers, nothing wakes the loop for what is done. */
+void daemon_take_done(struct daemon *d);
 
 /* succeed.c: from a predecessor, and to a successor. All return 0 or negative errno. */
 int daemon_succeed_take(struct daemon *d);    /* first of all: what is there */

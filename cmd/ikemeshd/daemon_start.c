@@ -24,9 +24,9 @@ int daemon_refuse(struct daemon *d, int err, const char *what)
 
 static int start_keys(struct daemon *d)
 {
-	const struct key_client_options o = { .path = d->keys_path,
-					      .say = daemon_say_of_keys,
-					      .arg = d };
+	const struct key_client_options o = {
+		.path = d->keys_path, .say = daemon_say_of_keys, .now = daemon_clock, .arg = d
+	};
 	int err;
 
 	snprintf(d->keys_path, sizeof(d->keys_path), "%s/" KEYHOLDER_SOCKET, d->options.run_dir);
@@ -73,6 +73,7 @@ static int start_log(struct daemon *d)
 			 "`ikectl reload` was said",
 			 c->log_path != NULL ? c->log_path : "", log_path_error(why));
 	levels_configure(log_levels(d->log), c->log_levels);
+	log_clock(d->log, daemon_clock, d);
 	return 0;
 }
 

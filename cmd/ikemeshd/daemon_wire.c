@@ -18,6 +18,11 @@ struct mono daemon_now(const struct daemon *d)
 	return d->loop != NULL ? loop_now(d->loop) : clock_now();
 }
 
+struct mono daemon_clock(void *arg)
+{
+	return daemon_now(arg);
+}
+
 void daemon_feed(struct daemon *d, const struct event *event)
 {
 	early_prune(d->early, daemon_now(d));
@@ -28,8 +33,18 @@ void daemon_feed(struct daemon *d, const struct event *event)
 
 void daemon_take_jobs(struct daemon *d)
 {
-	(void)pool_turn(d->pool, JOBS_A_TURN);
+	if (d->loop != NULL)
+		loop_refresh(d->loop);
 	key_client_turn(d->keys);
+	(void)pool_turn(d->pool, JOBS_A_TURN);
+}
+
+void daemon_take_done(struct daemon *d)
+{
+	if (!pool_has_done(d->pool))
+		return;
+	loop_refresh(d->loop);
+	(void)pool_turn(d->pool, JOBS_A_TURN);
 }
 
 static void on_jobs(void *arg)
@@ -80,12 +95,25 @@ static void on_unreachable(void *arg, const struct endpoint *local, const struct
 
 static void on_udp(void *arg)
 {
-	struct daemon *d = arg;
+	const struct udp_source *source = arg;
 	const struct udp_handler h = { .packet = on_packet,
 				       .unreachable = on_unreachable,
-				       .arg = d };
+				       .arg = source->d };
 
-	udp_turn(d->udp, &h);
+	udp_turn(source->d->udp, source->socket, &h);
+}
+
+static int watch_udp(struct daemon *d)
+{
+	int fds[UDP_SOCKETS], err = 0;
+
+	udp_sockets(d->udp, fds);
+	for (size_t i = 0; i < UDP_SOCKETS && err == 0; i++) {
+		d->udp_sources[i] = (struct udp_source){ .d = d, .socket = i };
+		if (fds[i] >= 0)
+			err = loop_add(d->loop, fds[i], on_udp, &d->udp_sources[i]);
+	}
+	return err;
 }
 
 static void on_acquire(struct daemon *d, const struct kernel_event *k)
@@ -256,7 +284,7 @@ int daemon_wire(struct daemon *d)
 		return daemon_refuse(d, err, "cannot start the watchdog's timer");
 	if ((err = loop_add(d->loop, kernel_event_fd(d->kernel), on_kernel, d)) != 0 ||
 	    (err = loop_add(d->loop, addresses_fd(d->addresses), on_addresses, d)) != 0 ||
-	    (err = loop_add(d->loop, udp_fd(d->udp), on_udp, d)) != 0)
+	    (err = watch_udp(d)) != 0)
 		return daemon_refuse(d, err, "cannot start the loop");
 	return 0;
 }

@@ -135,7 +135,7 @@ static bool is_awaited_in(const struct early *e, size_t f)
 static void renew(const struct early *e, size_t f)
 {
 	if (!is_awaited_in(e, f))
-		parking_return(e->in[f], families[f]);
+		parking_rest(e->in[f], families[f]); /* what it has heard is awaited no longer */
 	else
 		(void)hear(e, f); /* the filter before lets the others through */
 }

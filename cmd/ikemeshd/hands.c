@@ -143,11 +143,6 @@ static void hand_keep(void *arg, struct bytes record)
 	daemon_succeed_keep(arg, record);
 }
 
-static struct mono hand_now(void *arg)
-{
-	return daemon_now(arg);
-}
-
 static int hand_step(void *arg, struct mono now, const struct event *event, struct actions *out)
 {
 	struct daemon *d = arg;
@@ -171,7 +166,7 @@ struct hands daemon_hands(struct daemon *d)
 		.report = hand_report,
 		.keys = hand_keys,
 		.keep = hand_keep,
-		.now = hand_now,
+		.now = daemon_clock,
 		.step = hand_step,
 		.arg = d,
 	};

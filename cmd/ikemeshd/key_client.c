@@ -60,12 +60,17 @@ __attribute__((format(printf, 3, 4))) static void say(struct key_client *c, enum
 	c->options.say(c->options.arg, level, text);
 }
 
+static struct mono now_of(const struct key_client *c)
+{
+	return c->options.now != NULL ? c->options.now(c->options.arg) : clock_now();
+}
+
 /* ---- how it is ----------------------------------------------------------------------------- */
 
 static void is_bad(struct key_client *c, const char *why)
 {
 	if (c->bad_since.us == MONO_NEVER.us)
-		c->bad_since = clock_now();
+		c->bad_since = now_of(c);
 	snprintf(c->why, sizeof(c->why), "%s", why);
 }
 
@@ -73,7 +78,7 @@ static void is_well(struct key_client *c)
 {
 	if (c->told)
 		say(c, REPORT_NOTICE, "the keyholder is there again, after %lld s",
-		    (long long)clock_seconds_since(clock_now(), c->bad_since));
+		    (long long)clock_seconds_since(now_of(c), c->bad_since));
 	c->told = false;
 	c->bad_since = MONO_NEVER;
 }
@@ -85,7 +90,7 @@ static bool is_away(const struct key_client *c, struct mono now)
 
 void key_client_state(const struct key_client *c, struct key_client_state *out)
 {
-	const struct mono now = clock_now();
+	const struct mono now = now_of(c);
 
 	*out = (struct key_client_state){ .away = is_away(c, now),
 					  .renewed = c->connected > 0 ? c->connected - 1 : 0,
@@ -154,7 +159,7 @@ static void disconnect(struct key_client *c, const char *why)
 	c->backoff_us = c->greeted ? RETRY_FIRST_US : 2 * c->backoff_us;
 	if (c->backoff_us > RETRY_MOST_US)
 		c->backoff_us = RETRY_MOST_US;
-	c->retry_at = clock_after(clock_now(), c->greeted ? 0 : c->backoff_us);
+	c->retry_at = clock_after(now_of(c), c->greeted ? 0 : c->backoff_us);
 	c->greeted = false;
 	c->ping_end = MONO_NEVER;
 	questions_unsend(&c->questions);
@@ -217,7 +222,7 @@ static void connect_now(struct key_client *c)
 	}
 	c->fd = fd;
 	c->writes = false;
-	c->ping_at = clock_after(clock_now(), PING_US);
+	c->ping_at = clock_after(now_of(c), PING_US);
 	is_bad(c, "was started, and has not said a word yet");
 	if (send_own(c, KEY_HELLO, ID_HELLO) == 0)
 		flush(c);
@@ -281,6 +286,11 @@ static int take(struct key_client *c, struct bytes from, int *content)
 	return err;
 }
 
+static bool awaits_something(const struct key_client *c)
+{
+	return !c->greeted || c->questions.n > 0 || c->ping_end.us != MONO_NEVER.us;
+}
+
 static void read_all(struct key_client *c)
 {
 	for (int i = 0; i < MESSAGES_A_TURN && c->fd >= 0; i++) {
@@ -298,6 +308,8 @@ static void read_all(struct key_client *c)
 		if (err != 0 && c->fd >= 0)
 			disconnect(c,
 				   err == -EBADMSG ? "says what no keyholder says" : "has ended");
+		if (!awaits_something(c))
+			return;
 	}
 }
 
@@ -335,48 +347,62 @@ static void tell_if_away(struct key_client *c, struct mono now)
 	    c->why);
 }
 
-static struct mono next_time(const struct key_client *c)
+/* Of what is no question of anybody's. */
+static struct mono next_own_time(const struct key_client *c)
 {
-	struct mono next = c->fd < 0 ? c->retry_at : clock_earlier(c->ping_at, c->ping_end);
+	const struct mono next = c->fd < 0 ? c->retry_at : clock_earlier(c->ping_at, c->ping_end);
 
-	if (!c->told)
-		next = clock_earlier(next, clock_after(c->bad_since, AWAY_US));
-	return clock_earlier(next, questions_deadline(&c->questions));
+	return c->told ? next : clock_earlier(next, clock_after(c->bad_since, AWAY_US));
 }
 
+static struct mono next_time(const struct key_client *c)
+{
+	return clock_earlier(next_own_time(c), questions_deadline(&c->questions));
+}
+
+/*
+ * What comes later than the timer goes waits for it, and is looked at then: system calls and looks
+ * at all questions cost more than a turn now and then for nothing.
+ */
 static void arm(struct key_client *c, struct mono next)
 {
-	struct itimerspec at = { 0 };
+	const struct itimerspec at = { .it_value = { .tv_sec = next.us / CLOCK_SECOND,
+						     .tv_nsec = next.us % CLOCK_SECOND * 1000 } };
 
-	if (next.us == c->armed.us)
+	if (next.us >= c->armed.us)
 		return;
 	c->armed = next;
-	if (next.us != MONO_NEVER.us) {
-		at.it_value.tv_sec = next.us / CLOCK_SECOND;
-		at.it_value.tv_nsec = next.us % CLOCK_SECOND * 1000;
-	}
 	(void)timerfd_settime(c->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-void key_client_turn(struct key_client *c)
+/* The timer has gone: what is due? */
+static void on_time(struct key_client *c, struct mono now)
 {
-	struct epoll_event ready[2];
-	const struct mono now = clock_now();
 	uint64_t times;
 
-	(void)epoll_wait(c->epoll, ready, 2, 0);
 	(void)!read(c->timer, &times, sizeof(times));
-	if (c->armed.us <= now.us)
-		c->armed = MONO_NEVER;
-	if (c->fd >= 0)
-		read_all(c);
+	c->armed = MONO_NEVER;
 	expire(c, now);
 	ping(c, now);
-	if (c->fd < 0 && c->retry_at.us <= clock_now().us)
+	if (c->fd < 0 && c->retry_at.us <= now.us)
 		connect_now(c);
 	flush(c);
 	tell_if_away(c, now);
 	arm(c, next_time(c));
+}
+
+void key_client_turn(struct key_client *c)
+{
+	const struct mono now = now_of(c);
+
+	if (c->fd >= 0)
+		read_all(c);
+	if (c->fd >= 0 && c->writes)
+		flush(c);
+	if (c->armed.us <= now.us || (c->fd < 0 && c->retry_at.us <= now.us))
+		on_time(c, now);
+	else
+		arm(c, next_own_time(c));
 }
 
 /* ---- asking -------------------------------------------------------------------------------- */
@@ -394,12 +420,12 @@ static int ask(struct key_client *c, struct question *q, struct key_message *m, 
 	if (err != 0)
 		return err;
 	q->seconds = seconds;
-	q->deadline = clock_after(clock_now(), seconds * CLOCK_SECOND);
+	q->deadline = clock_after(now_of(c), seconds * CLOCK_SECOND);
 	questions_add(&c->questions, q);
 	if (c->ping_end.us == MONO_NEVER.us)
-		c->ping_at = clock_earlier(c->ping_at, clock_after(clock_now(), PING_SOON_US));
+		c->ping_at = clock_earlier(c->ping_at, clock_after(now_of(c), PING_SOON_US));
 	flush(c);
-	arm(c, clock_earlier(c->armed, clock_earlier(q->deadline, next_time(c))));
+	arm(c, clock_earlier(q->deadline, next_own_time(c)));
 	return 0;
 }
 

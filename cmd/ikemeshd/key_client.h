@@ -18,6 +18,7 @@ struct key_client;
 struct key_client_options {
 	const char *path; /* of its socket; borrowed until the end */
 	void (*say)(void *arg, enum report_level level, const char *text); /* NULL: nobody hears */
+	struct mono (*now)(void *arg); /* NULL: the clock itself, which may be a system call */
 	void *arg;
 };
 

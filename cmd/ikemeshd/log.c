@@ -24,9 +24,21 @@ struct log {
 	uint64_t lost; /* reports that journal or syslog did not take */
 	struct levels levels;
 	struct fold fold;
-	void (*seen)(void *arg, const struct report *report); /* NULL: nobody watches */
+	void (*seen)(void *arg, int64_t at_ms,
+		     const struct report *report); /* NULL: nobody watches */
 	void *seen_arg;
+	struct mono (*now)(void *arg); /* NULL: the clock itself */
+	void *now_arg;
 };
+
+/* Once a line: where there is no vDSO a look at the clock is a system call. */
+static struct timespec wall_now(void)
+{
+	struct timespec ts = { 0 };
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts;
+}
 
 void log_escape(const char *in, char *out, size_t room)
 {
@@ -71,17 +83,16 @@ void log_line(const struct report *r, char *out, size_t room)
 #define STAMPED_LEN (LINE_LEN + 128)
 
 /* Descriptors get time and level too. Returns its octets, the line end among them. */
-static size_t stamp_line(enum report_level level, const char *line, char out[static STAMPED_LEN])
+static size_t stamp_line(const struct timespec *at, enum report_level level, const char *line,
+			 char out[static STAMPED_LEN])
 {
 	char stamp[32] = "";
-	struct timespec ts = { 0 };
 	struct tm tm;
 	int n;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	if (gmtime_r(&ts.tv_sec, &tm) != NULL)
+	if (gmtime_r(&at->tv_sec, &tm) != NULL)
 		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-	n = snprintf(out, STAMPED_LEN, "%s.%03ldZ ikemeshd %s: %s\n", stamp, ts.tv_nsec / 1000000,
+	n = snprintf(out, STAMPED_LEN, "%s.%03ldZ ikemeshd %s: %s\n", stamp, at->tv_nsec / 1000000,
 		     report_level_name(level), line);
 	if (n >= STAMPED_LEN) {
 		n = STAMPED_LEN - 1;
@@ -91,16 +102,16 @@ static size_t stamp_line(enum report_level level, const char *line, char out[sta
 }
 
 /* One write a line, so that lines never mingle. */
-static void write_stderr(enum report_level level, const char *line)
+static void write_stderr(const struct timespec *at, enum report_level level, const char *line)
 {
 	char all[STAMPED_LEN];
-	size_t n = stamp_line(level, line, all);
+	size_t n = stamp_line(at, level, line, all);
 
 	(void)!write(STDERR_FILENO, all, n);
 }
 
 /* The file cannot tell that it cannot be written: where systemd or an operator hears it, once. */
-static void say_failing(const struct log_file *f)
+static void say_failing(const struct timespec *at, const struct log_file *f)
 {
 	char path[256], text[LINE_LEN];
 
@@ -108,27 +119,28 @@ static void say_failing(const struct log_file *f)
 	snprintf(text, sizeof(text),
 		 "the log %s cannot be written (%s): what is to be said is lost until it can", path,
 		 strerror(-f->error));
-	write_stderr(REPORT_ERROR, text);
+	write_stderr(at, REPORT_ERROR, text);
 }
 
 /* The reader learns where the gap is. */
-static void say_gap(struct log_file *f)
+static void say_gap(const struct timespec *at, struct log_file *f)
 {
 	char all[STAMPED_LEN], text[128];
 
 	snprintf(text, sizeof(text), "%" PRIu64 " line%s could not be written here: %s",
 		 f->lost_since, f->lost_since == 1 ? "" : "s", strerror(-f->error));
-	log_file_gap(f, all, stamp_line(REPORT_WARNING, text, all));
+	log_file_gap(f, all, stamp_line(at, REPORT_WARNING, text, all));
 }
 
-static void write_file(struct log_file *f, enum report_level level, const char *line)
+static void write_file(struct log_file *f, const struct timespec *at, enum report_level level,
+		       const char *line)
 {
 	char all[STAMPED_LEN];
 
 	if (f->lost_since > 0)
-		say_gap(f);
-	if (log_file_write(f, all, stamp_line(level, line, all)))
-		say_failing(f);
+		say_gap(at, f);
+	if (log_file_write(f, all, stamp_line(at, level, line, all)))
+		say_failing(at, f);
 }
 
 static bool is_logged(const struct log *l, const struct report *r)
@@ -138,10 +150,11 @@ static bool is_logged(const struct log *l, const struct report *r)
 
 static void write_report(struct log *l, const struct report *r)
 {
+	const struct timespec at = wall_now();
 	char line[LINE_LEN];
 
 	if (l->seen != NULL)
-		l->seen(l->seen_arg, r);
+		l->seen(l->seen_arg, (int64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000, r);
 	if (!is_logged(l, r))
 		return;
 	log_line(r, line, sizeof(line));
@@ -153,10 +166,10 @@ static void write_report(struct log *l, const struct report *r)
 		l->lost += log_to_syslog(&l->socket, r, line) != 0;
 		break;
 	case LOG_TO_STDERR:
-		write_stderr(r->level, line);
+		write_stderr(&at, r->level, line);
 		break;
 	case LOG_TO_FILE:
-		write_file(&l->file, r->level, line);
+		write_file(&l->file, &at, r->level, line);
 		break;
 	}
 }
@@ -259,7 +272,9 @@ static bool is_wanted(const struct log *l, const struct report *r)
 
 void log_report(struct log *l, const struct report *report)
 {
-	if (is_wanted(l, report) && fold_admit(&l->fold, clock_now(), report))
+	if (!is_wanted(l, report))
+		return;
+	if (fold_admit(&l->fold, l->now != NULL ? l->now(l->now_arg) : clock_now(), report))
 		write_report(l, report);
 }
 
@@ -304,7 +319,14 @@ void log_recurrent_in(struct log *l, enum report_area area, enum report_level le
 	log_report(l, &r);
 }
 
-void log_watch(struct log *l, void (*seen)(void *arg, const struct report *report), void *arg)
+void log_clock(struct log *l, struct mono (*now)(void *arg), void *arg)
+{
+	l->now = now;
+	l->now_arg = arg;
+}
+
+void log_watch(struct log *l, void (*seen)(void *arg, int64_t at_ms, const struct report *report),
+	       void *arg)
 {
 	l->seen = seen;
 	l->seen_arg = arg;

@@ -57,10 +57,14 @@ void log_happening_in(struct log *l, enum happening what, enum report_area area,
 	log_happening_in(l, HAPPENING_##what, LOG_AREA, level, __VA_ARGS__)
 
 /*
- * seen gets every report up to REPORT_INFO, and chattier ones that are written; what is folded, as
- * it is told. It must not report anything itself.
+ * seen gets every report up to REPORT_INFO, and chattier ones that are written, with the time of
+ * day (ms since 1970); what is folded, as it is told. It must not report anything itself.
  */
-void log_watch(struct log *l, void (*seen)(void *arg, const struct report *report), void *arg);
+void log_watch(struct log *l, void (*seen)(void *arg, int64_t at_ms, const struct report *report),
+	       void *arg);
+
+/* By which time messages are folded; without it the clock is asked for each. */
+void log_clock(struct log *l, struct mono (*now)(void *arg), void *arg);
 
 /* Tells what was held back long enough, and ends levels whose time is over; returns when to call
  * again. */

@@ -116,6 +116,11 @@ struct mono loop_now(const struct loop *l)
 	return l->now;
 }
 
+void loop_refresh(struct loop *l)
+{
+	l->now = clock_now();
+}
+
 int loop_turn(struct loop *l)
 {
 	struct epoll_event ready[LOOP_SOURCES];

@@ -10,7 +10,7 @@
 
 #include "ike/event.h"
 
-#define LOOP_SOURCES 16
+#define LOOP_SOURCES 20
 
 struct loop;
 
@@ -26,6 +26,9 @@ int loop_set_deadline(struct loop *l, struct mono deadline);
 
 /* When the turn under way began: where the clock is a system call, each look at it costs. */
 struct mono loop_now(const struct loop *l);
+
+/* The clock is looked at again: what has just been done took its time. */
+void loop_refresh(struct loop *l);
 
 /* Waits until something is ready and serves each ready source once. 0 or negative errno. */
 int loop_turn(struct loop *l);

@@ -7,18 +7,15 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 /* However much happens, who watches is served no more often. */
 #define TELL_EVERY_US (CLOCK_SECOND / 10)
 
-static void on_report(void *arg, const struct report *report)
+static void on_report(void *arg, int64_t at_ms, const struct report *report)
 {
 	struct daemon *d = arg;
-	struct timespec ts = { 0 };
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	events_add(d->events, (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, report);
+	events_add(d->events, at_ms, report);
 }
 
 int daemon_monitor_start(struct daemon *d)
@@ -46,7 +43,14 @@ void daemon_monitor_tick(struct daemon *d)
 {
 	const struct mono now = daemon_now(d);
 
-	if (d->events_told == events_next(d->events) || d->tell_at.us > now.us)
+	if (d->events_told == events_next(d->events))
+		return;
+	/* Who comes later asks for himself, and is no reason to wake up now. */
+	if (!control_is_watched(d->control)) {
+		d->events_told = events_next(d->events);
+		return;
+	}
+	if (d->tell_at.us > now.us)
 		return;
 	d->events_told = events_next(d->events);
 	d->tell_at = clock_after(now, TELL_EVERY_US);

@@ -51,6 +51,12 @@ void parking_return(int fd, int family)
 	drain(fd);
 }
 
+void parking_rest(int fd, int family)
+{
+	if (bind_to(fd, family, true) != 0)
+		parking_deafen(fd);
+}
+
 int parking_leave(int fd, int family, const struct sock_fprog *filter)
 {
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, sizeof(*filter)) != 0)

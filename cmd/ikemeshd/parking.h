@@ -21,6 +21,12 @@ int parking_leave(int fd, int family, const struct sock_fprog *filter);
 /* It hears nothing more, and what it has heard is gone. */
 void parking_return(int fd, int family);
 
+/*
+ * The same for half of what it costs: the filter stays, so it hears what is sent to the loopback
+ * and passes it, and keeps what it has heard. For who looks at each packet again.
+ */
+void parking_rest(int fd, int family);
+
 /* Another filter: nothing passes it. */
 void parking_deafen(int fd);
 

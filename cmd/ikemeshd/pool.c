@@ -41,16 +41,22 @@ static struct chore *queue_pop(struct queue *q, size_t room)
 	return c;
 }
 
-static void finish(struct pool *p, struct chore *c)
+/* Under the lock, as in take(): readable exactly when something is done. */
+static void tell(struct pool *p)
 {
 	const uint64_t one = 1;
 
-	pthread_mutex_lock(&p->lock);
-	queue_push(&p->done, p->room, c);
-	/* Under the lock, as in take(): readable exactly when something is done. */
 	if (!p->told)
 		(void)!write(p->done_fd, &one, sizeof(one));
 	p->told = true;
+}
+
+static void finish(struct pool *p, struct chore *c)
+{
+	pthread_mutex_lock(&p->lock);
+	queue_push(&p->done, p->room, c);
+	if (p->n_threads > 0)
+		tell(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -212,7 +218,21 @@ size_t pool_turn(struct pool *p, size_t most)
 			break;
 		c->home(c);
 	}
+	pthread_mutex_lock(&p->lock);
+	if (p->done.n > 0)
+		tell(p);
+	pthread_mutex_unlock(&p->lock);
 	return n;
+}
+
+bool pool_has_done(struct pool *p)
+{
+	bool some;
+
+	pthread_mutex_lock(&p->lock);
+	some = p->done.n > 0;
+	pthread_mutex_unlock(&p->lock);
+	return some;
 }
 
 size_t pool_pending(struct pool *p)

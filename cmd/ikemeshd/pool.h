@@ -2,7 +2,8 @@
 /*
  * What takes long is done on every core, so that the loop waits for none of it. Chores start in the
  * order in which they were handed in, and come home as they are done. With no workers a chore is
- * run where it is handed in, and still comes home by the same way.
+ * run where it is handed in, and still comes home in pool_turn(); as waking oneself up costs some
+ * system calls, nobody is woken for it: who hands in calls pool_turn() before he waits.
  */
 #ifndef IKEMESH_CMD_POOL_H
 #define IKEMESH_CMD_POOL_H
@@ -29,7 +30,8 @@ void pool_close(struct pool *p);
 /* As many workers as this process has cores; none where there is but one. */
 unsigned pool_workers_here(void);
 
-int pool_fd(const struct pool *p); /* readable when something is done */
+/* Readable when something is done; with no workers, only when pool_turn() has left some. */
+int pool_fd(const struct pool *p);
 
 /* Takes the chore over. -EBUSY: no room, and it stays the caller's. */
 int pool_submit(struct pool *p, struct chore *c);
@@ -37,6 +39,7 @@ int pool_submit(struct pool *p, struct chore *c);
 /* Brings home at most so many of those that are done. Returns how many. */
 size_t pool_turn(struct pool *p, size_t most);
 
+bool pool_has_done(struct pool *p);  /* that is not home yet */
 size_t pool_pending(struct pool *p); /* handed in and not home yet */
 
 /*

@@ -147,8 +147,8 @@ static void drain(struct daemon *d)
 			{ .fd = key_client_fd(d->keys), .events = POLLIN },
 		};
 
-		if (poll(p, 2, 50) > 0)
-			daemon_take_jobs(d);
+		(void)poll(p, 2, pool_turn(d->pool, 1) > 0 ? 0 : 50);
+		daemon_take_jobs(d);
 	}
 	daemon_feed(d, &(struct event){ .kind = EVENT_TIMER });
 }
@@ -182,8 +182,9 @@ int daemon_succeed(struct daemon *d)
 
 static void refuse(struct daemon *d, const char *path, const char *why)
 {
-	log_text(d->log, REPORT_ERROR, "SIGUSR2: the program is not executed anew, as its start would fail: %s %s",
-		 path, why);
+	log_text(d->log, REPORT_ERROR,
+		 "SIGUSR2: the program is not executed anew, as its start would fail: %s %s", path,
+		 why);
 }
 
 static void on_checked(struct candidate *c)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,11 +23,12 @@ struct port {
 	bool natt;
 };
 
+#define AT_ONCE 4 /* datagrams a system call */
+
 struct udp {
-	int epoll;
 	struct port ports[UDP_SOCKETS];
 	struct udp_counters counters;
-	uint8_t buffer[BUFFER_LEN];
+	uint8_t buffers[AT_ONCE][BUFFER_LEN]; /* what was never used takes no memory */
 };
 
 union address {
@@ -137,13 +137,6 @@ static int explain(const struct port *p, const char *what, int err, char *error)
 	return err;
 }
 
-static int watch(int epoll, int fd, uint64_t index)
-{
-	struct epoll_event want = { .events = EPOLLIN, .data.u64 = index };
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &want) == 0 ? 0 : -errno;
-}
-
 /* Is it what it is said to be? A descriptor comes from outside. */
 static bool is_bound_to(const struct port *p, int fd)
 {
@@ -158,11 +151,10 @@ static bool is_bound_to(const struct port *p, int fd)
 }
 
 /* A predecessor's socket has its options, its bypass, and perhaps datagrams that wait. */
-static bool adopt(struct udp *u, struct port *p, int *fd)
+static bool adopt(struct port *p, int *fd)
 {
 	if (*fd < 0 || !is_bound_to(p, *fd) || fcntl(*fd, F_SETFD, FD_CLOEXEC) != 0 ||
-	    fcntl(*fd, F_SETFL, O_NONBLOCK) != 0 ||
-	    watch(u->epoll, *fd, (uint64_t)(p - u->ports)) != 0)
+	    fcntl(*fd, F_SETFL, O_NONBLOCK) != 0)
 		return false;
 	p->fd = *fd;
 	*fd = -1;
@@ -173,7 +165,7 @@ static int port_open(struct udp *u, struct port *p, const struct udp_options *o,
 {
 	int err;
 
-	if (o->adopted != NULL && adopt(u, p, &o->adopted[p - u->ports]))
+	if (o->adopted != NULL && adopt(p, &o->adopted[p - u->ports]))
 		return 0;
 	p->fd = socket(p->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (p->fd < 0) {
@@ -190,11 +182,7 @@ static int port_open(struct udp *u, struct port *p, const struct udp_options *o,
 		p->fd = -1;
 		return 0;
 	}
-	if (err != 0)
-		return explain(p, "cannot bind", err, error);
-	if ((err = watch(u->epoll, p->fd, (uint64_t)(p - u->ports))) != 0)
-		return explain(p, "cannot watch", err, error);
-	return 0;
+	return err == 0 ? 0 : explain(p, "cannot bind", err, error);
 }
 
 int udp_open(const struct udp_options *options, struct udp **out, char error[static UDP_ERROR_LEN])
@@ -213,9 +201,6 @@ int udp_open(const struct udp_options *options, struct udp **out, char error[sta
 	if (u == NULL)
 		return -ENOMEM;
 	memcpy(u->ports, ports, sizeof(ports));
-	u->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (u->epoll < 0)
-		err = -errno;
 	for (size_t i = 0; i < UDP_SOCKETS && err == 0; i++)
 		err = port_open(u, &u->ports[i], options, error);
 	if (err != 0) {
@@ -235,14 +220,7 @@ void udp_close(struct udp *u)
 		if (u->ports[i].fd >= 0)
 			close(u->ports[i].fd);
 	}
-	if (u->epoll >= 0)
-		close(u->epoll);
 	free(u);
-}
-
-int udp_fd(const struct udp *u)
-{
-	return u->epoll;
 }
 
 void udp_sockets(const struct udp *u, int out[static UDP_SOCKETS])
@@ -256,13 +234,22 @@ const struct udp_counters *udp_counters(const struct udp *u)
 	return &u->counters;
 }
 
-/* One recvmsg, with what came beside the data. */
+/* A datagram, with what came beside the data. */
 struct received {
 	union address from;
 	struct ip to; /* none: the kernel did not say, or it was not for us alone */
 	struct sock_extended_err error; /* ee_origin 0: none */
+	uint8_t *data;
 	size_t n;
 	bool cut;
+};
+
+/* Room for what one call receives. */
+struct receiving {
+	struct mmsghdr messages[AT_ONCE];
+	struct iovec parts[AT_ONCE];
+	union address from[AT_ONCE];
+	union control control[AT_ONCE];
 };
 
 static void read_pktinfo_v4(const struct cmsghdr *c, struct received *r)
@@ -294,28 +281,36 @@ static void read_control(struct msghdr *m, struct received *r)
 	}
 }
 
-static int receive(struct udp *u, const struct port *p, int flags, struct received *r)
+/* How many came, of AT_ONCE; or negative errno. */
+static int receive(struct udp *u, const struct port *p, int flags, struct receiving *in)
 {
-	struct iovec data = { .iov_base = u->buffer, .iov_len = BUFFER_LEN };
-	union control control;
-	struct msghdr m = {
-		.msg_name = &r->from,
-		.msg_namelen = sizeof(r->from),
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n;
+	int n;
 
-	memset(r, 0, sizeof(*r));
-	n = recvmsg(p->fd, &m, flags);
-	if (n < 0)
-		return -errno;
-	r->n = (size_t)n;
-	r->cut = (m.msg_flags & MSG_TRUNC) != 0;
-	read_control(&m, r);
-	return 0;
+	memset(in, 0, sizeof(*in));
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		in->parts[i] = (struct iovec){ u->buffers[i], BUFFER_LEN };
+		in->messages[i].msg_hdr =
+			(struct msghdr){ .msg_name = &in->from[i],
+					 .msg_namelen = sizeof(in->from[i]),
+					 .msg_iov = &in->parts[i],
+					 .msg_iovlen = 1,
+					 .msg_control = &in->control[i],
+					 .msg_controllen = sizeof(in->control[i]) };
+	}
+	n = recvmmsg(p->fd, in->messages, AT_ONCE, flags | MSG_DONTWAIT, NULL);
+	return n >= 0 ? n : -errno;
+}
+
+static struct received received_at(struct udp *u, struct receiving *in, size_t i)
+{
+	struct msghdr *m = &in->messages[i].msg_hdr;
+	struct received r = { .from = in->from[i],
+			      .data = u->buffers[i],
+			      .n = in->messages[i].msg_len,
+			      .cut = (m->msg_flags & MSG_TRUNC) != 0 };
+
+	read_control(m, &r);
+	return r;
 }
 
 /* Once what was received is neither marker, keepalive nor too long, it is the handler's. */
@@ -325,7 +320,7 @@ static void take_datagram(struct udp *u, const struct port *p, const struct rece
 	static const uint8_t marker[MARKER_LEN] = { 0 };
 	const struct endpoint local = { .ip = r->to, .port = p->number };
 	const struct endpoint remote = endpoint_from_address(&r->from);
-	uint8_t *data = u->buffer;
+	uint8_t *data = r->data;
 	size_t n = r->n;
 
 	u->counters.received++;
@@ -349,52 +344,58 @@ static void take_datagram(struct udp *u, const struct port *p, const struct rece
 		h->packet(h->arg, &local, &remote, data, n);
 }
 
+static void take_error(struct udp *u, const struct port *p, const struct received *r,
+		       const struct udp_handler *h)
+{
+	const struct endpoint local = { .ip = r->to, .port = p->number };
+	const struct endpoint remote = endpoint_from_address(&r->from);
+
+	if (r->error.ee_origin != SO_EE_ORIGIN_ICMP && r->error.ee_origin != SO_EE_ORIGIN_ICMP6)
+		return;
+	u->counters.icmp_errors++;
+	/* The route has learned its smaller MTU: the next datagram is cut to fit. */
+	if (r->error.ee_errno != EMSGSIZE)
+		h->unreachable(h->arg, &local, &remote, -(int)r->error.ee_errno);
+}
+
 /* ICMP errors wait in a queue of their own, each with the datagram's destination as its name. */
 static void take_errors(struct udp *u, const struct port *p, const struct udp_handler *h)
 {
-	struct received r;
+	struct receiving in;
+	int n = AT_ONCE;
 
-	for (int i = 0; i < UDP_TURN_MAX && receive(u, p, MSG_ERRQUEUE, &r) == 0; i++) {
-		const struct endpoint local = { .ip = r.to, .port = p->number };
-		const struct endpoint remote = endpoint_from_address(&r.from);
+	for (int all = 0; all < UDP_TURN_MAX && n == AT_ONCE; all += n) {
+		n = receive(u, p, MSG_ERRQUEUE, &in);
+		for (int i = 0; i < n; i++) {
+			const struct received r = received_at(u, &in, (size_t)i);
 
-		if (r.error.ee_origin != SO_EE_ORIGIN_ICMP &&
-		    r.error.ee_origin != SO_EE_ORIGIN_ICMP6)
-			continue;
-		u->counters.icmp_errors++;
-		/* The route has learned its smaller MTU: the next datagram is cut to fit. */
-		if (r.error.ee_errno == EMSGSIZE)
-			continue;
-		h->unreachable(h->arg, &local, &remote, -(int)r.error.ee_errno);
+			take_error(u, p, &r, h);
+		}
 	}
 }
 
-static void port_turn(struct udp *u, const struct port *p, bool errors, const struct udp_handler *h)
+/*
+ * An error in place of datagrams is an ICMP error's echo: the details are in the error queue. They
+ * are there as well where nothing came, and something woke us.
+ */
+void udp_turn(struct udp *u, size_t socket, const struct udp_handler *h)
 {
-	for (int i = 0; i < UDP_TURN_MAX; i++) {
-		struct received r;
-		int err = receive(u, p, 0, &r);
+	const struct port *p = &u->ports[socket];
+	struct receiving in;
+	int n = AT_ONCE, all = 0;
 
-		if (err == -EAGAIN)
-			break;
-		/* Another error is an ICMP error's echo: the details are in the error queue. */
-		if (err == 0)
+	for (; all < UDP_TURN_MAX && n == AT_ONCE; all += n) {
+		n = receive(u, p, 0, &in);
+		for (int i = 0; i < n; i++) {
+			const struct received r = received_at(u, &in, (size_t)i);
+
 			take_datagram(u, p, &r, h);
-		else
-			errors = true;
+		}
+		if (n < 0)
+			break;
 	}
-	if (errors)
+	if (all == 0)
 		take_errors(u, p, h);
-}
-
-void udp_turn(struct udp *u, const struct udp_handler *handler)
-{
-	struct epoll_event ready[UDP_SOCKETS];
-	int n = epoll_wait(u->epoll, ready, UDP_SOCKETS, 0);
-
-	for (int i = 0; i < n; i++)
-		port_turn(u, &u->ports[ready[i].data.u64], (ready[i].events & EPOLLERR) != 0,
-			  handler);
 }
 
 static const struct port *port_for(const struct udp *u, const struct endpoint *local)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The IKE ports: wildcard sockets on 500 and 4500, IPv4 and IPv6, behind one descriptor.
+ * The IKE ports: wildcard sockets on 500 and 4500, IPv4 and IPv6.
  *
  * Each datagram comes with the local address that it was sent to, and an answer leaves from the
  * address that it names. On port 4500 the non-ESP marker (RFC 3948 2.2) is cut and added here, and
@@ -58,12 +58,12 @@ struct udp_handler {
 int udp_open(const struct udp_options *options, struct udp **out, char error[static UDP_ERROR_LEN]);
 void udp_close(struct udp *u);
 
-int udp_fd(const struct udp *u); /* readable when a turn is due */
-/* For a successor; borrowed. */
+/* Readable when a turn of that socket is due; -1: it is not there. For a successor, too; borrowed.
+ */
 void udp_sockets(const struct udp *u, int out[static UDP_SOCKETS]);
 
-/* At most UDP_TURN_MAX datagrams from each socket, without blocking. */
-void udp_turn(struct udp *u, const struct udp_handler *handler);
+/* At most UDP_TURN_MAX datagrams of that socket, or ICMP errors, without blocking. */
+void udp_turn(struct udp *u, size_t socket, const struct udp_handler *handler);
 
 /* 0 or negative errno. local.port says which socket, and so whether the marker is added. */
 int udp_send(struct udp *u, const struct endpoint *local, const struct endpoint *remote,

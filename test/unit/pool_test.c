@@ -103,7 +103,7 @@ static struct step *take(struct pool *p)
 	return s;
 }
 
-static void test_without_workers_the_way_home_is_the_same(void **state)
+static void test_without_workers_nobody_is_woken(void **state)
 {
 	struct pool *p;
 
@@ -113,14 +113,21 @@ static void test_without_workers_the_way_home_is_the_same(void **state)
 	for (uint64_t i = 0; i < 3; i++)
 		submit(p, run_at_once, i, 0);
 	assert_int_equal(pool_pending(p), 3);
+	assert_true(pool_has_done(p));
+	assert_false(readable(p, 0));
 	for (uint64_t i = 0; i < 3; i++) {
-		struct step *s = take(p);
+		/* What a turn leaves is not forgotten: from then on it can be waited for. */
+		assert_int_equal(readable(p, 0), i > 0);
+		struct step *s = try_take(p);
+
+		assert_non_null(s);
 
 		assert_int_equal(s->number, i);
 		assert_int_equal(s->turn, i);
 		free(s);
 	}
 	assert_null(try_take(p));
+	assert_false(pool_has_done(p));
 	assert_false(readable(p, 0));
 	assert_int_equal(pool_pending(p), 0);
 	pool_close(p);
@@ -316,7 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(test_without_workers_the_way_home_is_the_same),
+		TEST(test_without_workers_nobody_is_woken),
 		TEST(test_one_worker_keeps_the_order),
 		TEST(test_there_is_room_for_so_many),
 		TEST(test_workers_run_side_by_side),

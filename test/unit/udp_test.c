@@ -73,10 +73,16 @@ static void turn(struct udp *u, struct heard *h)
 	const struct udp_handler handler = { .packet = hear_packet,
 					     .unreachable = hear_error,
 					     .arg = h };
-	struct pollfd p = { .fd = udp_fd(u), .events = POLLIN };
+	struct pollfd p[UDP_SOCKETS];
+	int fds[UDP_SOCKETS];
 
-	if (poll(&p, 1, 500) == 1)
-		udp_turn(u, &handler);
+	udp_sockets(u, fds);
+	for (size_t i = 0; i < UDP_SOCKETS; i++)
+		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	(void)poll(p, UDP_SOCKETS, 500);
+	for (size_t i = 0; i < UDP_SOCKETS; i++)
+		if (p[i].revents != 0)
+			udp_turn(u, i, &handler);
 }
 
 /* A peer's plain socket, bound to an address of its own. */
