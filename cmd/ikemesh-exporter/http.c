@@ -13,13 +13,16 @@
 
 struct visitor {
 	struct MHD_Connection *connection; /* NULL: free */
+	uint64_t came;			   /* how many had, with this one */
 	int64_t leaves_ms;
+	bool mute; /* its request's head is not complete */
 };
 
 struct http {
 	struct MHD_Daemon *mhd;
 	struct source *source;
 	int64_t now_ms; /* of the turn under way */
+	uint64_t came;
 	struct visitor visitors[HTTP_CONNECTIONS];
 };
 
@@ -73,6 +76,19 @@ static enum MHD_Result answer_metrics(struct http *h, struct MHD_Connection *c)
 	return answer(h, c, MHD_HTTP_OK, metrics_media_type(format), text, n);
 }
 
+/* The head is there: it may stay for its answer. */
+static void has_asked(struct http *h, const struct MHD_Connection *c)
+{
+	for (size_t i = 0; i < HTTP_CONNECTIONS; i++) {
+		struct visitor *v = &h->visitors[i];
+
+		if (v->connection != c || !v->mute)
+			continue;
+		v->mute = false;
+		v->leaves_ms = h->now_ms + HTTP_VISIT_MS;
+	}
+}
+
 static enum MHD_Result request(void *arg, struct MHD_Connection *c, const char *url,
 			       const char *method, const char *version, const char *upload,
 			       size_t *n_upload, void **state)
@@ -81,6 +97,7 @@ static enum MHD_Result request(void *arg, struct MHD_Connection *c, const char *
 
 	(void)version;
 	(void)upload;
+	has_asked(h, c);
 	/* Before a body is read, if there is one. */
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return answer_text(h, c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only\n");
@@ -99,6 +116,37 @@ static enum MHD_Result request(void *arg, struct MHD_Connection *c, const char *
 
 /* ---- visitors ------------------------------------------------------------------------------- */
 
+/* Its end is noticed in the next turn, like any other. */
+static void show_the_door(struct visitor *v)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(v->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (info != NULL)
+		shutdown(info->connect_fd, SHUT_RDWR);
+	v->leaves_ms += HTTP_VISIT_MS;
+	v->mute = false;
+}
+
+/* Those who came last may be about to ask. */
+static void bound_the_mute(struct http *h)
+{
+	struct visitor *oldest = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < HTTP_CONNECTIONS; i++) {
+		struct visitor *v = &h->visitors[i];
+
+		if (v->connection == NULL || !v->mute)
+			continue;
+		n++;
+		if (oldest == NULL || v->came < oldest->came)
+			oldest = v;
+	}
+	if (n > HTTP_MUTE)
+		show_the_door(oldest);
+}
+
 static void visit(void *arg, struct MHD_Connection *c, void **state,
 		  enum MHD_ConnectionNotificationCode what)
 {
@@ -109,23 +157,16 @@ static void visit(void *arg, struct MHD_Connection *c, void **state,
 		struct visitor *v = &h->visitors[i];
 
 		if (what == MHD_CONNECTION_NOTIFY_STARTED && v->connection == NULL) {
-			*v = (struct visitor){ c, h->now_ms + HTTP_VISIT_MS };
+			*v = (struct visitor){ .connection = c,
+					       .came = ++h->came,
+					       .leaves_ms = h->now_ms + HTTP_HEAD_MS,
+					       .mute = true };
+			bound_the_mute(h);
 			return;
 		}
 		if (what == MHD_CONNECTION_NOTIFY_CLOSED && v->connection == c)
 			v->connection = NULL;
 	}
-}
-
-/* Its end is noticed in the next turn, like any other. */
-static void show_the_door(struct visitor *v)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(v->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-
-	if (info != NULL)
-		shutdown(info->connect_fd, SHUT_RDWR);
-	v->leaves_ms += HTTP_VISIT_MS;
 }
 
 int http_timeout_ms(const struct http *h, int64_t now_ms)

@@ -2,7 +2,9 @@
 /*
  * HTTP for scrapers: GET and HEAD of /metrics and /-/healthy, everything else is an error. One
  * thread, no keep-alive; connections are bounded in number (in all, and of one address), in memory
- * and in time: who has not had its answer HTTP_VISIT_MS after it came is shown the door.
+ * and in time: who has not asked HTTP_HEAD_MS after it came, or not had its answer HTTP_VISIT_MS
+ * after it asked, is shown the door. Of those who have not asked only HTTP_MUTE are kept, and
+ * another one makes the oldest of them leave: they cannot take all places, of whatever address.
  */
 #ifndef IKEMESH_EXPORTER_HTTP_H
 #define IKEMESH_EXPORTER_HTTP_H
@@ -11,7 +13,9 @@
 #include "ike/ip.h"
 
 #define HTTP_CONNECTIONS 32
-#define HTTP_OF_ONE_ADDRESS 16
+#define HTTP_OF_ONE_ADDRESS 24
+#define HTTP_MUTE 16
+#define HTTP_HEAD_MS 3000
 #define HTTP_VISIT_MS 15000
 
 struct http;

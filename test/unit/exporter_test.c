@@ -312,39 +312,70 @@ static void test_strange_answers(void **state)
 	}
 }
 
-/* Who takes all places and says nothing, or only half of it, leaves in time. */
+/* Who says nothing, or only half of it, leaves in time, and has others asked meanwhile. */
 static void test_laggards_leave(void **state)
 {
-	int fds[HTTP_OF_ONE_ADDRESS];
+	int fds[HTTP_MUTE];
 	char text[TEXT_LEN];
 	struct straw s;
 	struct rig r;
-	int fd;
 
 	(void)state;
 	straw_start(&s, GOOD);
 	rig_start(&r, s.dir);
-	for (size_t i = 0; i < HTTP_OF_ONE_ADDRESS; i++) {
+	for (size_t i = 0; i < HTTP_MUTE; i++) {
 		fds[i] = visit(&r);
 		if (i % 2 == 0)
 			assert_true(send(fds[i], "GET /metr", 9, 0) == 9);
 		http_turn(r.http, source_now_ms());
 	}
-	assert_in_range(http_timeout_ms(r.http, source_now_ms()), 1, HTTP_VISIT_MS);
-	/* Beyond: no answer. */
-	get(&r, "/metrics", text);
-	assert_string_equal(text, "");
+	assert_in_range(http_timeout_ms(r.http, source_now_ms()), 1, HTTP_HEAD_MS);
+	get(&r, "/-/healthy", text);
+	assert_says(text, " 200 ");
 	/* Now their time is over. */
 	for (int i = 0; i < 10; i++)
-		http_turn(r.http, source_now_ms() + HTTP_VISIT_MS + 1);
-	for (size_t i = 0; i < HTTP_OF_ONE_ADDRESS; i++) {
-		assert_true(recv(fds[i], text, sizeof(text), 0) <= 0);
+		http_turn(r.http, source_now_ms() + HTTP_HEAD_MS + 1);
+	for (size_t i = 0; i < HTTP_MUTE; i++) {
+		assert_true(recv(fds[i], text, sizeof(text), MSG_DONTWAIT) == 0);
 		close(fds[i]);
 	}
-	fd = visit(&r);
-	assert_true(send(fd, "GET /-/healthy HTTP/1.0\r\n\r\n", 27, 0) == 27);
-	hear(&r, fd, text);
+	rig_end(&r);
+	straw_end(&s);
+}
+
+/* However many are mute, of one address and at once: who asks is answered, and stays for it. */
+static void test_the_mute_hold_no_places(void **state)
+{
+	static const char half[] = "GET /-/healthy HTTP/1.0\r\n";
+	int fds[4 * HTTP_CONNECTIONS], slow;
+	char text[TEXT_LEN];
+	struct straw s;
+	struct rig r;
+
+	(void)state;
+	straw_start(&s, GOOD);
+	rig_start(&r, s.dir);
+	for (size_t i = 0; i < 4 * HTTP_CONNECTIONS; i++) {
+		fds[i] = visit(&r);
+		http_turn(r.http, source_now_ms());
+		http_turn(r.http, source_now_ms());
+		if (i % 8 != 0)
+			continue;
+		get(&r, "/-/healthy", text);
+		assert_says(text, " 200 ");
+	}
+	/* The first ones had to go, the last ones are left in peace. */
+	assert_int_equal(recv(fds[0], text, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(recv(fds[4 * HTTP_CONNECTIONS - 1], text, 1, MSG_DONTWAIT), -1);
+	slow = visit(&r);
+	assert_int_equal(send(slow, half, strlen(half), 0), strlen(half));
+	http_turn(r.http, source_now_ms());
+	http_turn(r.http, source_now_ms() + HTTP_HEAD_MS - 1000);
+	assert_int_equal(send(slow, "\r\n", 2, 0), 2);
+	hear(&r, slow, text);
 	assert_says(text, " 200 ");
+	for (size_t i = 0; i < 4 * HTTP_CONNECTIONS; i++)
+		close(fds[i]);
 	rig_end(&r);
 	straw_end(&s);
 }
@@ -396,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_mute_daemon),
 		cmocka_unit_test(test_strange_answers),
 		cmocka_unit_test(test_laggards_leave),
+		cmocka_unit_test(test_the_mute_hold_no_places),
 		cmocka_unit_test(test_where_to_listen),
 	};
 
