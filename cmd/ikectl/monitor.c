@@ -153,7 +153,8 @@ static size_t take(struct watching *w, json_t *answer)
 	n = w->in->json ? monitor_show_json(answer, stdout)
 			: monitor_show(answer, w->palette, stdout);
 
-	fflush(stdout);
+	/* A full disk does not become empty by what is told to it: main() tells why. */
+	w->over = fflush(stdout) != 0 || ferror(stdout) != 0;
 	w->begun = true;
 	w->next = number(answer, "next");
 	snprintf(w->stream, sizeof(w->stream), "%s", text(answer, "stream"));

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/wait.h"
 #include "cmd/ikectl/client.h"
+#include "cmd/ikectl/model.h"
 #include "cmd/ikectl/progress.h"
+#include "cmd/ikectl/show.h"
 #include "config/schema.h"
 
 #include <errno.h>
@@ -116,6 +118,81 @@ bool wait_satisfied(const struct wait_peers *peers, const json_t *status,
 	return up >= peers->least;
 }
 
+/* ---- what came of it ------------------------------------------------------------------------ */
+
+static const json_t *pair_with(const json_t *status, const struct ip *peer)
+{
+	struct ip remote;
+	const json_t *pair;
+
+	EACH(get(status, "pairs"), pair)
+	{
+		if (ip_parse(text(pair, "remote"), &remote) && ip_equal(&remote, peer))
+			return pair;
+	}
+	return NULL;
+}
+
+static json_t *text_or_null(const json_t *value)
+{
+	return json_is_string(value) ? json_string(json_string_value(value)) : json_null();
+}
+
+/* pair NULL: there is none. refused: the daemon's words, or NULL. */
+static void add_missing(json_t *missing, const char *peer, const json_t *pair,
+			const json_t *refused)
+{
+	const json_t *failure = show_last_failure(pair);
+
+	json_array_append_new(
+		missing, json_pack("{s:s, s:o, s:o, s:o}", "peer", peer, "state",
+				   text_or_null(get(pair, "state")), "reason",
+				   text_or_null(refused != NULL ? refused : get(failure, "reason")),
+				   "cause", text_or_null(get(failure, "cause"))));
+}
+
+static void sort_named(const struct wait_peers *peers, const json_t *status, const json_t *refused,
+		       json_t *up, json_t *missing)
+{
+	char address[IP_TEXT_LEN];
+
+	for (size_t i = 0; i < peers->n; i++) {
+		ip_text(&peers->named[i], address);
+		if (is_up_with(get(status, "pairs"), &peers->named[i]))
+			json_array_append_new(up, json_string(address));
+		else
+			add_missing(missing, address, pair_with(status, &peers->named[i]),
+				    get(refused, address));
+	}
+}
+
+static void sort_all(const json_t *status, json_t *up, json_t *missing)
+{
+	const json_t *pair;
+
+	EACH(get(status, "pairs"), pair)
+	{
+		if (is_up(pair))
+			json_array_append_new(up, json_string(text(pair, "remote")));
+		else
+			add_missing(missing, text(pair, "remote"), pair, NULL);
+	}
+}
+
+json_t *wait_outcome(const struct wait_peers *peers, const json_t *status, const json_t *refused)
+{
+	json_t *up = json_array(), *missing = json_array();
+	const size_t wanted = peers->n > 0 ? peers->n : peers->least;
+
+	if (peers->n > 0)
+		sort_named(peers, status, refused, up, missing);
+	else if (peers->least > 0)
+		sort_all(status, up, missing);
+	return json_pack("{s:b, s:b, s:i, s:o, s:o}", "ok",
+			 status != NULL && json_array_size(up) >= wanted, "daemon", status != NULL,
+			 "wanted", (int)wanted, "up", up, "missing", missing);
+}
+
 /* ---- waiting -------------------------------------------------------------------------------- */
 
 struct waiting {
@@ -126,6 +203,8 @@ struct waiting {
 	bool daemon_seen;
 	char missing[WAIT_TEXT_LEN];
 	char told[WAIT_TEXT_LEN];
+	json_t *status;	 /* the last answer; NULL: there was none */
+	json_t *refused; /* what the daemon said of whom it will not negotiate with */
 };
 
 static json_t *ask(const struct waiting *w, json_t *request, char error[static CLIENT_ERROR_LEN])
@@ -147,11 +226,17 @@ static void ask_for_peers(struct waiting *w, const json_t *status)
 		return;
 	w->asked_ms = progress_now_ms();
 	for (size_t i = 0; i < w->peers.n; i++) {
-		if (!is_up_with(pairs, &w->peers.named[i]))
-			json_decref(ask(w,
-					json_pack("{s:s, s:s}", "command", "up", "peer",
-						  ip_text(&w->peers.named[i], address)),
-					error));
+		json_t *answer;
+
+		if (is_up_with(pairs, &w->peers.named[i]))
+			continue;
+		ip_text(&w->peers.named[i], address);
+		answer = ask(w, json_pack("{s:s, s:s}", "command", "up", "peer", address), error);
+		if (answer == NULL)
+			json_object_set_new(w->refused, address, json_string(error));
+		else
+			json_object_del(w->refused, address);
+		json_decref(answer);
 	}
 }
 
@@ -163,6 +248,8 @@ static bool is_ready(struct waiting *w)
 	bool ready;
 
 	w->daemon_seen = answer != NULL;
+	json_decref(w->status);
+	w->status = answer;
 	if (answer == NULL) {
 		snprintf(w->missing, sizeof(w->missing), "the daemon: %s", error);
 		return false;
@@ -170,7 +257,6 @@ static bool is_ready(struct waiting *w)
 	ready = !peers || wait_satisfied(&w->peers, answer, w->missing);
 	if (!ready)
 		ask_for_peers(w, answer);
-	json_decref(answer);
 	return ready;
 }
 
@@ -192,7 +278,6 @@ static void tell_progress(struct waiting *w)
 
 static enum status give_up(struct waiting *w)
 {
-	progress_end(&w->progress);
 	fprintf(stderr, "ikectl: not within %lld s: %s\n",
 		(long long)((w->until_ms - w->began_ms) / MS_A_SECOND), w->missing);
 	if (w->peers.n > 0 && w->daemon_seen)
@@ -200,12 +285,25 @@ static enum status give_up(struct waiting *w)
 	return w->daemon_seen ? STATUS_FAILED : STATUS_NO_DAEMON;
 }
 
+static void tell_json(const struct waiting *w)
+{
+	json_t *outcome = wait_outcome(&w->peers, w->status, w->refused);
+
+	if (outcome != NULL)
+		json_object_set_new(outcome, "waited_ms",
+				    json_integer(progress_now_ms() - w->began_ms));
+	command_print_json(outcome);
+	json_decref(outcome);
+}
+
 enum status wait_run(const struct invocation *in)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_EVERY_MS * 1000000L };
 	const char *timeout = command_option(in, "timeout");
 	struct waiting w = { .in = in, .began_ms = progress_now_ms() };
+	enum status status;
 	uint64_t s = 30;
+	bool ready;
 
 	if (!wait_peers_parse(command_option(in, "peers"), &w.peers))
 		return command_misuse("--peers takes addresses with commas between them, or a "
@@ -214,13 +312,17 @@ enum status wait_run(const struct invocation *in)
 	if (timeout != NULL && schema_number(&timeout_row, timeout, &s) != 0)
 		return command_misuse("--timeout takes a time up to 1d, such as 30s", timeout);
 	w.until_ms = w.began_ms + (int64_t)s * MS_A_SECOND;
+	w.refused = json_object();
 	progress_begin(&w.progress, w.began_ms);
-	while (!is_ready(&w)) {
-		if (progress_now_ms() >= w.until_ms)
-			return give_up(&w);
+	while (!(ready = is_ready(&w)) && progress_now_ms() < w.until_ms) {
 		tell_progress(&w);
 		nanosleep(&pause, NULL);
 	}
 	progress_end(&w.progress);
-	return STATUS_GOOD;
+	if (in->json)
+		tell_json(&w);
+	status = ready ? STATUS_GOOD : give_up(&w);
+	json_decref(w.status);
+	json_decref(w.refused);
+	return status;
 }

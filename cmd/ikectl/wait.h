@@ -25,6 +25,12 @@ bool wait_peers_parse(const char *text, struct wait_peers *out);
 bool wait_satisfied(const struct wait_peers *peers, const json_t *status,
 		    char missing[static WAIT_TEXT_LEN]);
 
+/*
+ * Who is up and who is missing, for --json; status is NULL where no daemon answered. refused: an
+ * object of what the daemon said of those that it will not negotiate with. NULL on no memory.
+ */
+json_t *wait_outcome(const struct wait_peers *peers, const json_t *status, const json_t *refused);
+
 /* STATUS_FAILED: some peers were not up in time; STATUS_NO_DAEMON: nor was the daemon. */
 enum status wait_run(const struct invocation *in);
 extern const struct option wait_options[];

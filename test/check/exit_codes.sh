@@ -69,6 +69,7 @@ done <<'TABLE'
 3|certs|start it
 3|rotate --wait|start it
 3|wait --timeout 1s|start it
+3|wait --peers 10.1.0.2 --timeout 0s --json|"daemon": false
 1|top|ikectl status
 2|doctor|.
 TABLE
@@ -78,6 +79,23 @@ TABLE
 is=$?
 n=$((n + 1))
 [ $is = 1 ] && grep -q 'cannot be written' "$dir/out" || { echo "ikectl version >/dev/full: $is: $(cat "$dir/out")" && failed=1; }
+
+# Somebody who answers, and a disk that is full: it ends, and does not go on for ever.
+perl -MIO::Socket::UNIX -e '
+	my $l = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 8) or die "$!"; alarm 20;
+	while (my $c = $l->accept) {
+		<$c>;
+		print $c q({"format":"ikemesh-events/1","next":2,"stream":"s","lost":0,"events":[{"number":1,"at":"2026-11-22T12:00:00.000Z","level":"info","event":"up","peer":"10.1.0.2","text":"is up"}]}), "\n"
+	}' "$dir/control.sock" &
+server=$!
+for ((i = 0; i < 100; i++)); do [ ! -S "$dir/control.sock" ] || break; sleep 0.05; done
+for words in monitor 'monitor --json'; do
+	n=$((n + 1))
+	timeout 10 "$ikectl" --run-dir "$dir" $words >/dev/full 2>"$dir/out"
+	is=$?
+	[ $is = 1 ] && grep -q 'cannot be written: No space' "$dir/out" || { echo "ikectl $words >/dev/full: $is: $(cat "$dir/out")" && failed=1; }
+done
+kill "$server"
 [ "$n" -gt 40 ] || { echo "only $n lines were tried" && failed=1; }
 echo "$n command lines"
 exit $failed

@@ -81,6 +81,53 @@ static void test_a_long_list_is_cut(void **state)
 	json_decref(status);
 }
 
+static const char *of(const json_t *outcome, size_t i, const char *name)
+{
+	return json_string_value(
+		json_object_get(json_array_get(json_object_get(outcome, "missing"), i), name));
+}
+
+static void test_what_came_of_it(void **state)
+{
+	json_t *status = status_of("up", "backing off"), *refused, *outcome;
+	json_t *failed = json_pack("[{s:b, s:s, s:s}]", "failed", 1, "reason", "no trusted CA",
+				   "cause", "wrong-ca");
+	struct wait_peers p;
+
+	(void)state;
+	json_object_set_new(json_array_get(json_object_get(status, "pairs"), 1), "attempts",
+			    failed);
+	refused = json_pack("{s:s}", "192.0.2.1", "in none of ipsec_subnets");
+	assert_true(wait_peers_parse("10.0.0.1,fd00:0::2,192.0.2.1,10.0.0.9", &p));
+	outcome = wait_outcome(&p, status, refused);
+	assert_true(json_is_false(json_object_get(outcome, "ok")));
+	assert_true(json_is_true(json_object_get(outcome, "daemon")));
+	assert_int_equal(json_integer_value(json_object_get(outcome, "wanted")), 4);
+	assert_int_equal(json_array_size(json_object_get(outcome, "up")), 1);
+	assert_int_equal(json_array_size(json_object_get(outcome, "missing")), 3);
+	assert_string_equal(of(outcome, 0, "peer"), "fd00::2");
+	assert_string_equal(of(outcome, 0, "state"), "backing off");
+	assert_string_equal(of(outcome, 0, "reason"), "no trusted CA");
+	assert_string_equal(of(outcome, 0, "cause"), "wrong-ca");
+	assert_string_equal(of(outcome, 1, "reason"), "in none of ipsec_subnets");
+	assert_string_equal(of(outcome, 2, "peer"), "10.0.0.9");
+	assert_null(of(outcome, 2, "state"));
+	json_decref(outcome);
+	/* As many as that: one of two is enough, and the other one is told of. */
+	outcome = wait_outcome(&(struct wait_peers){ .least = 1 }, status, NULL);
+	assert_true(json_is_true(json_object_get(outcome, "ok")));
+	assert_string_equal(of(outcome, 0, "peer"), "fd00::2");
+	json_decref(outcome);
+	/* Nobody answered. */
+	outcome = wait_outcome(&p, NULL, NULL);
+	assert_true(json_is_false(json_object_get(outcome, "ok")));
+	assert_true(json_is_false(json_object_get(outcome, "daemon")));
+	assert_int_equal(json_array_size(json_object_get(outcome, "missing")), 4);
+	json_decref(outcome);
+	json_decref(refused);
+	json_decref(status);
+}
+
 static void test_no_daemon_in_time(void **state)
 {
 	struct invocation in = { .run_dir = "/nonexistent",
@@ -98,11 +145,9 @@ static void test_no_daemon_in_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_peers),
-		cmocka_unit_test(test_as_many_as_that),
-		cmocka_unit_test(test_just_these),
-		cmocka_unit_test(test_a_long_list_is_cut),
-		cmocka_unit_test(test_no_daemon_in_time),
+		cmocka_unit_test(test_peers),		cmocka_unit_test(test_as_many_as_that),
+		cmocka_unit_test(test_just_these),	cmocka_unit_test(test_a_long_list_is_cut),
+		cmocka_unit_test(test_what_came_of_it), cmocka_unit_test(test_no_daemon_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

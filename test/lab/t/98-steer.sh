@@ -53,6 +53,8 @@ ends 0 '.' mode optional
 ends 64 'mode takes' mode x
 ends 0 '' wait --peers 10.1.0.2 --timeout 10s
 ends 1 'not within 1 s' wait --peers 10.1.0.99 --timeout 1s
+ends 0 '"up": \[' wait --peers 10.1.0.2 --timeout 10s --json
+ends 1 '"reason": "192.0.2.1 lies in none' wait --peers 10.1.0.2,192.0.2.1 --timeout 1s --json
 ends 0 '.' monitor --last 1 --count 1
 ends 0 '' monitor --last 10 --count 2
 [ "$(wc -l <"$SCRATCH/out")" = 2 ] || fail "monitor --count 2 shows: $(cat "$SCRATCH/out")"
