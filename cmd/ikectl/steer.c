@@ -72,27 +72,51 @@ const char *steer_nearest(const json_t *pairs_answer, const char *named)
 
 	EACH(get(pairs_answer, "pairs"), pair)
 	{
-		const unsigned distance = near_distance(named, text(pair, "remote"));
+		const char *remote = text(pair, "remote");
+		const unsigned distance = near_distance(named, remote);
 
-		if (distance == 0)
-			return NULL; /* it is there: that is not what was wrong */
 		if (distance < least) {
 			least = distance;
-			nearest = text(pair, "remote");
+			nearest = remote;
+		} else if (distance == least && nearest != NULL && strcmp(nearest, remote) != 0) {
+			nearest = NULL; /* any of them, or none: no address stands out */
 		}
 	}
-	return least <= 2 ? nearest : NULL;
+	return least == 1 ? nearest : NULL;
 }
 
-/* The daemon knows no such peer: there may be one that was meant. */
-static void suggest(const struct invocation *in, const char *peer)
+static bool is_known(const json_t *pairs, const char *peer)
 {
-	char error[CLIENT_ERROR_LEN];
-	int err = 0;
-	json_t *pairs = ask(in, request_of("pairs", NULL), &err, error);
-	const char *nearest = pairs != NULL ? steer_nearest(pairs, peer) : NULL;
+	const json_t *pair;
 
-	if (nearest != NULL)
+	EACH(get(pairs, "pairs"), pair)
+	{
+		if (is(pair, "remote", peer))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The daemon refused: where it has no SA with that peer, the way to one, or the peer that may have
+ * been meant. The subnets, routes and rights that `up` is refused for are no matter of spelling.
+ */
+static void suggest(const struct invocation *in, const char *named)
+{
+	char error[CLIENT_ERROR_LEN], peer[IP_TEXT_LEN];
+	const char *nearest;
+	struct ip ip;
+	int err = 0;
+	json_t *pairs;
+
+	if (strcmp(in->command, "up") == 0 || !ip_parse(named, &ip))
+		return;
+	pairs = ask(in, request_of("pairs", NULL), &err, error);
+	ip_text(&ip, peer);
+	if (pairs != NULL && is_known(pairs, peer))
+		fprintf(stderr, "ikectl: `ikectl why %s` tells why, `ikectl up %s` negotiates\n",
+			peer, peer);
+	else if (pairs != NULL && (nearest = steer_nearest(pairs, peer)) != NULL)
 		fprintf(stderr, "ikectl: did you mean %s?\n", nearest);
 	else if (pairs != NULL)
 		fprintf(stderr, "ikectl: `ikectl status` lists the peers\n");

@@ -11,7 +11,10 @@ extern const struct option steer_options[];    /* --wait */
 extern const struct option steer_up_options[]; /* --wait, --all */
 enum status steer_run(const struct invocation *in);
 
-/* The peer of a pair that is so much like the one that was named; NULL: none. Borrowed. */
+/*
+ * The only peer that is one letter away from the one that was named; NULL: there is none, or more
+ * than one, as in a mesh whose addresses follow each other. Borrowed.
+ */
 const char *steer_nearest(const json_t *pairs_answer, const char *named);
 
 #endif

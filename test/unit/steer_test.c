@@ -163,7 +163,8 @@ static void test_the_nearest_peer(void **state)
 	(void)state;
 	assert_string_equal(steer_nearest(answer, "10.1.0.33"), "10.1.0.3");
 	assert_string_equal(steer_nearest(answer, "10.1.9.2"), "10.1.0.2");
-	assert_null(steer_nearest(answer, "10.1.0.3"));
+	assert_null(steer_nearest(answer, "10.1.0.7")); /* each of them is as near */
+	assert_null(steer_nearest(answer, "10.1.8.32"));
 	assert_null(steer_nearest(answer, "192.168.77.200"));
 	json_decref(answer);
 }
