@@ -42,6 +42,7 @@ struct key_client {
 	bool told;	       /* that it is away */
 	char why[128];
 	uint64_t connected, timeouts;
+	uint64_t resident, cpu_us; /* as it said last */
 	struct questions questions;
 	uint8_t buffer[KEY_MESSAGE_MAX];
 };
@@ -95,7 +96,9 @@ void key_client_state(const struct key_client *c, struct key_client_state *out)
 	*out = (struct key_client_state){ .away = is_away(c, now),
 					  .renewed = c->connected > 0 ? c->connected - 1 : 0,
 					  .timeouts = c->timeouts,
-					  .open = c->questions.n };
+					  .open = c->questions.n,
+					  .resident = c->resident,
+					  .cpu_us = c->cpu_us };
 	if (!out->away)
 		return;
 	out->away_us = now.us - c->bad_since.us;
@@ -162,6 +165,7 @@ static void disconnect(struct key_client *c, const char *why)
 	c->retry_at = clock_after(now_of(c), c->greeted ? 0 : c->backoff_us);
 	c->greeted = false;
 	c->ping_end = MONO_NEVER;
+	c->resident = c->cpu_us = 0;
 	questions_unsend(&c->questions);
 }
 
@@ -241,6 +245,7 @@ static void take_hello(struct key_client *c, const struct key_message *m)
 		return;
 	}
 	c->greeted = true;
+	c->ping_at = clock_now(); /* what it takes is not known yet */
 	if (c->connected++ > 0)
 		say(c, REPORT_WARNING,
 		    "the keyholder had gone; another one is there, and is asked again what was "
@@ -279,6 +284,8 @@ static int take(struct key_client *c, struct bytes from, int *content)
 		take_hello(c, &m);
 	} else if (err == 0 && m.kind == KEY_PING) {
 		c->ping_end = MONO_NEVER;
+		c->resident = m.resident;
+		c->cpu_us = m.cpu_us;
 		is_well(c);
 	} else {
 		err = -EBADMSG;

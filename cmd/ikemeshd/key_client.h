@@ -56,6 +56,8 @@ struct key_client_state {
 	uint64_t renewed;  /* so often there was another one */
 	uint64_t timeouts; /* of questions */
 	size_t open;	   /* questions */
+	uint64_t resident; /* octets of its memory a few seconds ago; 0: not known */
+	uint64_t cpu_us;   /* of this one: another begins anew */
 };
 void key_client_state(const struct key_client *c, struct key_client_state *out);
 

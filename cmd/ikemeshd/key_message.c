@@ -55,10 +55,12 @@ static void hello(struct archive *a, struct key_message *m)
 	archive_text(a, m->version, sizeof(m->version));
 }
 
-static void nothing(struct archive *a, struct key_message *m)
+static void usage_in_answer(struct archive *a, struct key_message *m)
 {
-	(void)a;
-	(void)m;
+	if (!m->answer)
+		return;
+	archive_u64(a, &m->resident);
+	archive_u64(a, &m->cpu_us);
 }
 
 /*
@@ -133,7 +135,7 @@ static const struct {
 	enum job_kind job;
 } kinds[] = {
 	[KEY_HELLO] = { hello },
-	[KEY_PING] = { nothing },
+	[KEY_PING] = { usage_in_answer },
 	[KEY_SIGN] = { sign, true, JOB_SIGN },
 	[KEY_PPK] = { ppk, true, JOB_PPK },
 	[KEY_LOAD] = { serial_of_answer },

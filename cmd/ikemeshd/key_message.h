@@ -14,7 +14,7 @@
  * What both sides must say alike: they are of one program, or else the keyholder makes way for
  * another. The number counts up when a message, or what a descriptor has, gets another meaning.
  */
-#define KEY_VERSION "ikemesh " IKEMESH_VERSION ", keys 1"
+#define KEY_VERSION "ikemesh " IKEMESH_VERSION ", keys 2"
 #define KEY_VERSION_LEN 64
 
 #define KEY_MESSAGE_MAX 73728 /* octets: what is signed may have a whole datagram in it */
@@ -22,7 +22,7 @@
 
 enum key_kind {
 	KEY_HELLO = 1, /* version; first of all. On another one the keyholder ends */
-	KEY_PING,      /* are you there? */
+	KEY_PING,      /* are you there? -> resident, cpu_us */
 	KEY_SIGN,      /* fingerprint, job -> job */
 	KEY_PPK,       /* job -> job */
 	KEY_LOAD,      /* -> serial, and a descriptor: wire_take_config() */
@@ -42,6 +42,8 @@ struct key_message {
 	char fingerprint[96]; /* of the certificate whose key is to sign, as in struct cert_info */
 	char path[KEY_PATH_LEN];
 	uint64_t serial;
+	uint64_t resident; /* octets of memory; 0: not known */
+	uint64_t cpu_us;
 	struct job *job;
 };
 

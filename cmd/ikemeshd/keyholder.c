@@ -5,6 +5,7 @@
 #include "cmd/ikemeshd/key_errand.h"
 #include "cmd/ikemeshd/key_message.h"
 #include "cmd/ikemeshd/keyholder_sandbox.h"
+#include "cmd/ikemeshd/metrics_host.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -53,6 +54,7 @@ struct keyholder {
 	bool signed_one; /* in this turn, by this thread */
 	bool restricted; /* the readers' */
 	bool no_library; /* the sandbox lets none be loaded */
+	struct metrics_host self;
 	unsigned malformed;
 	bool leaves;
 	int status;
@@ -394,6 +396,8 @@ static void take_question(struct keyholder *h, const struct asker *asker, struct
 		take_hello(h, asker, m);
 		break;
 	case KEY_PING:
+		m->resident = host_resident_bytes(&h->self);
+		m->cpu_us = host_cpu_us();
 		answer_plain(h, asker, m, 0);
 		break;
 	case KEY_SIGN:
@@ -499,6 +503,7 @@ static void keyholder_free(struct keyholder *h)
 {
 	pool_close(h->signers);
 	pool_close(h->readers);
+	metrics_host_close(&h->self);
 	while (h->parked != NULL) {
 		struct parked *p = h->parked;
 
@@ -533,6 +538,7 @@ int keyholder_serve(const struct keyholder_options *options)
 		return 1;
 	h->options = *options;
 	h->parked_end = &h->parked;
+	metrics_host_open_self(&h->self);
 	for (size_t i = 0; i < CLIENTS; i++)
 		h->clients[i].fd = -1;
 	err = open_pools(h);

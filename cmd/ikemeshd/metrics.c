@@ -6,11 +6,13 @@
 json_t *daemon_answer_metrics(struct daemon *d, const json_t *request)
 {
 	char own_fault[VERDICT_TEXT_LEN];
+	struct key_client_state keyholder;
 	struct metrics_sources s = {
 		.engine = d->engine,
 		.config = d->config,
 		.past = &d->metrics,
 		.host = &d->metrics_host,
+		.keyholder = &keyholder,
 		.policies = &d->policies,
 		.kernel = d->kernel,
 		.udp = udp_counters(d->udp),
@@ -21,6 +23,7 @@ json_t *daemon_answer_metrics(struct daemon *d, const json_t *request)
 	};
 
 	(void)request;
+	key_client_state(d->keys, &keyholder);
 	daemon_own_fault(d, own_fault);
 	s.own_fault = own_fault[0] != '\0';
 	return metrics_json(&s);

@@ -13,9 +13,15 @@
 #define STAT_ROOM 8192
 #define STAT_NAME 64
 
-void metrics_host_open(struct metrics_host *h)
+void metrics_host_open_self(struct metrics_host *h)
 {
 	h->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	h->xfrm_stat = -1;
+}
+
+void metrics_host_open(struct metrics_host *h)
+{
+	metrics_host_open_self(h);
 	h->xfrm_stat = open(STAT_PATH, O_RDONLY | O_CLOEXEC);
 }
 

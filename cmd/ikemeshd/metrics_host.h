@@ -14,6 +14,7 @@ struct metrics_host {
 };
 
 void metrics_host_open(struct metrics_host *h);
+void metrics_host_open_self(struct metrics_host *h); /* without what is the host's */
 void metrics_host_close(struct metrics_host *h);
 
 uint64_t host_resident_bytes(const struct metrics_host *h); /* 0: not known */

@@ -311,7 +311,7 @@ static void add_clear(json_t *all, const struct metrics_sources *s)
 static void add_daemon(json_t *all, const struct metrics_sources *s)
 {
 	json_t *config = below(all, "config"), *processes = below(all, "processes");
-	json_t *reloads, *daemon;
+	json_t *reloads, *daemon, *keyholder;
 
 	json_object_set_new(all, "builds", json_pack("[o]", status_version()));
 	put(all, "started", (uint64_t)s->wall_started);
@@ -323,6 +323,11 @@ static void add_daemon(json_t *all, const struct metrics_sources *s)
 	daemon = below(processes, "daemon");
 	put(daemon, "resident", host_resident_bytes(s->host));
 	put(daemon, "cpu_us", host_cpu_us());
+	if (s->keyholder != NULL && s->keyholder->resident > 0) {
+		keyholder = below(processes, "keyholder");
+		put(keyholder, "resident", s->keyholder->resident);
+		put(keyholder, "cpu_us", s->keyholder->cpu_us);
+	}
 	put(all, "own_certificate_fault", s->own_fault);
 	put(all, "mode_pending", s->mode != NULL && mode_switch_is_pending(s->mode));
 }

@@ -6,6 +6,7 @@
 #ifndef IKEMESH_CMD_METRICS_JSON_H
 #define IKEMESH_CMD_METRICS_JSON_H
 
+#include "cmd/ikemeshd/key_client.h"
 #include "cmd/ikemeshd/metrics_host.h"
 #include "cmd/ikemeshd/metrics_pairs.h"
 #include "cmd/ikemeshd/mode_switch.h"
@@ -31,11 +32,12 @@ struct metrics_sources {
 	const struct config *config;
 	const struct metrics_past *past;
 	const struct metrics_host *host;
-	const struct policies *policies; /* NULL: none */
-	struct kernel *kernel;		 /* NULL: no traffic */
-	const struct udp_counters *udp;	 /* NULL: none */
-	const struct mode_switch *mode;	 /* NULL: none */
-	struct clear *clear;		 /* NULL: nobody watches for peers in the clear */
+	const struct key_client_state *keyholder; /* NULL: nothing is known of it */
+	const struct policies *policies;	  /* NULL: none */
+	struct kernel *kernel;			  /* NULL: no traffic */
+	const struct udp_counters *udp;		  /* NULL: none */
+	const struct mode_switch *mode;		  /* NULL: none */
+	struct clear *clear;			  /* NULL: nobody watches for peers in the clear */
 	bool own_fault; /* nothing new can be negotiated with our own certificate */
 	struct mono now;
 	time_t wall_started;

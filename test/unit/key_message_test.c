@@ -183,6 +183,7 @@ static void test_the_others(void **state)
 		{ .kind = KEY_HELLO, .version = KEY_VERSION },
 		{ .kind = KEY_HELLO, .answer = true, .result = -EPROTO, .version = "another" },
 		{ .kind = KEY_PING, .id = 1 },
+		{ .kind = KEY_PING, .answer = true, .resident = UINT64_MAX, .cpu_us = 5 },
 		{ .kind = KEY_LOAD, .id = 2 },
 		{ .kind = KEY_LOAD, .answer = true, .serial = UINT64_MAX },
 		{ .kind = KEY_COMMIT, .serial = 7 },
@@ -196,6 +197,8 @@ static void test_the_others(void **state)
 		struct key_message m = send_over(&all[i], NULL);
 
 		assert_int_equal(m.serial, all[i].serial);
+		assert_int_equal(m.resident, all[i].resident);
+		assert_int_equal(m.cpu_us, all[i].cpu_us);
 		assert_string_equal(m.path, all[i].path);
 		assert_string_equal(m.version, all[i].version);
 		assert_null(m.job);

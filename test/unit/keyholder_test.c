@@ -266,6 +266,23 @@ static void test_the_key_before_is_kept(void **state)
 	config_free(&last);
 }
 
+static void test_it_says_what_it_takes(void **state)
+{
+	struct fixture *f = *state;
+	struct key_client_state s = { 0 };
+
+	holder_run(&f->holder);
+	for (int i = 0; i < 100 && s.resident == 0; i++) {
+		ask(f, &(struct key_message){ .kind = KEY_PING }, 5);
+		key_client_state(f->client, &s);
+	}
+	assert_true(s.resident > 100000);
+	holder_kill(&f->holder);
+	assert_int_equal(ask(f, &(struct key_message){ .kind = KEY_PING }, 1).m.result, -ETIMEDOUT);
+	key_client_state(f->client, &s);
+	assert_int_equal(s.resident, 0);
+}
+
 /* What is open when it dies is asked of the next one, which has to read the file for it. */
 static void test_another_one_takes_over(void **state)
 {
@@ -615,6 +632,7 @@ int main(void)
 		TEST(test_it_loads_and_signs),
 		TEST(test_the_ppk),
 		TEST(test_the_key_before_is_kept),
+		TEST(test_it_says_what_it_takes),
 		TEST(test_another_one_takes_over),
 		TEST(test_another_one_with_another_key),
 		TEST(test_a_bad_file),

@@ -18,6 +18,8 @@
 
 static const struct duet_options standin;
 
+static const struct key_client_state *keyholder; /* NULL: nothing is known of it */
+
 static json_t *document(const struct duet *d, bool per_peer, const struct metrics_past *past)
 {
 	static const struct metrics_host no_host = { -1, -1 };
@@ -28,6 +30,7 @@ static json_t *document(const struct duet *d, bool per_peer, const struct metric
 		.config = &c,
 		.past = past != NULL ? past : &none,
 		.host = &no_host,
+		.keyholder = keyholder,
 		.now = d->now,
 	};
 	json_t *all = metrics_json(&s);
@@ -365,6 +368,29 @@ static void test_full_document_has_all_names(void **state)
 	duet_end(&d);
 }
 
+/* Its memory, as it said last; nothing while it has said nothing. */
+static void test_the_keyholder(void **state)
+{
+	static const struct key_client_state silent = { .away = true },
+					     known = { .resident = 4096, .cpu_us = 7 };
+	struct duet d;
+	json_t *all;
+
+	(void)state;
+	duet_start(&d, &standin);
+	keyholder = &silent;
+	all = document(&d, false, NULL);
+	assert_null(at(all, "processes", "keyholder"));
+	json_decref(all);
+	keyholder = &known;
+	all = document(&d, false, NULL);
+	assert_int_equal(number(at(all, "processes", "keyholder"), "resident", NULL), 4096);
+	assert_int_equal(number(at(all, "processes", "keyholder"), "cpu_us", NULL), 7);
+	json_decref(all);
+	keyholder = NULL;
+	duet_end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +403,7 @@ int main(void)
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_xfrm_stat),
 		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_the_keyholder),
 		cmocka_unit_test(test_full_document_has_all_names),
 	};
 

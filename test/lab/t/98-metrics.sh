@@ -58,6 +58,9 @@ ikectl a metrics --prometheus >"$SCRATCH/text"
 found=$(promtool check metrics <"$SCRATCH/text" 2>&1) && [ -z "$found" ] || fail "promtool check metrics: $found"
 
 expect_value ikemesh_up 1
+for process in daemon keyholder; do
+	expect_value "ikemesh_resident_memory_bytes{process=\"$process\"} > bool 500000" 1
+done
 expect_value 'ikemesh_pairs{state="up"}' 1
 expect_value 'ikemesh_subnets{rule="optional"}' 1
 for name in acquires child_sas; do
