@@ -16,10 +16,13 @@
 
 #define EVENTS_AT_ONCE 16
 #define EVENTS_A_TURN (2 * CONTROL_CLIENTS)
-/* A turn takes this part of the time since the last one, within bounds: or one answer is made. */
+/*
+ * In a turn events are taken for this part of the time since the last one, within bounds, and then
+ * answers are made for as long: or one is.
+ */
 #define TURN_PART 4
 #define TURN_US 1000
-#define TURN_MAX_US 20000
+#define TURN_MAX_US 50000
 #define NOT_YET ".new" /* behind the name until the socket is published */
 
 _Static_assert(CONTROL_PATH_LEN + sizeof(NOT_YET) - 1 ==
@@ -344,7 +347,7 @@ static struct client *next_asked(struct control *c)
 }
 
 /* What takes long is followed by as long a time without, in which the loop has others to serve. */
-static void serve(struct control *c, struct mono until)
+static void serve(struct control *c, int64_t allowed_us)
 {
 	const struct mono began = clock_now();
 	struct mono now = began;
@@ -352,7 +355,7 @@ static void serve(struct control *c, struct mono until)
 
 	if (c->rest_until.us > began.us)
 		return;
-	while ((now.us == began.us || now.us < until.us) && (client = next_asked(c)) != NULL) {
+	while (now.us - began.us < allowed_us && (client = next_asked(c)) != NULL) {
 		ask(c, client, false);
 		now = clock_now();
 	}
@@ -521,24 +524,24 @@ static size_t take_events(struct control *c)
 
 /* The rarer the turns are, the more is done in one: a busy loop serves as many clients as others.
  */
-static struct mono turn_ends(const struct control *c)
+static int64_t allowance_us(const struct control *c, struct mono now)
 {
-	const struct mono now = clock_now();
-	int64_t us = (now.us - c->turned_at.us) / TURN_PART;
+	const int64_t us = (now.us - c->turned_at.us) / TURN_PART;
 
-	return clock_after(now, us < TURN_US ? TURN_US : us > TURN_MAX_US ? TURN_MAX_US : us);
+	return us < TURN_US ? TURN_US : us > TURN_MAX_US ? TURN_MAX_US : us;
 }
 
 void control_turn(struct control *c)
 {
-	const struct mono until = turn_ends(c);
+	const struct mono began = clock_now();
+	const int64_t allowed_us = allowance_us(c, began);
 	size_t n, all = 0;
 
 	do {
 		n = take_events(c);
 		all += n;
-	} while (n > 0 && all < EVENTS_A_TURN && clock_now().us < until.us);
-	serve(c, until);
+	} while (n > 0 && all < EVENTS_A_TURN && clock_now().us - began.us < allowed_us);
+	serve(c, allowed_us);
 	end_patience(c);
 	c->turned_at = clock_now();
 }

@@ -6,7 +6,7 @@
 # letter at a time; one asks for statusall and reads a few octets now and then; one sends garbage without end.
 # These four come again half a second after they were shown the door. At the end a line tells
 #
-#	answered N unanswered N shown the door N the longest answer N ms
+#	answered N unanswered N shown the door N median N ms 99 of 100 N ms the longest answer N ms
 #
 # of the proper ones, and (door) of the others. With N = 0 it asks for statusall 10 times, one after the
 # other, and writes how many ms each answer took, and its octets. Nothing but perl-base is needed.
@@ -40,7 +40,8 @@ my @manners = ('version', 'mute', 'statusall', 'letters', 'version', 'sips', 'st
 my %question = (version => '{"command":"version"}', status => '{"command":"status","peer":"10.2.4.1"}',
 	statusall => '{"command":"statusall"}', sips => '{"command":"statusall"}');
 my $garbage = join '', map { chr(33 + $_ * 7 % 90) } 1 .. 2000;
-my ($answered, $unanswered, $door, $longest) = (0, 0, 0, 0);
+my ($answered, $unanswered, $door) = (0, 0, 0);
+my @took;
 my $select = IO::Select->new;
 my %by_socket;
 my @clients = map { { manner => $manners[$_ % @manners], at => time + $_ / $n } } 0 .. $n - 1;
@@ -65,7 +66,7 @@ sub go { # CLIENT
 	if (!$proper) { $door++ }
 	elsif ($c->{text} =~ /\}\n\z/ && $c->{text} !~ /"ok":false/) { $answered++ }
 	else { $unanswered++ }
-	$longest = $took if $proper && $took > $longest;
+	push @took, $took if $proper;
 	$c->{at} = time + ($proper ? 3 : 0.5);
 }
 sub hear { # CLIENT OCTETS: false when there is nothing more to come
@@ -88,4 +89,6 @@ while (!-e $stop) {
 		else { $c->{at} = $now + 60 }
 	}
 }
-printf "answered %d unanswered %d shown the door %d the longest answer %d ms\n", $answered, $unanswered, $door, $longest;
+@took = sort { $a <=> $b } @took;
+printf "answered %d unanswered %d shown the door %d median %d ms 99 of 100 %d ms the longest answer %d ms\n",
+	$answered, $unanswered, $door, map { $took[$_ * $#took] // 0 } 0.5, 0.99, 1;
