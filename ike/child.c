@@ -520,7 +520,7 @@ bool child_can_send_on_another(const struct child *c)
 	return false;
 }
 
-static bool is_successor(const struct child *c)
+bool child_is_successor(const struct child *c)
 {
 	for (const struct ike_sa *sa = c->sa->pair->sas; sa; sa = sa->next)
 		for (const struct child *old = sa->children; old; old = old->next)
@@ -535,7 +535,7 @@ static bool is_successor(const struct child *c)
  */
 static void wait_is_over(struct engine *e, struct child *c)
 {
-	if (!child_can_send_on_another(c) || (c->waited && is_successor(c))) {
+	if (!child_can_send_on_another(c) || (c->waited && child_is_successor(c))) {
 		child_install_outbound(e, c);
 	} else if (!c->waited) {
 		c->waited = true;

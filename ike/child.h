@@ -53,6 +53,8 @@ void child_expired(struct engine *e, struct child *c, bool hard, bool inbound);
 bool child_same_selectors(const struct child *a, const struct child *b);
 /* Another for the same traffic has its outbound SA in the kernel. */
 bool child_can_send_on_another(const struct child *c);
+/* It rekeys another, which is still there. */
+bool child_is_successor(const struct child *c);
 /* As the initiator of an exchange that a rival's beat: to be deleted, so never sent on. */
 void child_install_loser(struct engine *e, struct child *c);
 /* A successor is there: no more sending on it. The inbound SA stays till DELETE (child_linger). */

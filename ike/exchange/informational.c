@@ -191,15 +191,18 @@ static void examine(struct engine *e, struct ike_sa *sa, const struct payloads *
 
 /*
  * The peer ends the IKE SA, since it has authenticated anew: it receives on the new CHILD_SA (RFC
- * 7296 2.8). We send on that before the old one goes, and nothing has to wait in between.
+ * 7296 2.8). We send on that before the old one goes, and nothing has to wait in between. One that
+ * was rekeyed ends in any case, and says nothing of the CHILD_SAs.
  */
 static void let_another_in(struct engine *e, const struct ike_sa *sa)
 {
+	if (sa->state == SA_REKEYED)
+		return;
 	for (const struct ike_sa *other = sa->pair->sas; other; other = other->next) {
 		if (other == sa || !sa_is_up(other))
 			continue;
 		for (struct child *c = other->children; c; c = c->next) {
-			if (c->out_waits) {
+			if (c->out_waits && !child_is_successor(c)) {
 				child_install_outbound(e, c);
 				return; /* what else there is may have changed */
 			}

@@ -1387,6 +1387,36 @@ static void test_peer_never_deletes_the_old_ike_sa(void **state)
 }
 
 /* The old one answers, and does no more: RFC 7296 2.25.2. */
+/*
+ * The end of an IKE SA that was rekeyed says nothing of a CHILD_SA that the peer rekeys meanwhile:
+ * the answer to that may have been lost, and the peer cannot receive on it.
+ */
+static void test_old_ike_sa_goes_while_a_child_is_rekeyed(void **state)
+{
+	struct peer_exchange x = { 0 }, child = { 0 };
+	struct draft heard, said;
+	struct peer old;
+	struct duet d;
+
+	(void)state;
+	up(&d, true, KE_NONE, 1);
+	peer_ask_rekey(&d.peer, &x, &said);
+	duet_say(&d, &said);
+	duet_hear(&d, EXCHANGE_CREATE_CHILD_SA, true, &heard);
+	peer_take_rekey(&d.peer, &x, &heard);
+	draft_free(&heard);
+	old = go_on(&d, &x);
+	peer_rekeys(&d, &child, KE_NONE);
+	peer_deletes_ike(&d, &old);
+	assert_true(sends_on(&d, d.peer.esp_in));
+	esp_on(&d, &child);
+	assert_true(sends_on(&d, child.esp_in));
+	peer_wipe(&old);
+	peer_exchange_free(&x);
+	peer_exchange_free(&child);
+	duet_end(&d);
+}
+
 static void test_requests_on_the_old_ike_sa(void **state)
 {
 	struct peer_exchange x = { 0 }, child = { 0 }, again = { 0 };
@@ -1729,6 +1759,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_core_rekeys_the_ike_sa),
 		cmocka_unit_test(test_peer_rekeys_the_ike_sa),
 		cmocka_unit_test(test_peer_never_deletes_the_old_ike_sa),
+		cmocka_unit_test(test_old_ike_sa_goes_while_a_child_is_rekeyed),
 		cmocka_unit_test(test_requests_on_the_old_ike_sa),
 		cmocka_unit_test(test_requests_while_we_rekey_the_ike_sa),
 		cmocka_unit_test(test_ike_rekey_while_a_child_is_at_work),
