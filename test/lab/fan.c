@@ -18,6 +18,7 @@
  *	-u PORT        by UDP, from that port to the same: the hosts that are sent to, which have to
  *be among those that send, answer by this process. The kernel's own answers to pings are few at a
  *time, and one who has to wait for a CPU would find some of them gone
+ *	-t             LOST names the packets by when they left, in ms since the epoch
  *
  * At its end, or at SIGTERM, it writes a line for each stream:
  *
@@ -57,14 +58,16 @@ struct stream {
 	int64_t next_us; /* when the next packet is due; NEVER: none is */
 	char *file;	 /* what it still waits for, or NULL */
 	unsigned sent, answered;
-	int64_t first_us; /* -1: no answer yet */
-	uint8_t *seen;	  /* a bit for each packet that was answered */
+	int64_t first_us;  /* -1: no answer yet */
+	uint32_t *left_ms; /* when each packet left, from the start; NULL: nobody asks */
+	uint8_t *seen;	   /* a bit for each packet that was answered */
 };
 
 struct fan {
 	unsigned rounds;
 	int64_t interval_us, wait_us, began_us, last_us; /* last_us: of the last packet */
-	bool until_answered, keep_pace;
+	int64_t epoch_ms;				 /* when it began */
+	bool until_answered, keep_pace, with_times;
 	uint16_t port; /* 0: ICMP */
 	char hosts[HOSTS_MAX][WORD];
 	struct pollfd sockets[HOSTS_MAX];
@@ -103,6 +106,14 @@ static int64_t now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t epoch_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- what it is to do ------------------------------------------------------------------------ */
@@ -176,8 +187,10 @@ static void add_stream(struct fan *f, const char *line)
 	s.next_us = (int64_t)start * 1000;
 	s.file = n == 4 ? strdup(file) : NULL;
 	s.seen = calloc(1, f->rounds / 8 + 1);
+	s.left_ms = f->with_times ? calloc(f->rounds, sizeof(*s.left_ms)) : NULL;
 	f->streams = realloc(f->streams, (f->n_streams + 1) * sizeof(s));
-	if (f->streams == NULL || s.seen == NULL || (n == 4 && s.file == NULL))
+	if (f->streams == NULL || s.seen == NULL || (n == 4 && s.file == NULL) ||
+	    (f->with_times && s.left_ms == NULL))
 		die("out of memory", "");
 	f->streams[f->n_streams++] = s;
 }
@@ -212,6 +225,8 @@ static void send_one(struct fan *f, struct stream *s, int64_t now)
 	s->next_us += f->interval_us;
 	if (f->keep_pace && s->next_us < now)
 		s->next_us = now + f->interval_us;
+	if (s->left_ms != NULL)
+		s->left_ms[s->sent] = (uint32_t)(now / 1000);
 	if (++s->sent == f->rounds)
 		s->next_us = NEVER;
 	f->last_us = now;
@@ -330,6 +345,7 @@ static void run(struct fan *f)
 	int64_t next, until, now;
 
 	f->began_us = now_us();
+	f->epoch_ms = epoch_ms();
 	while (!ended || f->keep_pace) {
 		if (ended)
 			stop(f);
@@ -362,6 +378,19 @@ static void print_lost(const struct stream *s)
 	printf("%s\n", comma[0] == '\0' ? "-" : "");
 }
 
+static void print_times(const struct fan *f, const struct stream *s)
+{
+	const char *comma = "";
+
+	for (unsigned i = 0; i < s->sent; i++) {
+		if ((s->seen[i / 8] & 1U << i % 8) != 0)
+			continue;
+		printf("%s%lld", comma, (long long)(f->epoch_ms + s->left_ms[i]));
+		comma = ",";
+	}
+	printf("%s\n", comma[0] == '\0' ? "-" : "");
+}
+
 static void print(const struct fan *f)
 {
 	char address[INET_ADDRSTRLEN];
@@ -375,7 +404,10 @@ static void print(const struct fan *f)
 			printf("- ");
 		else
 			printf("%lld ", (long long)(s->first_us / 1000));
-		print_lost(s);
+		if (f->with_times)
+			print_times(f, s);
+		else
+			print_lost(s);
 	}
 }
 
@@ -389,7 +421,7 @@ int main(int argc, char **argv)
 	if (f == NULL)
 		die("out of memory", "");
 	*f = (struct fan){ .rounds = 1, .interval_us = 1000000, .wait_us = 1000000 };
-	while ((option = getopt(argc, argv, "c:i:w:u:ak")) != -1) {
+	while ((option = getopt(argc, argv, "c:i:w:u:akt")) != -1) {
 		switch (option) {
 		case 'c':
 			f->rounds = (unsigned)atoi(optarg);
@@ -408,6 +440,9 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			f->keep_pace = true;
+			break;
+		case 't':
+			f->with_times = true;
 			break;
 		default:
 			return 2;
