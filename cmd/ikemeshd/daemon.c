@@ -18,44 +18,6 @@
 /* How long what they sent until then may take to arrive. */
 #define LINGER_US (100 * 1000)
 
-struct orphans {
-	struct daemon *d;
-	struct sa_ref *refs;
-	size_t n, room;
-};
-
-static int collect_orphan(const struct sa_held *sa, void *arg)
-{
-	struct orphans *o = arg;
-	bool owned = o->d->phase != DAEMON_GONE && engine_knows_sa(o->d->engine, &sa->ref);
-
-	if (sa->larval || owned)
-		return 0;
-	if (o->n == o->room) {
-		size_t room = o->room == 0 ? 64 : o->room * 2;
-		struct sa_ref *more = realloc(o->refs, room * sizeof(*more));
-
-		if (more == NULL)
-			return -ENOMEM;
-		o->refs = more;
-		o->room = room;
-	}
-	o->refs[o->n++] = sa->ref;
-	return 0;
-}
-
-size_t daemon_delete_orphans(struct daemon *d)
-{
-	struct orphans o = { .d = d };
-	size_t gone = 0;
-
-	kernel_sa_dump(d->kernel, collect_orphan, &o);
-	for (size_t i = 0; i < o.n; i++)
-		gone += kernel_sa_delete(d->kernel, &o.refs[i]) == 0;
-	free(o.refs);
-	return gone;
-}
-
 static bool has_peers(const struct daemon *d)
 {
 	struct status_counters c;
@@ -181,6 +143,7 @@ static void arm(struct daemon *d)
 	next = clock_earlier(next, daemon_mode_deadline(d));
 	next = clock_earlier(next, d->trust_at);
 	next = clock_earlier(next, d->keep_at);
+	next = clock_earlier(next, d->sweep_at);
 	next = clock_earlier(next, daemon_monitor_deadline(d));
 	if (d->phase == DAEMON_LEAVING)
 		next = clock_earlier(next, d->leave_by);
@@ -195,6 +158,7 @@ static void turn(struct daemon *d)
 	daemon_succeed_tidy(d);
 	daemon_monitor_tick(d);
 	daemon_take_done(d);
+	daemon_shortage_turn(d);
 	arm(d);
 	err = loop_turn(d->loop);
 	if (err != 0) {
@@ -215,6 +179,7 @@ int daemon_run(const struct daemon_options *options)
 			    .lock = -1,
 			    .signals = -1,
 			    .addresses_at = MONO_NEVER,
+			    .sweep_at = MONO_NEVER,
 			    .routes = { -1, -1 },
 			    .keepsake = { .fd = -1 },
 			    .rotation_timer = -1,

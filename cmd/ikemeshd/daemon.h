@@ -127,6 +127,8 @@ struct daemon {
 	struct clear *clear;
 	uint32_t clear_follows; /* generation of the policies that clear watches */
 	struct mono prune_at;
+	uint64_t shortages;   /* told of so far: shortage.h */
+	struct mono sweep_at; /* the kernel's SAs are held against the core's; or MONO_NEVER */
 	struct watch *watch;
 	struct rotation rotation;
 	int rotation_timer;
@@ -180,8 +182,6 @@ int daemon_sysctls(const struct daemon_options *options);
 int daemon_start(struct daemon *d);
 /* Says why it could not start, and what to do; err again. */
 int daemon_refuse(struct daemon *d, int err, const char *what);
-/* SAs of ours that nobody stands for (a predecessor was killed). Returns how many went. */
-size_t daemon_delete_orphans(struct daemon *d);
 
 /* daemon_wire.c: what happens, and who hears of it. 0, or negative errno after having said why. */
 int daemon_wire(struct daemon *d);
@@ -304,6 +304,12 @@ json_t *daemon_answer_events(struct daemon *d, const json_t *request);
 /* exposing.c */
 int daemon_expose_start(struct daemon *d);	/* 0 or negative errno, which was told */
 void daemon_exposed(struct daemon *d, int err); /* what came of a line */
+
+/* orphans.c */
+/* SAs of ours that nobody stands for (a predecessor was killed). Returns how many went. */
+size_t daemon_delete_orphans(struct daemon *d);
+/* Once in each turn: says that memory was short, and mends what that may have left. */
+void daemon_shortage_turn(struct daemon *d);
 
 /* hands.c: how the core's actions are carried out. */
 struct hands daemon_hands(struct daemon *d);

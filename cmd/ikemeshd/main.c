@@ -3,6 +3,7 @@
 #include "cmd/ikemeshd/guardian.h"
 #include "cmd/ikemeshd/keyholder.h"
 #include "cmd/ikemeshd/privileges.h"
+#include "cmd/ikemeshd/shortage.h"
 #include "config/check.h"
 
 #include <getopt.h>
@@ -127,6 +128,7 @@ int main(int argc, char **argv)
 	bool only_check = false;
 	int (*run)(const struct daemon_options *) = run_guardian;
 
+	shortage_watch();
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'c') {
 			o.config_path = optarg;
