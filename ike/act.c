@@ -12,11 +12,15 @@ static struct action *action_add(struct engine *e, enum action_kind kind)
 {
 	struct actions *out = e->out;
 
+	/* Behind what was lost nothing of its group follows: no answer without its SA. */
+	if (out->out_of_room && out->group == out->lost_group)
+		return NULL;
 	if (out->n == out->room) {
 		size_t room = out->room ? out->room * 2 : 16;
 		struct action *a = calloc(room, sizeof(*a));
 		if (a == NULL) {
 			out->out_of_room = true;
+			out->lost_group = out->group;
 			return NULL;
 		}
 		if (out->n > 0) {

@@ -75,7 +75,8 @@ struct action {
 struct actions {
 	struct action *a;
 	size_t n, room;
-	uint32_t group;	  /* of what is added now */
+	uint32_t group;	     /* of what is added now */
+	uint32_t lost_group; /* of the action that was lost last, if out_of_room */
 	bool out_of_room; /* an action was lost for want of memory: the engine cleans up by time-out
 			   */
 	struct mono deadline; /* when to feed EVENT_TIMER; MONO_NEVER: not at all */

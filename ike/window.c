@@ -37,6 +37,14 @@ void window_forget_reply(struct window *w)
 	w->reply_until = MONO_NEVER;
 }
 
+void window_unhear(struct window *w)
+{
+	window_forget_reply(w);
+	w->answering = false;
+	if (w->recv_id > 0)
+		w->recv_id--;
+}
+
 void window_free(struct window *w)
 {
 	datagrams_free(&w->request);

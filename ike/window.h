@@ -43,6 +43,11 @@ struct window {
 void window_keep_reply(struct window *w, struct mono now);
 void window_forget_reply(struct window *w);
 void window_forget_fragments(struct window *w);
+/*
+ * The request that came last could not be answered, for want of memory, and nothing came of it: it
+ * is as if it had been lost on the way, and is taken for new when it is sent again.
+ */
+void window_unhear(struct window *w);
 void window_free(struct window *w);
 
 /* What a request with this id is. */

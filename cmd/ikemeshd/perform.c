@@ -6,10 +6,14 @@
 
 /* A core that answers each failure with another failing action must end somewhere. */
 #define PERFORM_ROUNDS 1000
+/* What comes of most steps has room from the start: an SA's refusal must not be lost. */
+#define PERFORM_ROOM 32
 
 void performer_init(struct performer *p, const struct hands *hands)
 {
 	*p = (struct performer){ .hands = hands, .deadline = MONO_NEVER };
+	p->waiting = calloc(PERFORM_ROOM, sizeof(*p->waiting));
+	p->room = p->waiting != NULL ? PERFORM_ROOM : 0;
 	actions_init(&p->out);
 }
 
@@ -27,7 +31,7 @@ void performer_free(struct performer *p)
 static bool queue(struct performer *p, const struct event *event)
 {
 	if (p->n_waiting == p->room) {
-		size_t room = p->room == 0 ? 8 : p->room * 2;
+		size_t room = p->room == 0 ? PERFORM_ROOM : p->room * 2;
 		struct event *more = realloc(p->waiting, room * sizeof(*more));
 
 		if (more == NULL)

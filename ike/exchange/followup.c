@@ -220,10 +220,13 @@ static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
 		refuse(e, sa, NOTIFY_TEMPORARY_FAILURE);
 		return;
 	}
-	if (sa_reply(e, sa, EXCHANGE_IKE_FOLLOWUP_KE, &c) != 0)
+	if (sa_reply(e, sa, EXCHANGE_IKE_FOLLOWUP_KE, &c) != 0) {
+		if (last)
+			sa_close(e, fresh); /* the peer will never know of it */
 		sa_close(e, sa);
-	else if (last)
+	} else if (last) {
 		rekey_ike_theirs_made(e, sa, fresh);
+	}
 }
 
 static bool has_link(const struct task *t, const struct payloads *ps)

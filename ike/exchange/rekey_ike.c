@@ -376,6 +376,7 @@ static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
 		task_free(t);
 		if (fresh != NULL)
 			sa_close(e, fresh);
+		window_unhear(&sa->window);
 	} else if (!more) {
 		rekey_ike_theirs_made(e, sa, fresh);
 	}
