@@ -24,6 +24,7 @@
 #define OTHER 0
 #define STEP_S 3
 #define REST_S 90
+#define PACE_S 3 /* a packet each way */
 #define SHOWN 10 /* injection points that were not survived */
 
 struct life {
@@ -99,9 +100,9 @@ static void live(struct sim *s, const struct life *l)
 		sim_run_for(s, STEP_S * SIM_SECOND);
 	}
 	/* Another handshake, and what it takes to get there. */
-	sim_stream(s, first, second, 0, SIM_SECOND, REST_S);
-	sim_stream(s, second, first, 0, SIM_SECOND, REST_S);
-	sim_run_for(s, (REST_S + 30) * SIM_SECOND);
+	sim_stream(s, first, second, 0, PACE_S * SIM_SECOND, REST_S / PACE_S);
+	sim_stream(s, second, first, 0, PACE_S * SIM_SECOND, REST_S / PACE_S);
+	sim_run_for(s, (REST_S + 10) * SIM_SECOND);
 	sim_check_rest(s);
 	if (!sim_pair_up(s, 0, 1))
 		sim_breach(s, "the pair is not up");
