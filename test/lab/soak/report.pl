@@ -19,7 +19,9 @@ use List::Util qw(max min sum0);
 
 my ($dir) = @ARGV;
 my %is_down = map { $_ => 1 } qw(stop crash reboot swan-restart swan-crash);
-my %back_ms = (ours => 5_000, mixed => 20_000); # to renegotiate with everybody, after a host is ready
+# To renegotiate with everybody, after a host is ready; a pair that was not answered since may take longer.
+my %back_ms = (ours => 5_000, mixed => 20_000);
+use constant LONGEST_BACK_MS => 60_000;
 use constant { BEFORE_MS => 1500, STALL_MS => 500, SEEN_MS => 1500, ROW => 4, INTERVAL_MS => 400, BUCKET_MS => 15_000 };
 # A leak of 100 octets a rekeying is more than this; what the heap keeps for itself settles within minutes.
 use constant { SLOPE_MOST => 8, SLOPE_MINUTES => 10, FDS_MORE => 8 };
@@ -53,12 +55,13 @@ sub class_of { # of two hosts
 	return $swans == 2 ? 'theirs' : $swans ? 'mixed' : 'ours';
 }
 my %recovery; # the last loss after a host was ready, by event and class, with nobody on a lossy line
-sub down { # TIME CLASS A B
-	my ($t, $class, @ends) = @_;
+sub down { # TIME CLASS SINCE A B: SINCE is when the pair was answered last
+	my ($t, $class, $since, @ends) = @_;
 	for my $e (@events) {
 		my ($began, $ready, $kind, $name) = @$e;
 		next unless $is_down{$kind} && grep { $_ eq $name } @ends;
-		next unless $t >= $began - BEFORE_MS && $t <= $ready + $back_ms{$class};
+		my $back = $since <= $ready ? LONGEST_BACK_MS : $back_ms{$class};
+		next unless $t >= $began - BEFORE_MS && $t <= $ready + $back;
 		my $after = $t - $ready;
 		my $worst = \$recovery{"$kind, $class"};
 		$$worst = $after if $after > ($$worst // 0) && !is_lossy(@ends);
@@ -120,9 +123,12 @@ sub losses {
 		$sent{$class} += $sent;
 		$answered{$class} += $answered;
 		my @row; # in a row: no chance of a lossy line
+		my ($since, $before) = (0, 0);
 		for my $t ($lost eq '-' ? () : split /,/, $lost) {
+			$since = $t - INTERVAL_MS if $t - $before > 2 * INTERVAL_MS;
+			$before = $t;
 			if ($class eq 'theirs') { $n{$class}{theirs}++; next }
-			if (down($t, $class, @ends)) { $n{$class}{down}++; next }
+			if (down($t, $class, $since, @ends)) { $n{$class}{down}++; next }
 			if (stalled($t)) { $n{$class}{stalled}++; next }
 			if (policy($t, @ends)) { $n{$class}{policy}++; next }
 			my $loss = [ $t, $class, @ends ];
