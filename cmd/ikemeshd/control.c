@@ -2,16 +2,14 @@
 #include "cmd/ikemeshd/control.h"
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/control_client.h"
+#include "cmd/ikemeshd/control_name.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define EVENTS_AT_ONCE 16
@@ -20,14 +18,9 @@
  * In a turn events are taken for this part of the time since the last one, within bounds, and then
  * answers are made for as long: or one is.
  */
-#define TURN_PART 4
+#define TURN_PART 8
 #define TURN_US 1000
-#define TURN_MAX_US 50000
-#define NOT_YET ".new" /* behind the name until the socket is published */
-
-_Static_assert(CONTROL_PATH_LEN + sizeof(NOT_YET) - 1 ==
-		       sizeof(((struct sockaddr_un *)0)->sun_path),
-	       "both names fit a socket address");
+#define TURN_MAX_US 20000
 
 struct control {
 	int epoll, listener, timer;
@@ -35,8 +28,7 @@ struct control {
 	struct mono armed;
 	struct mono turned_at;	/* when the last turn ended */
 	struct mono rest_until; /* no answer is made before */
-	/* Where it is bound (or "", before), and the name that it is to have. */
-	char bound[CONTROL_PATH_LEN + sizeof(NOT_YET) - 1], path[CONTROL_PATH_LEN];
+	struct control_name name;
 	gid_t group;
 	void (*ask)(void *arg, const struct control_asker *asker, const json_t *request);
 	void *arg;
@@ -568,47 +560,9 @@ int control_fd(const struct control *c)
 	return c->epoll;
 }
 
-/*
- * Who has no right to give it to the group (a daemon without CAP_CHOWN) lets everybody connect: who
- * somebody is, and so what he may, the kernel says in any case.
- */
-static int let_in(const char *path, gid_t group)
-{
-	const bool given = lchown(path, (uid_t)-1, group) == 0;
-
-	if (!given && errno != EPERM)
-		return -1;
-	return chmod(path, given ? 0660 : 0666);
-}
-
-static int bind_and_listen(struct control *c)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s" NOT_YET, c->path);
-	unlink(a.sun_path);
-	/* Linux keeps the mode of the socket itself for the name that it is bound to. */
-	if (fchmod(c->listener, 0600) != 0)
-		return -errno;
-	if (bind(c->listener, (const struct sockaddr *)&a, sizeof(a)) != 0)
-		return -errno;
-	memcpy(c->bound, a.sun_path, sizeof(c->bound));
-	if (c->group != RIGHTS_NO_GROUP && let_in(c->bound, c->group) != 0)
-		return -errno;
-	return listen(c->listener, CONTROL_CLIENTS) == 0 ? 0 : -errno;
-}
-
-/* What rename() would not replace is better known before anything depends on it. */
-static int name_is_free(const struct control *c)
-{
-	struct stat st;
-
-	return lstat(c->path, &st) == 0 && S_ISDIR(st.st_mode) ? -EISDIR : 0;
-}
-
 static int open_all(struct control *c)
 {
-	int err = name_is_free(c);
+	int err = control_name_is_free(&c->name);
 
 	if (err != 0)
 		return err;
@@ -621,7 +575,7 @@ static int open_all(struct control *c)
 		return err;
 	if ((err = watch(c, EPOLL_CTL_ADD, c->listener, EPOLLIN, ABOUT_LISTENER)) != 0)
 		return err;
-	return bind_and_listen(c);
+	return control_name_listen(&c->name, c->listener, c->group, CONTROL_CLIENTS);
 }
 
 int control_open(const struct control_options *options, struct control **out)
@@ -638,12 +592,9 @@ int control_open(const struct control_options *options, struct control **out)
 	c->group = options->group;
 	c->ask = options->ask;
 	c->arg = options->arg;
-	if (strlen(options->path) < sizeof(c->path)) {
-		memcpy(c->path, options->path, strlen(options->path) + 1);
+	err = control_name_set(&c->name, options->path);
+	if (err == 0)
 		err = open_all(c);
-	} else {
-		err = -ENAMETOOLONG;
-	}
 	if (err != 0) {
 		control_close(c);
 		return err;
@@ -654,10 +605,7 @@ int control_open(const struct control_options *options, struct control **out)
 
 int control_publish(struct control *c)
 {
-	if (rename(c->bound, c->path) != 0)
-		return -errno;
-	memcpy(c->bound, c->path, sizeof(c->path));
-	return 0;
+	return control_name_publish(&c->name);
 }
 
 void control_close(struct control *c)
@@ -668,8 +616,7 @@ void control_close(struct control *c)
 		if (c->clients[i].state != CLIENT_FREE)
 			client_leave(&c->clients[i]);
 	}
-	if (c->bound[0] != '\0') /* whoever has the other name, it is not us */
-		unlink(c->bound);
+	control_name_remove(&c->name);
 	if (c->listener >= 0)
 		close(c->listener);
 	if (c->timer >= 0)

@@ -361,14 +361,26 @@ static void all_say(const int *fds, size_t n, const char *text)
 		say(fds[i], text);
 }
 
-static void assert_all_answered(const int *fds, size_t n)
+static void assert_answered(int fd)
 {
 	char text[256];
 
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "\"ok\":true"));
+	close(fd);
+}
+
+/* Now, or soon: after an answer that took long, on a machine that has much to do, it rests. */
+static void assert_all_answered(struct fixture *f, const int *fds, size_t n)
+{
+	const struct mono end = clock_after(clock_now(), 10 * CLOCK_SECOND);
+	char octet;
+
 	for (size_t i = 0; i < n; i++) {
-		assert_true(hear(fds[i], text, sizeof(text)) > 0);
-		assert_non_null(strstr(text, "\"ok\":true"));
-		close(fds[i]);
+		while (recv(fds[i], &octet, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN &&
+		       clock_now().us < end.us)
+			serve(f, 5);
+		assert_answered(fds[i]);
 	}
 }
 
@@ -381,11 +393,12 @@ static void test_a_crowd_is_served_in_a_few_turns(void **state)
 	for (size_t i = 0; i < CROWD; i++)
 		fds[i] = client(f);
 	all_say(fds, CROWD, HELLO);
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 12; i++) {
 		usleep(100 * 1000);
 		control_turn(f->control);
 	}
-	assert_all_answered(fds, CROWD);
+	for (size_t i = 0; i < CROWD; i++)
+		assert_answered(fds[i]);
 }
 
 /* They have asked; that nobody looked is not their fault. */
@@ -400,7 +413,7 @@ static void test_who_asked_while_nobody_looked_is_answered(void **state)
 	all_say(fds, CROWD, HELLO);
 	usleep((CONTROL_PATIENCE_S * 1000 + 100) * 1000);
 	serve(f, 20);
-	assert_all_answered(fds, CROWD);
+	assert_all_answered(f, fds, CROWD);
 }
 
 static void test_nobody_who_has_asked_makes_room(void **state)
@@ -415,8 +428,8 @@ static void test_nobody_who_has_asked_makes_room(void **state)
 	all_say(fds, CONTROL_CLIENTS, HELLO);
 	all_say(late, 8, HELLO);
 	serve(f, 20);
-	assert_all_answered(fds, CONTROL_CLIENTS);
-	assert_all_answered(late, 8);
+	assert_all_answered(f, fds, CONTROL_CLIENTS);
+	assert_all_answered(f, late, 8);
 }
 
 /* Reads what has come. */
@@ -489,7 +502,7 @@ static void test_who_has_not_asked_goes_before_who_reads(void **state)
 		late[i] = client(f);
 	all_say(late, 8, HELLO);
 	serve(f, CONTROL_GRACE_MS + 200);
-	assert_all_answered(late, 8);
+	assert_all_answered(f, late, 8);
 	assert_int_equal(hear(fds[8], text, sizeof(text)), 0);
 	assert_int_equal(all_read(f, fds, 8, n), 8);
 	close_all(f, fds);
