@@ -67,6 +67,7 @@ enum on_expiry {
 struct config {
 	struct spec spec;
 	enum on_stop on_stop;
+	bool takeover; /* start beside another IKE daemon of this host */
 	enum log_target log;
 	char *log_path;	     /* LOG_TO_FILE */
 	char *control_group; /* NULL: root alone may ask the daemon */

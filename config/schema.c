@@ -402,6 +402,16 @@ static const struct key_row rows[] = {
 			"so that nothing leaves in the clear, or clear them.",
 	},
 	{
+		.name = "takeover",
+		.type = VALUE_BOOL,
+		.fallback = "false",
+		.example = "true",
+		.effect = EFFECT_NEXT_START,
+		FIELD(takeover),
+		.text = "true: what a strongSwan that was killed left in the kernel carries "
+			"traffic until all of its peers have SAs with ikemesh; then it goes.",
+	},
+	{
 		.name = "strict_default",
 		.type = VALUE_BOOL,
 		.fallback = "false",

@@ -259,7 +259,8 @@ struct pair {
 	struct mono forget_at;	  /* without an IKE SA by then, it is freed; MONO_NEVER: not idle */
 	bool solicited;		  /* we wanted it, or the peer proved its identity once */
 	bool answered;		  /* an IKE SA came up with it */
-	enum turn turn;		  /* which queue of the engine it is in; see admission.h */
+	bool joins;	/* another daemon of this host has SAs with it, until we have one */
+	enum turn turn; /* which queue of the engine it is in; see admission.h */
 	struct pair *turn_prev, *turn_next;
 	struct pair *use_prev, *use_next; /* engine: by use */
 	struct mono used_at;		  /* traffic was seen, or wanted */

@@ -312,12 +312,14 @@ static void command(struct engine *e, const struct event *event)
 	const struct ip *local = &event->command.local, *remote = &event->command.remote;
 	struct pair *p = NULL, *next;
 
-	if (event->command.command == COMMAND_UP) {
+	if (event->command.command == COMMAND_UP || event->command.command == COMMAND_JOIN) {
 		if (local->family == 0 || e->spec == NULL)
 			return;
 		p = pair_get(e, local, remote);
 		if (p != NULL)
 			stray_wanted(e, p);
+		if (p != NULL)
+			p->joins = event->command.command == COMMAND_JOIN;
 		if (p != NULL && !pair_is_connecting(e, p) && pair_live_child(p) == NULL) {
 			pair_clear_back_off(e, p);
 			pair_initiate(e, p);

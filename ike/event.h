@@ -33,6 +33,8 @@ enum event_kind {
 
 enum command_kind {
 	COMMAND_UP,	   /* negotiate with remote now, cutting its back-off short */
+	COMMAND_JOIN,	   /* the same, and another daemon of this host has SAs with remote that
+			    * stay */
 	COMMAND_DOWN,	   /* delete all SAs with remote (none: with everybody) */
 	COMMAND_REKEY,	   /* rekey the CHILD_SAs with remote now */
 	COMMAND_REKEY_IKE, /* rekey the IKE SAs with remote now */

@@ -107,6 +107,11 @@ bool subnet_contains(const struct subnet *net, const struct ip *ip)
 	       prefix_equal(net->ip.b, ip->b, net->prefix);
 }
 
+bool subnet_meets(const struct subnet *a, const struct subnet *b)
+{
+	return subnet_covers(a, b) || subnet_covers(b, a);
+}
+
 bool subnet_covers(const struct subnet *outer, const struct subnet *inner)
 {
 	return outer->prefix <= inner->prefix && subnet_contains(outer, &inner->ip);

@@ -37,6 +37,8 @@ bool ip_parse(const char *text, struct ip *out);
 const char *ip_text(const struct ip *ip, char out[static IP_TEXT_LEN]);
 bool subnet_contains(const struct subnet *net, const struct ip *ip);
 bool subnet_covers(const struct subnet *outer, const struct subnet *inner);
+/* Do they have an address in common? */
+bool subnet_meets(const struct subnet *a, const struct subnet *b);
 bool subnet_equal(const struct subnet *a, const struct subnet *b);
 /* "10.0.1.1/20" or a bare address; *had_host_bits tells that host bits were cut off. */
 bool subnet_parse(const char *text, struct subnet *out, bool *had_host_bits);

@@ -403,6 +403,7 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 	e->counters.strays_healed += sa->heals;
 	sa->heals = false;
 	sa->pair->solicited = sa->pair->answered = true;
+	sa->pair->joins = false;
 	pair_used(e, sa->pair);
 	plan_keepalive(e, sa);
 	sa_set_state(e, sa, SA_UP);

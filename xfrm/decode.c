@@ -9,6 +9,7 @@
 
 #include "ike/ip.h"
 #include "xfrm/attribute.h"
+#include "xfrm/beside.h"
 
 static bool get_ip(uint16_t af, const xfrm_address_t *from, struct ip *out)
 {
@@ -41,6 +42,7 @@ static bool get_selector(const struct xfrm_selector *sel, struct policy *p)
 	p->src_port_mask = ntohs(sel->sport_mask);
 	p->dst_port = ntohs(sel->dport);
 	p->dst_port_mask = ntohs(sel->dport_mask);
+	p->beside = sel->user == BESIDE_USER;
 	return get_subnet(sel->family, &sel->saddr, sel->prefixlen_s, &p->src) &&
 	       get_subnet(sel->family, &sel->daddr, sel->prefixlen_d, &p->dst);
 }
@@ -157,6 +159,7 @@ bool decode_sa(const struct nlmsghdr *nlh, struct sa_held *out)
 		return false;
 	out->reqid = info.reqid;
 	out->larval = !info.id.spi;
+	out->transport = info.mode == XFRM_MODE_TRANSPORT;
 	out->soft_reached = info.curlft.packets >= info.lft.soft_packet_limit ||
 			    info.curlft.bytes >= info.lft.soft_byte_limit;
 	out->counters.bytes = info.curlft.bytes;

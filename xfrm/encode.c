@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "ike/ip.h"
+#include "xfrm/beside.h"
 
 /* As the kernel's crypto names what IANA numbers. */
 static const struct {
@@ -298,6 +299,7 @@ static void put_selector(struct xfrm_selector *sel, const struct policy *p)
 	sel->sport_mask = htons(p->src_port_mask);
 	sel->dport = htons(p->dst_port);
 	sel->dport_mask = htons(p->dst_port_mask);
+	sel->user = p->beside ? BESIDE_USER : 0;
 }
 
 /* Addresses unspecified: the SA is found by the packet's destination and the reqid. */
@@ -306,7 +308,7 @@ static void put_template(struct nlmsghdr *nlh, const struct policy *p)
 	struct xfrm_user_tmpl t = {
 		.id.proto = IPPROTO_ESP,
 		.family = af(&p->src.ip),
-		.reqid = IKEMESH_REQID,
+		.reqid = p->beside && p->dir != POLICY_OUT ? 0 : IKEMESH_REQID,
 		.mode = XFRM_MODE_TRANSPORT,
 		.optional = p->optional,
 		.aalgos = UINT32_MAX,

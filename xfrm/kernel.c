@@ -342,6 +342,7 @@ int kernel_sa_counters(struct kernel *k, const struct sa_ref *ref, struct sa_cou
 
 /* What a dump yields, kept until it is complete. */
 struct sa_list {
+	bool others; /* those that are not ours */
 	struct sa_held *p;
 	size_t n, room;
 };
@@ -351,7 +352,7 @@ static int list_sa(const struct nlmsghdr *nlh, void *arg)
 	struct sa_list *list = arg;
 	struct sa_held held;
 
-	if (!decode_sa(nlh, &held) || held.reqid != IKEMESH_REQID)
+	if (!decode_sa(nlh, &held) || (held.reqid != IKEMESH_REQID) != list->others)
 		return 0;
 	if (list->n == list->room) {
 		size_t room = list->room ? 2 * list->room : 64;
@@ -390,15 +391,26 @@ static int list_sas(struct kernel *k, struct sa_list *list)
 	return r;
 }
 
-int kernel_sa_dump(struct kernel *k, int (*each)(const struct sa_held *, void *), void *arg)
+static int dump_sas(struct kernel *k, bool others, int (*each)(const struct sa_held *, void *),
+		    void *arg)
 {
-	struct sa_list list = { 0 };
+	struct sa_list list = { .others = others };
 	int r = list_sas(k, &list);
 
 	for (size_t i = 0; !r && i < list.n; i++)
 		r = each(&list.p[i], arg);
 	free(list.p);
 	return r;
+}
+
+int kernel_sa_dump(struct kernel *k, int (*each)(const struct sa_held *, void *), void *arg)
+{
+	return dump_sas(k, false, each, arg);
+}
+
+int kernel_sa_dump_others(struct kernel *k, int (*each)(const struct sa_held *, void *), void *arg)
+{
+	return dump_sas(k, true, each, arg);
 }
 
 static int put_policy(struct kernel *k, const struct policy *p, bool replace)
@@ -457,6 +469,13 @@ int kernel_policy_delete(struct kernel *k, const struct policy *p)
 	int r = find_ours(k, p, &held);
 
 	return r ? r : ask(k, encode_policy_delete(&buf, &held.policy), NULL, NULL);
+}
+
+int kernel_policy_delete_other(struct kernel *k, const struct policy_held *held)
+{
+	union request buf;
+
+	return held->ours ? -EINVAL : ask(k, encode_policy_delete(&buf, &held->policy), NULL, NULL);
 }
 
 int kernel_policy_nudge(struct kernel *k, const struct policy *p)

@@ -46,10 +46,13 @@ struct sa_held {
 	struct sa_ref ref;
 	uint32_t reqid;
 	bool larval;	   /* no SPI yet: an acquire under way */
+	bool transport;	   /* its mode; always so of ours */
 	bool soft_reached; /* a soft limit of packets or octets */
 	struct sa_counters counters;
 };
 int kernel_sa_dump(struct kernel *k, int (*each)(const struct sa_held *, void *), void *arg);
+/* All ESP SAs that are not ours, likewise. */
+int kernel_sa_dump_others(struct kernel *k, int (*each)(const struct sa_held *, void *), void *arg);
 
 int kernel_policy_add(struct kernel *k, const struct policy *p); /* -EEXIST */
 int kernel_policy_update(struct kernel *k, const struct policy *p);
@@ -76,6 +79,8 @@ struct policy_held {
 };
 int kernel_policy_dump(struct kernel *k, int (*each)(const struct policy_held *, void *),
 		       void *arg);
+/* One of others, as it was dumped. */
+int kernel_policy_delete_other(struct kernel *k, const struct policy_held *held);
 
 /*
  * Removes all policies and SAs of ours, nothing else (ikectl disable). Counts in *policies, *sas.

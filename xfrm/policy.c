@@ -204,6 +204,8 @@ int policy_compare(const struct policy *a, const struct policy *b)
 
 	if (a->dir != b->dir)
 		return a->dir < b->dir ? -1 : 1;
+	if (a->beside != b->beside)
+		return a->beside ? 1 : -1;
 	if ((r = compare_subnets(&a->src, &b->src)) || (r = compare_subnets(&a->dst, &b->dst)))
 		return r;
 	if ((r = (int)a->protocol - b->protocol))
@@ -221,6 +223,8 @@ bool policy_same_selector(const struct policy *a, const struct policy *b)
 
 bool policy_is_ours(const struct policy *p, uint32_t tmpl_reqid)
 {
+	if (p->beside)
+		return true;
 	if (tmpl_reqid)
 		return tmpl_reqid == IKEMESH_REQID;
 	return p->kind != POLICY_PROTECT && p->index - IKEMESH_POLICY_INDEX < POLICY_INDEX_SPAN &&

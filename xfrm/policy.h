@@ -54,6 +54,7 @@ struct policy {
 	enum policy_dir dir;
 	enum policy_kind kind;
 	bool optional;
+	bool beside; /* see beside.h */
 	struct subnet src, dst;
 	uint8_t protocol;		  /* 0: any */
 	uint16_t src_port, src_port_mask; /* host order; mask 0: any */
@@ -124,7 +125,8 @@ const struct policy *policy_lookup(const struct policy_set *s, enum policy_dir d
 bool policy_same_selector(const struct policy *a, const struct policy *b);
 bool policy_is_backstop(const struct policy *p);		    /* by its priority */
 int policy_compare(const struct policy *a, const struct policy *b); /* an order of selectors */
-/* Is a policy (as dumped) one of ours: reqid of its template, or index base and priority band. */
+/* Is a policy (as dumped) one of ours: reqid of its template, mark of beside.h, or index base and
+ * priority band. */
 bool policy_is_ours(const struct policy *p, uint32_t tmpl_reqid);
 
 #endif

@@ -5,11 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool subnets_meet(const struct subnet *a, const struct subnet *b)
-{
-	return subnet_covers(a, b) || subnet_covers(b, a);
-}
-
 static bool ports_meet(uint16_t a, uint16_t a_mask, uint16_t b, uint16_t b_mask)
 {
 	return !((a ^ b) & a_mask & b_mask);
@@ -17,8 +12,8 @@ static bool ports_meet(uint16_t a, uint16_t a_mask, uint16_t b, uint16_t b_mask)
 
 static bool selectors_meet(const struct policy *a, const struct policy *b)
 {
-	return a->dir == b->dir && subnets_meet(&a->src, &b->src) &&
-	       subnets_meet(&a->dst, &b->dst) &&
+	return a->dir == b->dir && subnet_meets(&a->src, &b->src) &&
+	       subnet_meets(&a->dst, &b->dst) &&
 	       (!a->protocol || !b->protocol || a->protocol == b->protocol) &&
 	       ports_meet(a->src_port, a->src_port_mask, b->src_port, b->src_port_mask) &&
 	       ports_meet(a->dst_port, a->dst_port_mask, b->dst_port, b->dst_port_mask);

@@ -36,15 +36,16 @@ static bool daemon_is_gone(const char *run_dir)
 	return gone;
 }
 
-/* 0: it is gone, or there was none. */
-static int stop_daemon(const char *run_dir)
+/* By this command. 0: it is gone, or there was none: *was_there tells. */
+static int stop_daemon(const char *run_dir, const char *command, bool *was_there)
 {
-	json_t *request = json_pack("{s:s}", "command", "disable"), *answer;
+	json_t *request = json_pack("{s:s}", "command", command), *answer;
 	char error[CLIENT_ERROR_LEN];
 	int err;
 
 	answer = client_ask(run_dir, request, &err, error);
 	json_decref(request);
+	*was_there = answer != NULL;
 	if (answer == NULL && (err == -ENOENT || err == -ECONNREFUSED)) {
 		if (daemon_is_gone(run_dir))
 			return 0;
@@ -65,7 +66,6 @@ static int stop_daemon(const char *run_dir)
 			GONE_WITHIN_S);
 		return -1;
 	}
-	printf("the daemon told its peers and has left\n");
 	return 0;
 }
 
@@ -101,11 +101,30 @@ static void told(void *arg, const char *name, int value, int error)
 
 int disable(const char *run_dir)
 {
-	if (stop_daemon(run_dir) != 0)
+	bool was_there;
+
+	if (stop_daemon(run_dir, "disable", &was_there) != 0)
 		return EXIT_FAILURE;
+	if (was_there)
+		printf("the daemon told its peers and has left\n");
 	if (clear_kernel(run_dir) != 0 || found_restore_sysctls(run_dir, told, NULL) != 0)
 		return EXIT_FAILURE;
 	printf("IPsec by ikemesh is off on this host: traffic goes in the clear, until ikemeshd is "
 	       "started\nor, if ikemesh-policy.service is enabled, until the next boot\n");
+	return EXIT_SUCCESS;
+}
+
+int release(const char *run_dir)
+{
+	bool was_there;
+
+	if (stop_daemon(run_dir, "release", &was_there) != 0)
+		return EXIT_FAILURE;
+	if (!was_there) {
+		fprintf(stderr, "ikectl: ikemeshd is not running\n");
+		return EXIT_FAILURE;
+	}
+	printf("the daemon has left; its SAs carry the traffic until the next IKE daemon has its "
+	       "own:\nstart that, then say `ikectl disable`\n");
 	return EXIT_SUCCESS;
 }

@@ -9,4 +9,10 @@
  */
 int disable(const char *run_dir);
 
+/*
+ * Ends the daemon alone: its peers are not told, and its SAs and policies stay behind those of
+ * another IKE daemon that is started next. Exit status.
+ */
+int release(const char *run_dir);
+
 #endif

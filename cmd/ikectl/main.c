@@ -127,6 +127,11 @@ static enum status run_disable(const struct invocation *in)
 	return disable(in->run_dir) == EXIT_SUCCESS ? STATUS_GOOD : STATUS_FAILED;
 }
 
+static enum status run_release(const struct invocation *in)
+{
+	return release(in->run_dir) == EXIT_SUCCESS ? STATUS_GOOD : STATUS_FAILED;
+}
+
 static const struct option rotate_options[] = { { "wait", no_argument, NULL, 0 }, { 0 } };
 
 static const struct command commands[] = {
@@ -304,6 +309,11 @@ static const struct command commands[] = {
 	  .synopsis = "disable",
 	  .help = "stop the daemon, remove all our policies and SAs: traffic goes in the clear",
 	  .run = run_disable },
+	{ .name = "release",
+	  .synopsis = "release",
+	  .help = "end the daemon and leave its SAs and policies to carry the traffic until "
+		  "another IKE daemon, started next, has its own; then say disable",
+	  .run = run_release },
 	{ .name = "version",
 	  .synopsis = "version",
 	  .help = "ours and the running daemon's",

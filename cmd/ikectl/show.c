@@ -424,9 +424,21 @@ static void show_foreign(const json_t *status, FILE *out)
 	}
 }
 
+static void show_takeover(const json_t *t, FILE *out)
+{
+	if (!json_is_object(t))
+		return;
+	fprintf(out,
+		"Takeover: %zu of %lld peers of another IKE daemon are missing; %s SAs are in "
+		"use\n",
+		json_array_size(get(t, "missing")), (long long)number(t, "peers"),
+		json_is_true(get(t, "done")) ? "our" : "its");
+}
+
 void show_statusall(const json_t *status, FILE *out)
 {
 	show_head(status, out);
+	show_takeover(get(status, "takeover"), out);
 	show_expiry(status, out);
 	show_connections(status, out);
 	show_shunted(status, out);

@@ -193,6 +193,20 @@ json_t *wait_outcome(const struct wait_peers *peers, const json_t *status, const
 			 "wanted", (int)wanted, "up", up, "missing", missing);
 }
 
+bool wait_taken_over(const json_t *answer, char missing[static WAIT_TEXT_LEN])
+{
+	const json_t *t = json_object_get(answer, "takeover");
+	const json_t *peers = json_object_get(t, "missing");
+	const char *one = json_string_value(json_array_get(peers, 0));
+
+	if (!json_is_object(t) || json_is_true(json_object_get(t, "done")))
+		return true;
+	snprintf(missing, WAIT_TEXT_LEN, "the takeover: %zu of %lld peers are missing%s%s",
+		 json_array_size(peers), (long long)json_integer_value(json_object_get(t, "peers")),
+		 one != NULL ? ", one is " : "", one != NULL ? one : "");
+	return false;
+}
+
 /* ---- waiting -------------------------------------------------------------------------------- */
 
 struct waiting {
@@ -257,7 +271,7 @@ static bool is_ready(struct waiting *w)
 	ready = !peers || wait_satisfied(&w->peers, answer, w->missing);
 	if (!ready)
 		ask_for_peers(w, answer);
-	return ready;
+	return ready && wait_taken_over(answer, w->missing);
 }
 
 /*

@@ -31,6 +31,10 @@ bool wait_satisfied(const struct wait_peers *peers, const json_t *status,
  */
 json_t *wait_outcome(const struct wait_peers *peers, const json_t *status, const json_t *refused);
 
+/* Are our SAs in use, or still those of another IKE daemon (key takeover)? Of a version or status.
+ */
+bool wait_taken_over(const json_t *answer, char missing[static WAIT_TEXT_LEN]);
+
 /* STATUS_FAILED: some peers were not up in time; STATUS_NO_DAEMON: nor was the daemon. */
 enum status wait_run(const struct invocation *in);
 extern const struct option wait_options[];

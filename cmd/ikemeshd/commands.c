@@ -34,6 +34,7 @@ static struct status_sources sources_of(struct daemon *d, const struct ip *only)
 		.expiry_days = d->config->expiry_days,
 		.n_expiry_days = d->config->n_expiry_days,
 		.exposed_to = expose_dir(d->expose),
+		.takeover = &d->takeover,
 	};
 
 	s.locals = addresses_list(d->addresses, &s.n_locals);
@@ -86,9 +87,11 @@ static void ask_statusall(struct daemon *d, const struct control_asker *asker,
 
 static json_t *answer_version(struct daemon *d, const json_t *request)
 {
-	(void)d;
+	json_t *answer = status_version();
+
 	(void)request;
-	return status_version();
+	json_object_set_new(answer, "takeover", takeover_json(&d->takeover));
+	return answer;
 }
 
 static json_t *answer_config(struct daemon *d, const json_t *request)
@@ -108,6 +111,14 @@ static json_t *answer_disable(struct daemon *d, const json_t *request)
 	d->disable = true;
 	d->leave_asked = true;
 	return answer_ok("removing SAs and policies, and leaving");
+}
+
+static json_t *answer_release(struct daemon *d, const json_t *request)
+{
+	(void)request;
+	d->release = true;
+	d->leave_asked = true;
+	return answer_ok("leaving, and SAs and policies with it");
 }
 
 /* Why nothing can be negotiated with this address; NULL: it can. */
@@ -303,6 +314,7 @@ static const struct row {
 	{ .name = "explain", .answer = daemon_answer_explain, .reads = true },
 	{ .name = "reload", .ask = ask_reload },
 	{ .name = "disable", .answer = answer_disable },
+	{ .name = "release", .answer = answer_release },
 	{ .name = "up", .answer = answer_up },
 	{ .name = "down", .answer = answer_down },
 	{ .name = "rekey", .answer = answer_rekey },

@@ -224,6 +224,7 @@ static void config_fields(struct archive *a, struct config *c)
 
 	spec_fields(a, &c->spec);
 	c->on_stop = (enum on_stop)choice(a, c->on_stop, ON_STOP_CLEAR);
+	archive_bool(a, &c->takeover);
 	c->log = (enum log_target)choice(a, c->log, LOG_TO_FILE);
 	archive_string(a, &c->log_path, WIRE_PATH_MAX);
 	archive_string(a, &c->control_group, WIRE_PATH_MAX);

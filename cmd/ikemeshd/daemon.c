@@ -34,6 +34,13 @@ static void leave(struct daemon *d)
 
 	d->leave_asked = false;
 	daemon_mode_back(d);
+	if (d->release) {
+		takeover_release(d);
+		keepsake_drop(&d->keepsake);
+		d->handed_over = true;
+		d->phase = DAEMON_GONE;
+		return;
+	}
 	/* In doubt they stay: who comes next removes what it cannot use. */
 	if ((kind == STOP_RESTART || kind == STOP_UNKNOWN) && daemon_succeed(d) == 0) {
 		d->handed_over = true;
@@ -114,6 +121,7 @@ static void daemon_close(struct daemon *d)
 	handover_wipe(&d->handover);
 	keepsake_close(&d->keepsake);
 	policies_free(&d->policies);
+	takeover_free(&d->takeover);
 	if (d->addresses != NULL)
 		addresses_close(d->addresses);
 	if (d->kernel != NULL)
@@ -137,6 +145,7 @@ static void arm(struct daemon *d)
 	struct mono next = clock_earlier(d->performer.deadline, d->policies.retry_at);
 
 	next = clock_earlier(next, d->addresses_at);
+	next = clock_earlier(next, takeover_deadline(&d->takeover));
 	next = clock_earlier(next, log_tick(d->log, daemon_now(d)));
 	if (d->healing != NULL)
 		next = clock_earlier(next, healing_deadline(d->healing));
@@ -180,6 +189,7 @@ int daemon_run(const struct daemon_options *options)
 			    .signals = -1,
 			    .addresses_at = MONO_NEVER,
 			    .sweep_at = MONO_NEVER,
+			    .takeover = { .look_at = MONO_NEVER },
 			    .routes = { -1, -1 },
 			    .keepsake = { .fd = -1 },
 			    .rotation_timer = -1,

@@ -24,6 +24,7 @@
 #include "cmd/ikemeshd/preflight.h"
 #include "cmd/ikemeshd/rotate_json.h"
 #include "cmd/ikemeshd/stop.h"
+#include "cmd/ikemeshd/takeover.h"
 #include "cmd/ikemeshd/udp.h"
 #include "cmd/ikemeshd/watch.h"
 #include "cmd/ikemeshd/watchdog.h"
@@ -104,6 +105,7 @@ struct daemon {
 	struct addresses *addresses;
 	struct mono addresses_at; /* to be read again, since it failed; MONO_NEVER: all is well */
 	struct policies policies;
+	struct takeover takeover;
 	struct udp *udp;
 	struct udp_source udp_sources[UDP_SOCKETS];
 	struct routes routes;
@@ -152,6 +154,7 @@ struct daemon {
 	bool handed_over;	  /* SAs stay in the kernel */
 	bool wants_successor;	  /* at once: EXIT_SUCCEED */
 	bool disable;		  /* `ikectl disable` was said */
+	bool release;		  /* `ikectl release` was said */
 	bool removes;		  /* our policies go as well */
 	bool awaits_answers;	  /* of peers that were told that we leave */
 	struct mono leave_by;

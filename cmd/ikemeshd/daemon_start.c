@@ -244,7 +244,7 @@ static int start_policies(struct daemon *d)
 			    "%zu SA%s of a former ikemeshd removed", orphans,
 			    orphans == 1 ? "" : "s");
 	policies_set_sysctls(&d->policies);
-	err = policies_sync(&d->policies, &d->config->spec);
+	err = takeover_begin(d);
 	return err == -EEXIST ? 0 : err;
 }
 

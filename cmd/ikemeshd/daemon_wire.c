@@ -261,6 +261,7 @@ static void on_deadline(void *arg)
 		on_addresses(d);
 	if (d->policies.retry_at.us <= now.us)
 		policies_sync(&d->policies, &d->config->spec);
+	takeover_tick(d, now);
 	if (d->healing != NULL)
 		healing_tick(d->healing, now);
 	daemon_mode_tick(d, now);

@@ -138,6 +138,9 @@ void policies_look_for_shadows(struct policies *p)
 	struct shadows now = { 0 };
 	bool same;
 
+	/* Beside another daemon its policies are to come first. */
+	if (p->stance == STANCE_BESIDE)
+		return;
 	if (kernel_policy_shadows(p->kernel, &p->wanted, &now) != 0) {
 		shadows_free(&now);
 		return;
@@ -159,6 +162,7 @@ static int sync_now(struct policies *p, const struct spec *spec, size_t *changed
 		policy_set_free(&wanted);
 		return err;
 	}
+	beside_arrange(&wanted, p->stance);
 	policy_set_free(&p->wanted);
 	p->wanted = wanted;
 	p->generation++;

@@ -8,6 +8,7 @@
 
 #include "cmd/ikemeshd/log.h"
 #include "xfrm/address.h"
+#include "xfrm/beside.h"
 #include "xfrm/kernel.h"
 #include "xfrm/shadow.h"
 #include <jansson.h>
@@ -17,6 +18,7 @@ struct policies {
 	struct addresses *addresses; /* borrowed */
 	struct log *log;	     /* borrowed */
 	const char *run_dir;	     /* borrowed: what the host had before us is kept there */
+	enum stance stance;	     /* beside another IKE daemon: set it, then sync */
 	struct policy_set wanted;
 	uint32_t generation;	/* of wanted: another number, another set */
 	struct shadows shadows; /* policies of others that come before ours */

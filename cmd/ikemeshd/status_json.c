@@ -217,6 +217,8 @@ void status_write(const struct status_sources *s, struct json_text *t)
 		json_text_tree(t, "trust", trust_json(s->config, s->own_fault, s->wall_now));
 	if (s->udp != NULL)
 		json_text_tree(t, "udp", udp_json(s->udp));
+	if (s->takeover != NULL)
+		json_text_tree(t, "takeover", takeover_json(s->takeover));
 	if (s->foreign != NULL)
 		json_text_tree(t, "foreign_policies", policies_foreign_json(s->foreign));
 	json_text_close(t, '}');

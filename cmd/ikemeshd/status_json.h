@@ -10,6 +10,7 @@
 #include "cmd/ikemeshd/key_client.h"
 #include "cmd/ikemeshd/policies.h"
 #include "cmd/ikemeshd/status_mode.h"
+#include "cmd/ikemeshd/takeover.h"
 #include "cmd/ikemeshd/udp.h"
 #include "config/config.h"
 #include "ike/engine.h"
@@ -37,6 +38,7 @@ struct status_sources {
 	const struct config *config;	/* NULL: nothing is said of trust */
 	const struct policies *foreign; /* those that others have before ours; NULL: not said */
 	const struct key_client_state *keyholder; /* NULL: nothing is said of it */
+	const struct takeover *takeover;	  /* NULL: nothing is said of it */
 	const char *exposed_to;			  /* --expose-keys; NULL: they are not */
 	const char *own_fault;			  /* daemon_own_fault(); NULL or empty: none */
 };

@@ -71,9 +71,10 @@ static void auth_send(struct engine *e, struct ike_sa *sa)
 	auth_encode_certreq(e, &c.b);
 	/*
 	 * RFC 7296 2.4. Others than ikemesh apply it to every address of the same identity, and a
-	 * whole fleet may share one: never to them.
+	 * whole fleet may share one: never to them. Nor where SAs of another daemon of this host
+	 * are in use.
 	 */
-	if (sa->peer_ikemesh && !pair_has_other_sa(e, sa->pair, sa))
+	if (sa->peer_ikemesh && !sa->pair->joins && !pair_has_other_sa(e, sa->pair, sa))
 		notify_encode(&c.b, PROTO_NONE, BYTES_NONE, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
 	ppk_encode(sa, &c.b);
 	qcd_encode(e, sa, &c.b);

@@ -19,7 +19,7 @@ run_ikectl() { # WORD…
 	local code
 	n=$((n + 1))
 	case $1 in
-	disable) set -- --help ;;
+	disable | release) set -- --help ;;
 	doctor | verify) set -- "${@/10.0.1.6/127.0.0.1}" ;; # a stranger may have that address
 	wait) set -- "${@/%[0-9]*s/1s}" ;; # nobody comes
 	esac
@@ -45,7 +45,7 @@ run_line() { # WORD…
 		;;
 	systemctl)
 		n=$((n + 1))
-		[ -e "$root/dist/${*: -1}.service" ] || [ -e "$root/dist/${*: -1}" ] || wrong "$*: there is no such unit"
+		[ "${*: -1}" = strongswan-starter ] || [ -e "$root/dist/${*: -1}.service" ] || [ -e "$root/dist/${*: -1}" ] || wrong "$*: there is no such unit"
 		;;
 	apt-get) [[ $* == *ikemesh* ]] || wrong "$*: of which package?" ;;
 	*) wrong "$1 is no command of ours" ;;

@@ -129,6 +129,7 @@ static void test_all_keys(void **state)
 				    "fragment_size: 1280\n"
 				    "encapsulation: always\n"
 				    "on_stop: clear\n"
+				    "takeover: true\n"
 				    "strict_default: true\n" CREDENTIALS,
 				    0);
 
@@ -167,6 +168,7 @@ static void test_all_keys(void **state)
 	assert_int_equal(c.spec.fragment_size, 1280);
 	assert_int_equal(c.spec.encapsulation, ENCAP_ALWAYS);
 	assert_int_equal(c.on_stop, ON_STOP_CLEAR);
+	assert_true(c.takeover);
 	assert_true(c.spec.strict_default);
 	config_free(&c);
 }

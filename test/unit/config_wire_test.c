@@ -194,6 +194,7 @@ static const struct part config_parts[] = {
 	GAP(struct config, spec.fragment_size, spec.encapsulation),
 	GAP(struct config, spec.child_requests_per_minute, spec.ppk_id),
 	GAP(struct config, spec.ppk_required, on_stop),
+	GAP(struct config, takeover, log),
 	GAP(struct config, log, log_path),
 	GAP(struct config, reauth_on_reload, metrics_listen),
 	GAP(struct config, metrics_listen.ip, metrics_listen.port),

@@ -645,6 +645,32 @@ static void test_command_up_and_down(void **state)
 	duet_end(&d);
 }
 
+/* SAs of another daemon of this host with that peer stay: it is not told that we start afresh. */
+static void test_command_join(void **state)
+{
+	const struct duet_options o = { .peer_is_ikemesh = true };
+	struct draft heard, said;
+	struct duet d;
+
+	(void)state;
+	for (int joins = 0; joins <= 1; joins++) {
+		duet_start(&d, &o);
+		command(&d, joins ? COMMAND_JOIN : COMMAND_UP);
+		duet_hear(&d, EXCHANGE_IKE_SA_INIT, false, &heard);
+		peer_answer_init(&d.peer, &heard, &said);
+		draft_free(&heard);
+		duet_say(&d, &said);
+		/* --> IKE_AUTH { ..., [N(INITIAL_CONTACT)] } */
+		duet_hear(&d, EXCHANGE_IKE_AUTH, false, &heard);
+		assert_int_equal(draft_has_notify(&heard, NOTIFY_INITIAL_CONTACT), !joins);
+		peer_answer_auth(&d.peer, &heard, &said);
+		draft_free(&heard);
+		duet_say(&d, &said);
+		duet_assert_child(&d);
+		duet_end(&d);
+	}
+}
+
 /* COMMAND_UP does not wait for the back-off to end. */
 static void test_command_up_cuts_back_off(void **state)
 {
@@ -840,6 +866,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_hard_expire),
 		cmocka_unit_test(test_expire_of_a_strange_sa),
 		cmocka_unit_test(test_command_up_and_down),
+		cmocka_unit_test(test_command_join),
 		cmocka_unit_test(test_command_up_cuts_back_off),
 		cmocka_unit_test(test_shutdown),
 		cmocka_unit_test(test_reload_to_another_configuration),

@@ -48,6 +48,25 @@ static void test_as_many_as_that(void **state)
 	json_decref(two);
 }
 
+static void test_takeover(void **state)
+{
+	json_t *beside = json_pack("{s:{s:b, s:i, s:[s, s]}}", "takeover", "done", 0, "peers", 7,
+				   "missing", "10.0.0.4", "10.0.0.5");
+	json_t *ahead = json_pack("{s:{s:b, s:i, s:[s]}}", "takeover", "done", 1, "peers", 7,
+				  "missing", "10.0.0.4");
+	json_t *alone = json_pack("{s:n}", "takeover");
+	char missing[WAIT_TEXT_LEN];
+
+	(void)state;
+	assert_false(wait_taken_over(beside, missing));
+	assert_string_equal(missing, "the takeover: 2 of 7 peers are missing, one is 10.0.0.4");
+	assert_true(wait_taken_over(ahead, missing));
+	assert_true(wait_taken_over(alone, missing));
+	json_decref(beside);
+	json_decref(ahead);
+	json_decref(alone);
+}
+
 static void test_just_these(void **state)
 {
 	json_t *one = status_of("up", "backing off"), *two = status_of("up", "up");
@@ -148,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_peers),		cmocka_unit_test(test_as_many_as_that),
 		cmocka_unit_test(test_just_these),	cmocka_unit_test(test_a_long_list_is_cut),
 		cmocka_unit_test(test_what_came_of_it), cmocka_unit_test(test_no_daemon_in_time),
+		cmocka_unit_test(test_takeover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

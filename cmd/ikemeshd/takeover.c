@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/ikemeshd/takeover.h"
+#include "cmd/ikemeshd/clock.h"
+#include "cmd/ikemeshd/daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOG_AREA AREA_DAEMON
+
+#define LOOK_EVERY_US (CLOCK_SECOND / 4)
+#define ASK_EVERY_US (3 * CLOCK_SECOND)
+/* A peer that sends nothing for so long, and does not answer, has gone, or will ask itself. */
+#define PATIENCE_US (10 * CLOCK_SECOND)
+/* Who has the new SA sends on it; what was on its way comes within this. */
+#define QUIET_US (2 * CLOCK_SECOND)
+#define ASKED_A_LOOK 16 /* peers; see admission.h */
+
+static struct takeover_peer *find(struct takeover *t, const struct ip *local,
+				  const struct ip *remote)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (ip_equal(&t->peers[i].remote, remote) && ip_equal(&t->peers[i].local, local))
+			return &t->peers[i];
+	}
+	return NULL;
+}
+
+static struct takeover_peer *add(struct takeover *t, const struct ip *local,
+				 const struct ip *remote)
+{
+	if (t->n == t->room) {
+		const size_t room = t->room == 0 ? 64 : 2 * t->room;
+		struct takeover_peer *more = reallocarray(t->peers, room, sizeof(*more));
+
+		if (more == NULL)
+			return NULL;
+		t->peers = more;
+		t->room = room;
+	}
+	t->peers[t->n] = (struct takeover_peer){ .local = *local, .remote = *remote };
+	return &t->peers[t->n++];
+}
+
+static bool is_local(const struct daemon *d, const struct ip *ip)
+{
+	size_t n;
+	const struct ip *locals = addresses_list(d->addresses, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (ip_equal(&locals[i], ip))
+			return true;
+	}
+	return false;
+}
+
+/* Of the SAs of others those for what we protect; *in: it is an inbound one. */
+static bool concerns_us(const struct daemon *d, const struct sa_held *sa, bool *in)
+{
+	const struct spec *spec = &d->config->spec;
+	const struct ip *local, *remote;
+	enum ruling ruling;
+
+	*in = is_local(d, &sa->ref.dst);
+	local = *in ? &sa->ref.dst : &sa->ref.src;
+	remote = *in ? &sa->ref.src : &sa->ref.dst;
+	ruling = spec_ruling(spec, remote, NULL);
+	return sa->transport && is_local(d, local) && spec_covers(spec, local) &&
+	       (ruling == RULING_ENFORCED || ruling == RULING_OPTIONAL);
+}
+
+static int count_inbound(const struct sa_held *sa, void *arg)
+{
+	struct daemon *d = arg;
+	struct takeover *t = &d->takeover;
+	struct takeover_peer *p;
+	bool in;
+
+	if (sa->larval || !concerns_us(d, sa, &in) || !in)
+		return 0;
+	p = find(t, &sa->ref.dst, &sa->ref.src);
+	if (p == NULL && (p = add(t, &sa->ref.dst, &sa->ref.src)) == NULL)
+		return -ENOMEM;
+	p->held = true;
+	p->now += sa->counters.packets;
+	t->heard += sa->counters.packets;
+	return 0;
+}
+
+static void visit_pair(void *arg, const struct status_pair *p)
+{
+	(void)arg;
+	(void)p;
+}
+
+static void visit_ike(void *arg, const struct status_ike *s)
+{
+	(void)arg;
+	(void)s;
+}
+
+static void visit_child(void *arg, const struct status_child *c)
+{
+	struct takeover_peer *p = find(arg, &c->local, &c->remote);
+
+	if (p != NULL && c->state == CHILD_INSTALLED)
+		p->up = true;
+}
+
+/* Who is left on the old SAs, and who is with us. 0 or negative errno. */
+static int take_stock(struct daemon *d)
+{
+	struct takeover *t = &d->takeover;
+	const struct status_visitor v = {
+		.pair = visit_pair, .ike = visit_ike, .child = visit_child, .arg = t
+	};
+	const size_t known = t->n;
+	int err;
+
+	t->heard = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		t->peers[i].now = 0;
+		t->peers[i].held = t->peers[i].up = false;
+	}
+	err = kernel_sa_dump_others(d->kernel, count_inbound, d);
+	for (size_t i = known; i < t->n; i++)
+		t->peers[i].at_first = t->peers[i].now;
+	engine_status(d->engine, &v);
+	return err;
+}
+
+static void ask(struct daemon *d, const struct takeover_peer *p)
+{
+	const struct event e = {
+		.kind = EVENT_COMMAND,
+		.command = { .command = COMMAND_JOIN, .local = p->local, .remote = p->remote },
+	};
+
+	daemon_feed(d, &e);
+}
+
+/* Negotiates with those that are missing; false: nobody is whom it would be wrong to leave. */
+static bool somebody_is_missing(struct daemon *d, struct mono now)
+{
+	struct takeover *t = &d->takeover;
+	const bool patient = clock_after(t->since, PATIENCE_US).us > now.us;
+	const bool asks = t->ask_at.us <= now.us;
+	size_t asked = 0, wanted = 0;
+
+	t->n_missing = 0;
+	if (asks)
+		t->ask_at = clock_after(now, ASK_EVERY_US);
+	for (size_t i = 0; i < t->n; i++) {
+		struct takeover_peer *p = &t->peers[i];
+
+		if (p->up || !p->held)
+			continue;
+		t->n_missing++;
+		wanted += patient || p->now > p->at_first;
+		if (asks && asked++ < ASKED_A_LOOK)
+			ask(d, p);
+	}
+	if (asked > ASKED_A_LOOK)
+		t->ask_at = clock_after(now, LOOK_EVERY_US);
+	return wanted > 0;
+}
+
+static int stand(struct daemon *d, enum stance stance, struct mono now)
+{
+	d->takeover.stance = d->policies.stance = stance;
+	d->takeover.since = d->takeover.quiet_since = now;
+	return policies_sync(&d->policies, &d->config->spec);
+}
+
+static void go_ahead(struct daemon *d, struct mono now)
+{
+	const struct takeover *t = &d->takeover;
+
+	stand(d, STANCE_AHEAD, now);
+	if (t->n_missing > 0)
+		log_text(d->log, REPORT_WARNING,
+			 "takeover: %zu of %zu peers do not answer and have been silent",
+			 t->n_missing, t->n);
+	log_text(d->log, REPORT_NOTICE, "takeover: %zu peers have SAs with us, which are used now",
+		 t->n - t->n_missing);
+}
+
+/* ---- removing what is needed no more -------------------------------------------------------- */
+
+struct removal {
+	struct daemon *d;
+	size_t sas, policies;
+};
+
+static int remove_sa(const struct sa_held *sa, void *arg)
+{
+	struct removal *r = arg;
+	bool in;
+
+	/* What is larval goes by itself. */
+	if (!sa->larval && concerns_us(r->d, sa, &in))
+		r->sas += kernel_sa_delete(r->d->kernel, &sa->ref) == 0;
+	return 0;
+}
+
+static int remove_policy(const struct policy_held *held, void *arg)
+{
+	struct removal *r = arg;
+
+	if (beside_is_needless(held, &r->d->policies.wanted))
+		r->policies += kernel_policy_delete_other(r->d->kernel, held) == 0;
+	return 0;
+}
+
+static int be_alone(struct daemon *d, struct mono now)
+{
+	takeover_free(&d->takeover);
+	return stand(d, STANCE_ALONE, now);
+}
+
+static void finish(struct daemon *d, struct mono now)
+{
+	struct removal r = { .d = d };
+
+	kernel_policy_dump(d->kernel, remove_policy, &r);
+	kernel_sa_dump_others(d->kernel, remove_sa, &r);
+	be_alone(d, now);
+	log_text(d->log, REPORT_NOTICE,
+		 "takeover: done; %zu policies and %zu SAs of the other IKE daemon removed",
+		 r.policies, r.sas);
+}
+
+/* ---- in time -------------------------------------------------------------------------------- */
+
+static void complain(struct daemon *d)
+{
+	const struct takeover *t = &d->takeover;
+	char text[IP_TEXT_LEN];
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->peers[i].up || !t->peers[i].held)
+			continue;
+		log_recurrent(d->log, REPORT_WARNING,
+			      "takeover: %zu of %zu peers are missing, %s is one: packets go by "
+			      "the SAs that the other IKE daemon left; see `ikectl why`",
+			      t->n_missing, t->n, ip_text(&t->peers[i].remote, text));
+		return;
+	}
+}
+
+static void look_beside(struct daemon *d, struct mono now)
+{
+	if (!somebody_is_missing(d, now))
+		go_ahead(d, now);
+	else if (clock_after(d->takeover.since, PATIENCE_US).us <= now.us)
+		complain(d);
+}
+
+static void look_ahead(struct daemon *d, uint64_t heard_before, struct mono now)
+{
+	struct takeover *t = &d->takeover;
+
+	if (t->heard != heard_before)
+		t->quiet_since = now;
+	if (clock_after(t->quiet_since, QUIET_US).us <= now.us ||
+	    clock_after(t->since, PATIENCE_US).us <= now.us)
+		finish(d, now);
+}
+
+static int count_policy(const struct policy_held *held, void *arg)
+{
+	struct removal *r = arg;
+
+	r->policies += held->policy.kind == POLICY_PROTECT &&
+		       beside_is_needless(held, &r->d->policies.wanted);
+	return 0;
+}
+
+int takeover_begin(struct daemon *d)
+{
+	const struct mono now = clock_now();
+	struct removal left = { .d = d };
+	struct takeover *t = &d->takeover;
+	int err;
+
+	if (!d->config->takeover)
+		return policies_sync(&d->policies, &d->config->spec);
+	err = stand(d, STANCE_BESIDE, now);
+	kernel_policy_dump(d->kernel, count_policy, &left);
+	if (left.policies == 0)
+		return be_alone(d, now);
+	t->look_at = t->ask_at = now;
+	log_text(d->log, REPORT_NOTICE,
+		 "takeover: another IKE daemon left %zu policies for what we protect: its peers "
+		 "are met before these go",
+		 left.policies);
+	return err;
+}
+
+void takeover_tick(struct daemon *d, struct mono now)
+{
+	struct takeover *t = &d->takeover;
+	const uint64_t heard = t->heard;
+	int err;
+
+	if (t->look_at.us > now.us)
+		return;
+	t->look_at = clock_after(now, LOOK_EVERY_US);
+	err = take_stock(d);
+	if (err != 0)
+		log_recurrent(d->log, REPORT_WARNING, "takeover: cannot list the kernel's SAs: %s",
+			      strerror(-err));
+	else if (t->stance == STANCE_BESIDE)
+		look_beside(d, now);
+	else
+		look_ahead(d, heard, now);
+}
+
+void takeover_release(struct daemon *d)
+{
+	stand(d, STANCE_BESIDE, clock_now());
+	log_happening(d->log, STOP, REPORT_NOTICE,
+		      "leaving (released): peers are not told, SAs and policies stay and make way "
+		      "for those of another IKE daemon; `ikectl disable` removes them");
+}
+
+struct mono takeover_deadline(const struct takeover *t)
+{
+	return t->look_at;
+}
+
+void takeover_free(struct takeover *t)
+{
+	free(t->peers);
+	*t = (struct takeover){ .look_at = MONO_NEVER };
+}
+
+json_t *takeover_json(const struct takeover *t)
+{
+	json_t *missing;
+	char text[IP_TEXT_LEN];
+
+	if (t->stance == STANCE_ALONE)
+		return json_null();
+	missing = json_array();
+	for (size_t i = 0; i < t->n; i++) {
+		if (!t->peers[i].up && t->peers[i].held)
+			json_array_append_new(missing,
+					      json_string(ip_text(&t->peers[i].remote, text)));
+	}
+	return json_pack("{s:b, s:i, s:o}", "done", t->stance == STANCE_AHEAD, "peers", (int)t->n,
+			 "missing", missing);
+}
