@@ -54,6 +54,8 @@ static int run_generate(struct job *j)
 {
 	int r;
 
+	if (j->ke_key != NULL && j->ke_public.n == j->ke->public_len)
+		return 0;
 	if (j->ke_key != NULL)
 		j->ke->free(j->ke_key);
 	j->ke_key = NULL;

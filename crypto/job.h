@@ -15,6 +15,7 @@
 #include "crypto/trust.h"
 
 enum job_kind {
+	/* A key pair that is there already, made ahead for this job alone, stays. */
 	JOB_KE_GENERATE, /* ke -> ke_key, ke_public */
 	JOB_KE_DERIVE,	 /* ke, ke_key, peer_public -> shared */
 	JOB_KE_RESPOND,	 /* ke, peer_public -> ke_public (what goes back), shared */

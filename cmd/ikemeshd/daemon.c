@@ -109,6 +109,7 @@ static void daemon_close(struct daemon *d)
 	mode_switch_wipe(&d->mode);
 	daemon_renew_close(d);
 	pool_close(d->pool);
+	ke_stock_wipe(&d->stock);
 	key_client_close(d->keys);
 	if (d->engine != NULL) {
 		performer_free(&d->performer);
@@ -154,6 +155,7 @@ static void arm(struct daemon *d)
 	next = clock_earlier(next, d->keep_at);
 	next = clock_earlier(next, d->sweep_at);
 	next = clock_earlier(next, daemon_monitor_deadline(d));
+	next = clock_earlier(next, daemon_stock_deadline(d));
 	if (d->phase == DAEMON_LEAVING)
 		next = clock_earlier(next, d->leave_by);
 	loop_set_deadline(d->loop, next);

@@ -13,6 +13,7 @@
 #include "cmd/ikemeshd/expose.h"
 #include "cmd/ikemeshd/handover.h"
 #include "cmd/ikemeshd/healing.h"
+#include "cmd/ikemeshd/ke_stock.h"
 #include "cmd/ikemeshd/key_client.h"
 #include "cmd/ikemeshd/log.h"
 #include "cmd/ikemeshd/loop.h"
@@ -110,6 +111,8 @@ struct daemon {
 	struct udp_source udp_sources[UDP_SOCKETS];
 	struct routes routes;
 	struct pool *pool;
+	struct ke_stock stock; /* of key pairs made ahead */
+	struct mono busy_at;   /* when the core was last told something but the time */
 	struct key_client *keys; /* the line to the keyholder */
 	char keys_path[CONTROL_PATH_LEN + 16];
 	struct keyring *ring; /* whom to trust */
@@ -198,6 +201,11 @@ struct mono daemon_clock(void *d); /* the same, for who has it as a pointer */
 
 /* Feeds one event to the core and performs what comes of it. */
 void daemon_feed(struct daemon *d, const struct event *event);
+
+/* stock.c: key pairs made ahead, while nothing else happens. */
+void daemon_stock_busy(struct daemon *d); /* something does */
+struct mono daemon_stock_deadline(const struct daemon *d);
+void daemon_stock_tick(struct daemon *d, struct mono now);
 
 /* What keyholder and pool have done. */
 void daemon_take_jobs(struct daemon *d);

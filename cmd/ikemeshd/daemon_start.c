@@ -174,6 +174,7 @@ static int start_pool(struct daemon *d)
 {
 	int err = pool_open(pool_workers_here(), POOL_JOBS_MAX, &d->pool);
 
+	ke_stock_for(&d->stock, &d->config->spec);
 	return err == 0 ? 0 : daemon_refuse(d, err, "cannot start the crypto threads");
 }
 

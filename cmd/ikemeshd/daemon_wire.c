@@ -26,6 +26,8 @@ struct mono daemon_clock(void *arg)
 void daemon_feed(struct daemon *d, const struct event *event)
 {
 	early_prune(d->early, daemon_now(d));
+	if (event->kind != EVENT_TIMER)
+		daemon_stock_busy(d);
 	if (perform_event(&d->performer, event) != 0)
 		log_recurrent(d->log, REPORT_ERROR,
 			      "out of memory: an event was not handled in full");
@@ -266,6 +268,7 @@ static void on_deadline(void *arg)
 		healing_tick(d->healing, now);
 	daemon_mode_tick(d, now);
 	daemon_trust_tick(d, now);
+	daemon_stock_tick(d, now);
 }
 
 /* In the order in which they are served: what is done before what is asked. */

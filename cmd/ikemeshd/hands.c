@@ -117,6 +117,7 @@ static int hand_job(void *arg, struct job *job)
 		return -ENOKEY;
 	if (job->kind == JOB_SIGN || job->kind == JOB_PPK)
 		return key_client_job(d->keys, job, fingerprint, job_done, d);
+	ke_stock_give(&d->stock, job);
 	ring = keyring_keep(d->ring);
 	err = pool_submit_job(d->pool, job, ring, job_done, d);
 	if (err != 0)

@@ -228,6 +228,7 @@ static int take_over(struct daemon *d, struct config *c, uint64_t serial)
 	free(d->config);
 	d->config = c;
 	levels_configure(log_levels(d->log), c->log_levels);
+	ke_stock_for(&d->stock, &c->spec);
 	daemon_remember(d);
 	past_add(d->past, &c->spec.credential);
 	daemon_trust_loaded(d);
