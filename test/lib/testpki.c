@@ -162,6 +162,14 @@ static void extend(X509 *cert, X509V3_CTX *ctx, int nid, const char *value)
 	X509_EXTENSION_free(extension);
 }
 
+static void extend_uri(X509 *cert, X509V3_CTX *ctx, int nid, const char *before, const char *uri)
+{
+	char value[200];
+
+	snprintf(value, sizeof value, "%s%s", before, uri);
+	extend(cert, ctx, nid, value);
+}
+
 static void extend_all(X509 *cert, X509 *issuer, const struct testpki_spec *spec)
 {
 	const char *usage = spec->ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature";
@@ -184,6 +192,10 @@ static void extend_all(X509 *cert, X509 *issuer, const struct testpki_spec *spec
 		extend(cert, &ctx, NID_ext_key_usage, spec->eku);
 	if (spec->san != NULL)
 		extend(cert, &ctx, NID_subject_alt_name, spec->san);
+	if (spec->crl_at != NULL)
+		extend_uri(cert, &ctx, NID_crl_distribution_points, "URI:", spec->crl_at);
+	if (spec->ocsp_at != NULL)
+		extend_uri(cert, &ctx, NID_info_access, "OCSP;URI:", spec->ocsp_at);
 	if (spec->name_constraints != NULL)
 		extend(cert, &ctx, NID_name_constraints, spec->name_constraints);
 }

@@ -59,6 +59,7 @@ struct testpki_spec {
 	const char *eku;       /* likewise; NULL: no extension */
 	const char *san;       /* "DNS:a.example, IP:10.0.0.1, email:x@example"; NULL: none */
 	const char *name_constraints; /* "permitted;DNS:.example"; NULL: none */
+	const char *crl_at, *ocsp_at; /* URIs to be told in the certificate; NULL: none */
 	const char *digest;	      /* "SHA256" */
 	bool utf8;		      /* subject as UTF8String, else PrintableString */
 	bool bad_signature;	      /* its last octet flipped */

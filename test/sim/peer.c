@@ -534,6 +534,12 @@ struct blob draft_take_last(struct draft *d)
 	return body;
 }
 
+struct blob peer_signed_octets(struct peer *p, struct draft *d)
+{
+	must(id_of(d) != NULL);
+	return signed_octets(p, p->initiator, blob_view(&id_of(d)->body));
+}
+
 void peer_sign(struct peer *p, struct draft *d)
 {
 	const struct sig_scheme *scheme =

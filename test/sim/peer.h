@@ -94,6 +94,8 @@ void peer_ask_auth(struct peer *p, struct draft *out);
 void peer_answer_auth(struct peer *p, const struct draft *request, struct draft *out);
 /* AUTH anew, over the draft's IDi or IDr: after a change of that payload, or of a key. */
 void peer_sign(struct peer *p, struct draft *d);
+/* What AUTH signs (RFC 7296 2.15), over the draft's IDi or IDr. Owned by the caller. */
+struct blob peer_signed_octets(struct peer *p, struct draft *d);
 /* Replaces AUTH by one with this method and data. */
 void peer_set_auth(struct draft *d, uint8_t method, struct bytes data);
 /* As initiator: takes SPI and suite of the CHILD_SA from the core's answer. */
