@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bad input as a table: each case is a row, what it sends a function, and what is seen is written
- * down by the scene while it happens. A case is played ROUNDS times against one core. The test
+ * down by the scene while it happens. A case is played some times against one core. The test
  * fails unless
  *	- each datagram had one of the outcomes that the row expects,
  *	- none took the core 100 ms of CPU,
