@@ -226,7 +226,7 @@ static void drop_pair(struct engine *e, struct pair *p)
 	       "its part of the predecessor's state is damaged: its SAs are given up");
 	while (p->sas != NULL)
 		sa_close(e, p->sas);
-	pair_release(e, p);
+	pair_free(e, p); /* what was read of it may be out of any range: not to be saved again */
 }
 
 /* What waited for this process goes on. */
