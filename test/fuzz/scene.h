@@ -20,6 +20,8 @@ enum {
 	FLAVOUR_PPK = 8, /* the core has one, and can do without */
 	FLAVOUR_PFS = 16,
 	FLAVOUR_GCM = 32, /* IKE messages are sealed with AES-GCM: slower, as it is the library's */
+	FLAVOUR_LENIENT = 64, /* duet_options.lenient: other addresses matter */
+	FLAVOUR_TOKENS = 128, /* RFC 6290 */
 };
 
 /* How a message of target inside is said. */

@@ -125,7 +125,15 @@ int main(int argc, char **argv)
 		seeds_fragments();
 		seeds_proposals();
 		seeds_netlink();
+		seeds_channel();
+		seeds_config();
+		seeds_certificates();
+		seeds_wire();
+		seeds_control();
+		seeds_words(out_dir);
 		seeds_inside();
+		seeds_state();
+		seeds_engine();
 	}
 	printf("%zu inputs\n", written);
 	return 0;

@@ -25,6 +25,14 @@ void seeds_messages(void);
 void seeds_fragments(void);
 void seeds_proposals(void);
 void seeds_netlink(void);
-void seeds_inside(void); /* conversations, from each opening */
+void seeds_channel(void);
+void seeds_config(void);
+void seeds_certificates(void);
+void seeds_wire(void);
+void seeds_control(void);
+void seeds_words(const char *dir); /* DIR/TARGET.dict: dictionaries */
+void seeds_inside(void);	   /* conversations, from each opening */
+void seeds_state(void);
+void seeds_engine(void);
 
 #endif

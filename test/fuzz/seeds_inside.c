@@ -5,6 +5,7 @@
  */
 #include "fuzz/scene.h"
 #include "fuzz/seeds.h"
+#include "fuzz/talk.h"
 
 #include "ike/message/sealed.h"
 #include <string.h>
@@ -74,112 +75,6 @@ static void say(struct record *r, uint8_t how, struct draft *d)
 	scene_listen(s);
 }
 
-/* --- what is right to say --- */
-
-static void answer(struct scene *s, struct draft *out)
-{
-	struct peer *p = &s->d.peer;
-
-	switch (s->asked.h.exchange) {
-	case EXCHANGE_IKE_SA_INIT:
-		draft_copy(out, &s->good); /* it was made where the scene opens */
-		break;
-	case EXCHANGE_IKE_INTERMEDIATE:
-		peer_answer_intermediate(p, &s->asked, out);
-		break;
-	case EXCHANGE_IKE_AUTH:
-		peer_answer_auth(p, &s->asked, out);
-		break;
-	case EXCHANGE_CREATE_CHILD_SA:
-		if (draft_has(&s->asked, PAYLOAD_TSI))
-			peer_answer_child(p, &s->x, &s->asked, out);
-		else
-			peer_answer_rekey(p, &s->x, &s->asked, out);
-		break;
-	case EXCHANGE_IKE_FOLLOWUP_KE:
-		peer_answer_followup(p, &s->x, &s->asked, out);
-		break;
-	default:
-		peer_answer(p, &s->asked, out);
-		break;
-	}
-}
-
-/* false: it is up, as far as it knows. */
-static bool next_of_coming_up(struct scene *s, struct draft *out)
-{
-	struct peer *p = &s->d.peer;
-
-	if (!p->initiator && p->spi_i != 0)
-		return false;
-	if (p->spi_r == 0)
-		peer_ask_init(p, out);
-	else if (p->add_ke_done < p->n_add_ke)
-		peer_ask_intermediate(p, out);
-	else if (p->esp_in == 0)
-		peer_ask_auth(p, out);
-	else
-		return false;
-	return true;
-}
-
-static void wish_rekey_child(struct scene *s, struct draft *out)
-{
-	peer_exchange_free(&s->x);
-	s->x = (struct peer_exchange){ .rekeys = s->d.peer.esp_in };
-	peer_ask_child(&s->d.peer, &s->x, out);
-}
-
-static void wish_child(struct scene *s, struct draft *out)
-{
-	peer_exchange_free(&s->x);
-	s->x = (struct peer_exchange){ 0 };
-	peer_ask_child(&s->d.peer, &s->x, out);
-}
-
-static void wish_rekey_ike(struct scene *s, struct draft *out)
-{
-	peer_exchange_free(&s->x);
-	s->x = (struct peer_exchange){ 0 };
-	peer_ask_rekey(&s->d.peer, &s->x, out);
-}
-
-static void wish_followup(struct scene *s, struct draft *out)
-{
-	if (s->x.link.n > 0 && s->x.add_ke_done < s->d.peer.n_add_ke)
-		peer_ask_followup(&s->d.peer, &s->x, out);
-	else
-		peer_ask(&s->d.peer, EXCHANGE_IKE_FOLLOWUP_KE, out);
-}
-
-static void wish_life(struct scene *s, struct draft *out)
-{
-	peer_ask(&s->d.peer, EXCHANGE_INFORMATIONAL, out);
-}
-
-static void wish_no_child(struct scene *s, struct draft *out)
-{
-	peer_ask_delete_child(&s->d.peer, out);
-}
-
-static void wish_no_ike(struct scene *s, struct draft *out)
-{
-	peer_ask_delete_ike(&s->d.peer, out);
-}
-
-static void wish_reset(struct scene *s, struct draft *out)
-{
-	peer_ask(&s->d.peer, EXCHANGE_INFORMATIONAL, out);
-	draft_add_notify(out, NOTIFY_INITIAL_CONTACT, BYTES_NONE);
-	draft_add_notify(out, NOTIFY_AUTHENTICATION_FAILED, BYTES_NONE);
-}
-
-static void (*const wishes[])(struct scene *s, struct draft *out) = {
-	wish_life,     wish_rekey_child, wish_child,  wish_rekey_ike,
-	wish_followup, wish_no_child,	 wish_no_ike, wish_reset,
-};
-#define N_WISHES (sizeof wishes / sizeof wishes[0])
-
 static void conversation(struct record *r, size_t wish)
 {
 	struct draft said;
@@ -187,10 +82,10 @@ static void conversation(struct record *r, size_t wish)
 	for (int i = 0; i < STEPS; i++) {
 		bool over = false;
 
-		if (scene.has_asked)
-			answer(&scene, &said);
-		else if (!next_of_coming_up(&scene, &said)) {
-			wishes[wish](&scene, &said);
+		if (scene.has_asked) {
+			talk_answer(&scene, &said);
+		} else if (!talk_begin(&scene, &said)) {
+			talk_wish(&scene, wish, &said);
 			over = true;
 		}
 		say(r, HOW_MENDED, &said);
@@ -235,7 +130,7 @@ void seeds_inside(void)
 	static struct record r;
 
 	for (size_t i = 0; i < n_openings; i++) {
-		for (size_t wish = 0; wish < N_WISHES; wish++) {
+		for (size_t wish = 0; wish < TALK_WISHES; wish++) {
 			const uint8_t flavour = (uint8_t)(wish * 9 % 64 & ~FLAVOUR_GCM);
 
 			scene_start(&scene, &openings[i], flavour);
@@ -252,4 +147,49 @@ void seeds_inside(void)
 			seed_write("inside", writer_view(&r.w));
 		}
 	}
+}
+
+/* What a successor finds at each opening, and when the conversation went on from there. */
+void seeds_state(void)
+{
+	static uint8_t buf[1 << 16];
+	static struct record r;
+
+	for (size_t i = 0; i < n_openings; i++)
+		for (size_t wish = 0; wish < TALK_WISHES; wish += 3) {
+			struct writer w = writer_of(buf, sizeof buf);
+			struct secret state = { 0 };
+
+			scene_start(&scene, &openings[i], (uint8_t)(wish * 9 & FLAVOUR_IPV6));
+			record_begin(&r, i, 0);
+			if (wish > 0)
+				conversation(&r, wish);
+			HOLDS(engine_save(scene.d.engine, &state) == 0);
+			write_u8(&w, (uint8_t)(wish & 1));
+			write_bytes(&w, secret_view(&state));
+			seed_write("state", writer_view(&w));
+			secret_free(&state);
+			scene_end(&scene);
+		}
+}
+
+/* Each kind of event at each opening, among answers and time. */
+void seeds_engine(void)
+{
+	uint8_t buf[64];
+
+	for (uint8_t i = 0; i < n_openings; i++)
+		for (uint8_t kind = 0; kind < 24; kind++) {
+			struct writer w = writer_of(buf, sizeof buf);
+
+			write_u8(&w, i);
+			write_u8(&w, kind);
+			for (int k = 0; k < 3; k++) /* an answer, then a request, unchanged */
+				write_bytes(&w, BYTES((const uint8_t *)"\0\0\0\1\0\0\0", 7));
+			write_u8(&w, kind);
+			write_bytes(&w, BYTES((const uint8_t *)"\5\5\1\1\0\1\0\0", 8));
+			for (int k = 0; k < 2; k++)
+				write_bytes(&w, BYTES((const uint8_t *)"\2\0\0\0\0\0", 6));
+			seed_write("engine", writer_view(&w));
+		}
 }

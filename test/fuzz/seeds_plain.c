@@ -143,3 +143,28 @@ void seeds_netlink(void)
 	of_request(encode_sa_dump(buf));
 	of_error();
 }
+
+/* --- a channel between two hosts --- */
+
+void seeds_channel(void)
+{
+	uint8_t buf[64];
+
+	for (unsigned i = 0; i < 96; i++) {
+		struct writer w = writer_of(buf, sizeof buf);
+
+		write_u8(&w, (uint8_t)(i * 29)); /* flavour */
+		write_u8(&w, 2);
+		write_u8(&w, 4); /* after a second: each kind, with each host */
+		write_u8(&w, (uint8_t)(i % 10));
+		write_u8(&w, (uint8_t)(i / 10));
+		write_u8(&w, 20);
+		write_u8(&w, (uint8_t)(i * 7 % 10));
+		write_u8(&w, (uint8_t)i);
+		for (unsigned k = 0; k < i % 12; k++)
+			write_u8(&w, 0);
+		for (unsigned k = 0; k < 6; k++)
+			write_u8(&w, (uint8_t)(128 + (i + k) % 8));
+		seed_write("channel", writer_view(&w));
+	}
+}

@@ -47,6 +47,8 @@ struct duet_options {
 	bool awaits_state;
 	bool kernel_keepalives;
 	bool exposes_keys;
+	/* Any addresses, and whatever is too much for the lists below is lost: for fuzzers. */
+	bool lenient;
 	const uint8_t *qcd_secret; /* NULL: none */
 	uint16_t group;
 };
@@ -83,6 +85,12 @@ struct duet {
 
 void duet_start(struct duet *d, const struct duet_options *options);
 void duet_end(struct duet *d);
+
+/*
+ * Another core goes on with the state (of engine_save(); empty: afresh) at once. Jobs that are out
+ * are lost, and kernel SAs that it does not know go.
+ */
+void duet_restart(struct duet *d, struct bytes state, unsigned died);
 
 /* --- into the core */
 void duet_event(struct duet *d, const struct event *event);

@@ -44,7 +44,8 @@ uint16_t nat_out(struct nat *n, struct rng *r, struct mono now, const struct end
 	struct nat_mapping *m;
 
 	sweep(n, now);
-	for (m = n->mappings; m < n->mappings + n->n; m++) {
+	for (size_t i = 0; i < n->n; i++) {
+		m = &n->mappings[i];
 		if (!endpoint_equal(&m->inner, inner) || !endpoint_equal(&m->outer, outer))
 			continue;
 		m->used_at = now;

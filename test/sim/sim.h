@@ -178,6 +178,12 @@ struct sim {
 	/* Set by a test: asked for each IKE datagram that leaves a host; true: it is lost. */
 	bool (*lose)(struct sim *s, unsigned from, struct bytes datagram);
 	void *lose_arg;
+	/*
+	 * Likewise: the octets of a datagram on its way may be changed, how many copies arrive (up
+	 * to WIRE_COPIES; n as the wire would have it), and when. Returns how many.
+	 */
+	size_t (*meddle)(struct sim *s, unsigned from, struct blob *datagram, size_t n,
+			 int64_t after_us[static WIRE_COPIES]);
 	bool esp_filtered;    /* set by a test: the wire drops ESP that is not in UDP */
 	bool esp_filtered_h0; /* ... but only what host 0 sends */
 };

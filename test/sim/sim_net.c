@@ -98,7 +98,8 @@ int sim_net_send(struct sim_host *h, const struct endpoint *local, const struct 
 	struct sim *s = h->sim;
 	struct endpoint src = *local, dst = *remote;
 	struct sim_host *to;
-	int64_t after[WIRE_COPIES];
+	int64_t after[WIRE_COPIES] = { 0 };
+	struct blob meddled = { 0 };
 	size_t n = 0;
 
 	if (!ip_equal(&local->ip, &h->ip))
@@ -109,6 +110,12 @@ int sim_net_send(struct sim_host *h, const struct endpoint *local, const struct 
 			       after);
 	if (s->lose != NULL && s->lose(s, h->index, datagram))
 		n = 0;
+	if (to != NULL && s->meddle != NULL) {
+		if (blob_copy(&meddled, datagram) != 0)
+			abort();
+		n = s->meddle(s, h->index, &meddled, n, after);
+		datagram = blob_view(&meddled);
+	}
 	s->datagrams++;
 	s->datagram_octets += datagram.n;
 	trace_send(h, to == NULL ? -1 : (int)to->index, datagram, n == 0 ? " LOST" : "");
@@ -121,6 +128,7 @@ int sim_net_send(struct sim_host *h, const struct endpoint *local, const struct 
 		if (blob_copy(&e->packet.datagram, datagram) != 0)
 			abort();
 	}
+	blob_free(&meddled);
 	return 0;
 }
 
