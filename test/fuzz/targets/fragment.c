@@ -25,16 +25,18 @@ struct model {
 static enum fragment_result model_add(struct model *m, uint32_t id, uint16_t number, uint16_t total,
 				      uint8_t first, struct bytes part)
 {
-	if (number == 0 || number > total || total > FRAGMENTS_MAX)
+	const bool goes_on = m->there && m->id == id && m->total == total;
+
+	if (number == 0 || number > total)
 		return FRAGMENT_DROPPED;
+	if (goes_on && m->present[number - 1])
+		return FRAGMENT_DUPLICATE;
+	if (total > FRAGMENTS_MAX || part.n > FRAGMENTS_BYTES_MAX - (goes_on ? m->octets : 0))
+		return FRAGMENT_TOO_MANY;
 	if (m->there && m->id == id && total < m->total)
 		return FRAGMENT_DROPPED;
-	if (!m->there || m->id != id || m->total != total)
+	if (!goes_on)
 		*m = (struct model){ .there = true, .id = id, .total = total };
-	if (m->present[number - 1])
-		return FRAGMENT_DUPLICATE;
-	if (part.n > FRAGMENTS_BYTES_MAX - m->octets)
-		return FRAGMENT_DROPPED;
 	m->present[number - 1] = true;
 	m->part[number - 1] = part;
 	m->octets += part.n;
