@@ -7,7 +7,8 @@
 #   install NAME               ikemeshd, ikectl and the units of dist/ into it, as a package would; nothing enabled
 #   enable NAME UNIT TARGET    as `systemctl enable` would
 #   unit NAME UNIT             a unit of the test's, from standard input
-#   boot NAME [ARGUMENT…]      boots it, with more words for the kernel's command line, until it is off
+#   boot NAME [ARGUMENT…]      boots it, with more words for the kernel's command line, until it is off; MEMORY
+#                              is what it has (512M)
 set -euo pipefail
 shopt -s inherit_errexit
 BIN=${IKEMESH_BIN:-$LAB_TOP/build/bin}
@@ -24,7 +25,7 @@ install() {
 	mkdir -p "$to/usr/lib/systemd/system" "$to/etc/ikemesh"
 	chmod 700 "$to/etc/ikemesh"
 	cp "$BIN/ikemeshd" "$BIN/ikectl" "$to/usr/sbin/"
-	cp "$LAB_TOP"/dist/*.service "$LAB_TOP"/dist/*.socket "$LAB_TOP"/dist/*.target "$to/usr/lib/systemd/system/"
+	cp "$LAB_TOP"/dist/*.service "$LAB_TOP"/dist/*.socket "$LAB_TOP"/dist/*.target "$LAB_TOP"/dist/*.path "$to/usr/lib/systemd/system/"
 	# What systemd-sysusers would do.
 	sed '$ a ikemesh:x:990:990::/var/lib/ikemesh:/usr/sbin/nologin' "$TREE/etc/passwd" >"$to/etc/passwd"
 	sed '$ a ikemesh:x:990:' "$TREE/etc/group" >"$to/etc/group"
@@ -41,7 +42,7 @@ boot() {
 	shift
 	say "boot $name${*:+, with $*}"
 	# On one CPU, as test/lab/guest says why.
-	TMPDIR=$dir taskset -c $((RANDOM % $(nproc))) linux.uml mem=512M rootfstype=hostfs "rootflags=$TREE" rw "init=/lab-init" con=null con0=null,fd:1 \
+	TMPDIR=$dir taskset -c $((RANDOM % $(nproc))) linux.uml "mem=${MEMORY:-512M}" rootfstype=hostfs "rootflags=$TREE" rw "init=/lab-init" con=null con0=null,fd:1 \
 		ssl=null loglevel=1 panic=1 "umid=$name" "uml_dir=$dir" "LAB_SHARE=$dir" "LAB_MODULES=/usr/lib/uml/modules" \
 		systemd.show_status=0 "$@" </dev/null >"$dir/console" 2>"$dir/kernel.log" ||
 		fail "$name did not end well: $(tail -n 5 "$dir/console" "$dir/kernel.log")"

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+# The role of dist/ansible, by ansible-playbook over ssh: three hosts, each a container with a systemd, a file
+# system and a network of its own, that ping each other all the time; installed and optional, then enforced in
+# two batches; a second run, which changes nothing; other certificates; another CA in three steps; an upgrade;
+# and away again. No ping is lost, and while all are enforced none is in the clear.
+# boots
+# cases:
+# long: ansible
+# timeout: 2400
+# takes: 900
+. "$LAB_TOP/test/lab/certs.sh"
+deb=$(ls "$LAB_TOP"/build/deb/ikemesh_*.deb 2>/dev/null | tail -n 1)
+[ -n "$deb" ] || fail "there is no package: ./run deb"
+TREE=$LAB_TOP/build/lab-tree/fleet
+"$LAB_TOP/test/lab/tree" "$TREE" ansible-core,python3-apt,openssh-server,openssh-client,systemd-container ||
+	fail "there is no file tree to boot from"
+HOSTS="h1 h2 h3"
+ca ca
+ca next
+for h in $HOSTS; do
+	cert "$h-1" ca
+	cert "$h-2" ca
+	cert "$h-3" next
+done
+machine m
+at=$SCRATCH/m
+files=$at/files
+mkdir -p "$files/root/ansible/files" "$files/usr/local/sbin" "$files/root/.ssh" "$at/log"
+cp -a "$LAB_TOP/dist/ansible/." "$files/root/ansible/"
+cp "$CERTS"/h*-[123].pem "$CERTS"/h*-[123].key "$CERTS/ca.pem" "$CERTS/next.pem" "$files/root/ansible/files/"
+cp "$deb" "$files/root/ansible/files/ikemesh.deb"
+dpkg-deb -R "$deb" "$SCRATCH/higher"
+sed -i 's/^Version: .*/&+1/' "$SCRATCH/higher/DEBIAN/control"
+dpkg-deb --root-owner-group -Znone -b "$SCRATCH/higher" "$files/root/ansible/files/higher.deb" >/dev/null
+ssh-keygen -q -t ed25519 -N '' -f "$files/root/.ssh/id_ed25519"
+cat >"$files/root/ansible/hosts.yml" <<'YML'
+ikemesh:
+  hosts:
+    h1: { ansible_host: 10.2.0.1 }
+    h2: { ansible_host: 10.2.0.2 }
+    h3: { ansible_host: 10.2.0.3 }
+  vars:
+    ansible_user: root
+    ansible_ssh_common_args: -o StrictHostKeyChecking=no -o ControlPersist=600
+    ansible_python_interpreter: /usr/bin/python3
+    ikemesh_batch: 2
+    ikemesh_package: /root/ansible/files/ikemesh.deb
+    ikemesh_config: { ipsec_subnets: [10.2.0.0/16], no_ipsec_subnets: [10.2.0.10/32] }
+    ikemesh_instance_certificate: "/root/ansible/files/{{ inventory_hostname }}-{{ round | default(1) }}.pem"
+    ikemesh_instance_private_key: "/root/ansible/files/{{ inventory_hostname }}-{{ round | default(1) }}.key"
+    ikemesh_ca_certificates: [/root/ansible/files/ca.pem]
+    ikemesh_wait_peers: "2"
+YML
+unit m lab-main.service <<'UNIT'
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=-/bin/bash /usr/local/sbin/lab-main
+ExecStart=/bin/bash -c 'journalctl -b -o short-monotonic >/lab/journal; sync; echo o >/proc/sysrq-trigger; sleep 9'
+UNIT
+cat >"$files/usr/local/sbin/lab-main" <<'SH'
+export LC_ALL=C.UTF-8 HOME=/root ANSIBLE_NOCOLOR=1 ANSIBLE_CONFIG=/root/ansible/ansible.cfg
+trouble() { echo "$*" >>/lab/trouble; }
+now() { date +%s.%N; }
+modprobe -a bridge veth esp4 esp6 xfrm_user xfrm_algo gcm 2>/dev/null
+ip link add lan type bridge
+ip link set lan up
+ip addr add 10.2.0.10/16 dev lan
+tcpdump -i lan -n -Z root -U --immediate-mode -s 80 -w /lab/wire.pcap 'host 10.2.0.1 or host 10.2.0.2' 2>/lab/tcpdump.log &
+
+# --- three hosts
+for i in 1 2 3; do
+	at=/run/h$i
+	mkdir -p $at/up/root/.ssh $at/up/etc/systemd/system $at/work $at/root
+	chmod 700 $at/up/root/.ssh
+	cp /root/.ssh/id_ed25519.pub $at/up/root/.ssh/authorized_keys
+	mount -t overlay overlay $at/root -o lowerdir=/old,upperdir=$at/up,workdir=$at/work || trouble "no file system for h$i"
+	echo h$i >$at/root/etc/hostname
+	ln -sf /dev/null $at/root/etc/systemd/system/lab-main.service
+	ln -sf /dev/null $at/root/etc/systemd/system/systemd-networkd.service
+	systemd-nspawn --quiet --boot --keep-unit --register=no --machine=h$i --directory=$at/root --network-bridge=lan \
+		--resolv-conf=off --timezone=off --console=pipe </dev/null >/lab/log/h$i 2>&1 &
+	echo $! >$at/pid
+done
+inside() { nsenter -t "$(cat /run/$1/leader)" -n "${@:2}"; }
+for i in 1 2 3; do
+	for n in {1..300}; do
+		pgrep -P "$(cat /run/h$i/pid)" >/run/h$i/leader && inside h$i ip link show host0 >/dev/null 2>&1 && break
+		sleep 0.2
+	done
+	inside h$i ip addr add 10.2.0.$i/16 dev host0 && inside h$i ip link set host0 up || trouble "h$i has no network"
+done
+for i in 1 2 3; do
+	for n in {1..300}; do
+		ssh -o StrictHostKeyChecking=no -o ConnectTimeout=5 root@10.2.0.$i systemctl is-system-running --wait >/lab/log/up-h$i 2>&1
+		grep -Eq 'running|degraded' /lab/log/up-h$i && break
+		sleep 0.5
+	done
+	grep -Eq 'running|degraded' /lab/log/up-h$i || trouble "h$i does not come up: $(tail -n 3 /lab/log/up-h$i)"
+done
+now >/lab/t-up
+
+# --- traffic among all of them, all the time
+streams=
+for i in 1 2 3; do
+	for j in 1 2 3; do
+		[ $i = $j ] && continue
+		inside h$i ping -D -n -i 0.1 -W 5 10.2.0.$j >/lab/log/ping-$i-$j 2>&1 &
+		streams+=" $!"
+	done
+done
+
+# --- the plays
+cd /root/ansible
+play() { # NAME PLAYBOOK [OPTION…]
+	local name=$1 book=$2 begun=$(now) status
+	shift 2
+	ansible-playbook -i hosts.yml playbooks/$book.yml "$@" >/lab/log/play-$name 2>&1
+	status=$?
+	echo "$name $status $begun $(now) $(sed -n 's/^h[123] .*changed=\([0-9]*\).*/\1/p' /lab/log/play-$name | tr '\n' ' ')" >>/lab/plays
+	[ $status = 0 ] || { trouble "$name failed: $(grep -E 'fatal|ERROR|msg' /lab/log/play-$name | head -n 5)"; return 1; }
+}
+serials() { for i in 1 2 3; do ssh root@10.2.0.$i ikectl --json certs | sed -n 's/.*"serial": "\(.*\)".*/\1/p' | head -n 1; done | sort -u | wc -l; }
+negotiated() { for i in 1 2 3; do ssh root@10.2.0.$i journalctl -u ikemesh -o cat; done | grep -c 'IKE SA .* established'; }
+work() {
+	play install site || return
+	ssh root@10.2.0.1 ikectl statusall >/lab/log/status-optional
+	play enforce site -e ikemesh_enforced=true || return
+	now >/lab/t-enforced
+	play again site -e ikemesh_enforced=true || return
+	play certificate rotate-certificate -e ikemesh_enforced=true -e round=2 || return
+	serials >/lab/serials
+	printf 'ikemesh:\n  vars:\n    ikemesh_next_ca_certificates: [/root/ansible/files/next.pem]\n    ikemesh_next_instance_certificate: "/root/ansible/files/{{ inventory_hostname }}-3.pem"\n    ikemesh_next_instance_private_key: "/root/ansible/files/{{ inventory_hostname }}-3.key"\n' >/run/next.yml
+	play ca rotate-ca -i /run/next.yml -e ikemesh_enforced=true -e round=2 || return
+	ssh root@10.2.0.1 ikectl certs >/lab/log/certs
+	ssh root@10.2.0.1 ls -l /etc/ikemesh >/lab/log/files
+	sed -i 's|ikemesh.deb|higher.deb|' hosts.yml
+	negotiated >/lab/negotiated-before
+	play upgrade upgrade || return
+	negotiated >/lab/negotiated-after
+	ssh root@10.2.0.1 ikectl version >/lab/version 2>&1
+	ssh root@10.2.0.1 ikectl statusall >/lab/log/status-enforced
+	now >/lab/t-end
+	play remove remove || return
+	play gone remove || return
+	: >/lab/done
+}
+work
+kill -INT $streams
+wait $streams
+for i in 1 2 3; do
+	inside h$i ip xfrm policy list nosock | grep -c priority
+	inside h$i ip xfrm state list | grep -c reqid
+	find /run/h$i/root -xdev -path '*/root' -prune -o -path '*/var/lib/dpkg' -prune -o -name '*ikemesh*' -print
+done >/lab/left
+for i in 1 2 3; do journalctl --no-pager -D /run/h$i/root/var/log/journal >/lab/log/journal-h$i 2>&1; done
+SH
+enable m lab-main.service multi-user.target
+MEMORY=1G boot m
+
+one() { tr '\n' ' ' <"$at/$1" | sed 's/ $//'; }
+[ ! -e "$at/trouble" ] || fail "$(one trouble)"
+[ -e "$at/done" ] || fail "it did not come to its end: $(tail -n 5 "$at/log"/play-* "$at/console")"
+while read -r name status begun ended changed; do
+	say "$name: $(awk -v a="$begun" -v b="$ended" 'BEGIN { printf "%.0f s", b - a }'), changed $changed"
+	case $name in
+	again | gone) [ "${changed//[0 ]/}" = '' ] || fail "$name changed something: $changed: $(grep -B 3 '^changed' "$at/log/play-$name" | head -n 20)" ;;
+	*) [ "${changed//[0 ]/}" != '' ] || fail "$name changed nothing" ;;
+	esac
+	report "$name: changed $changed"
+done <"$at/plays"
+[ "$(one serials)" = 3 ] || fail "other certificates are not in force"
+grep -q 'CN=next' "$at/log/certs" && ! grep -q 'CN=ca' "$at/log/certs" || fail "the CA is not the next one: $(tr '\n' ' ' <"$at/log/certs")"
+[ "$(grep -c 'instance-' "$at/log/files")" = 2 ] && [ "$(grep -c 'ca-' "$at/log/files")" = 1 ] || fail "files of before are there: $(one log/files)"
+grep -q -- '+1' "$at/version" || fail "not upgraded: $(one version)"
+[ "$(one negotiated-before)" = "$(one negotiated-after)" ] || fail "an upgrade negotiated afresh: $(one negotiated-before), $(one negotiated-after)"
+sent=0 lost=0
+for f in "$at"/log/ping-*; do
+	read -r s l < <(awk '
+		/icmp_seq=.*time=/ { sub(/.*icmp_seq=/, ""); if (!($1 in seen)) n++; seen[$1] = 1; if ($1 + 0 > last) last = $1 + 0 }
+		END { print last + 0, last - n }' "$f")
+	[ "$s" -gt 100 ] || fail "${f##*/}: $(tail -n 3 "$f")"
+	sent=$((sent + s)) lost=$((lost + l))
+done
+clear=$(tcpdump -n -tt -r "$at/wire.pcap" 'icmp and net 10.2.0.0/29' 2>/dev/null |
+	awk -v a="$(one t-enforced)" -v b="$(one t-end)" '$1 > a && $1 < b' | wc -l)
+esp=$(tcpdump -n -r "$at/wire.pcap" esp 2>/dev/null | wc -l)
+report "$lost of $sent pings lost from before the installation until after the removal; while all were enforced $clear in the clear, of $esp as ESP"
+[ "$lost" = 0 ] || fail "$lost pings were lost"
+[ "$clear" = 0 ] && [ "$esp" -gt 1000 ] || fail "$clear packets in the clear, $esp as ESP"
+[ "$(sort -u "$at/left" | tr '\n' ' ')" = '0 ' ] || fail "left by the removal: $(one left)"
+report "removed: no file, policy or SA is left"
