@@ -12,7 +12,7 @@
 deb=$(ls "$LAB_TOP"/build/deb/ikemesh_*.deb 2>/dev/null | tail -n 1)
 [ -n "$deb" ] || fail "there is no package: ./run deb"
 TREE=$LAB_TOP/build/lab-tree/fleet
-"$LAB_TOP/test/lab/tree" "$TREE" ansible-core,python3-apt,openssh-server,openssh-client,systemd-container ||
+"$LAB_TOP/test/lab/tree" "$TREE" ansible-core,python3-cffi-backend,python3-apt,openssh-server,openssh-client,systemd-container ||
 	fail "there is no file tree to boot from"
 HOSTS="h1 h2 h3"
 ca ca
