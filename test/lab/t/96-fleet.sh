@@ -25,14 +25,13 @@ done
 machine m
 at=$SCRATCH/m
 files=$at/files
-mkdir -p "$files/root/ansible/files" "$files/usr/local/sbin" "$files/root/.ssh" "$at/log"
+mkdir -p "$files/root/ansible/files" "$files/usr/local/sbin" "$at/log"
 cp -a "$LAB_TOP/dist/ansible/." "$files/root/ansible/"
 cp "$CERTS"/h*-[123].pem "$CERTS"/h*-[123].key "$CERTS/ca.pem" "$CERTS/next.pem" "$files/root/ansible/files/"
 cp "$deb" "$files/root/ansible/files/ikemesh.deb"
 dpkg-deb -R "$deb" "$SCRATCH/higher"
 sed -i 's/^Version: .*/&+1/' "$SCRATCH/higher/DEBIAN/control"
 dpkg-deb --root-owner-group -Znone -b "$SCRATCH/higher" "$files/root/ansible/files/higher.deb" >/dev/null
-ssh-keygen -q -t ed25519 -N '' -f "$files/root/.ssh/id_ed25519"
 cat >"$files/root/ansible/hosts.yml" <<'YML'
 ikemesh:
   hosts:
@@ -69,6 +68,8 @@ ip addr add 10.2.0.10/16 dev lan
 tcpdump -i lan -n -Z root -U --immediate-mode -s 80 -w /lab/wire.pcap 'host 10.2.0.1 or host 10.2.0.2' 2>/lab/tcpdump.log &
 
 # --- three hosts
+mkdir -p /root/.ssh
+ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
 for i in 1 2 3; do
 	at=/run/h$i
 	mkdir -p $at/up/root/.ssh $at/up/etc/systemd/system $at/work $at/root
