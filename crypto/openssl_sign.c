@@ -301,18 +301,44 @@ bool sign_key_matches(const struct sign_key *k, struct bytes cert_der)
 	return same;
 }
 
-bool lib_sign_der(const struct sign_key *k, const struct sig_scheme *scheme, struct bytes tbs,
-		  struct blob *out)
+static bool sign_with(EVP_PKEY *key, const struct sig_scheme *scheme, struct bytes tbs,
+		      struct blob *out)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *key_ctx = NULL;
-	bool good = ctx != NULL &&
-		    EVP_DigestSignInit_ex(ctx, &key_ctx, scheme->digest, NULL, NULL, k->pkey,
-					  NULL) == 1 &&
-		    padding_set(key_ctx, scheme) &&
-		    EVP_DigestSign(ctx, out->p, &out->n, tbs.p, tbs.n) == 1;
+	bool good =
+		ctx != NULL &&
+		EVP_DigestSignInit_ex(ctx, &key_ctx, scheme->digest, NULL, NULL, key, NULL) == 1 &&
+		padding_set(key_ctx, scheme) &&
+		EVP_DigestSign(ctx, out->p, &out->n, tbs.p, tbs.n) == 1;
 
 	EVP_MD_CTX_free(ctx);
+	return good;
+}
+
+/*
+ * RSA's blinding lives in the key, for 32 signatures. If memory was short while it was turned (seen
+ * with OpenSSL 3.0), those that follow come out wrong, and nobody says so: a copy of the key has
+ * none yet. So each signature is held against the public part, which costs a fortieth of it; a
+ * signature that a fault made wrong never leaves, from which the key could be computed.
+ */
+bool lib_sign_der(const struct sign_key *k, const struct sig_scheme *scheme, struct bytes tbs,
+		  struct blob *out)
+{
+	const size_t room = out->n;
+	EVP_PKEY *copy;
+	bool good;
+
+	if (!sign_with(k->pkey, scheme, tbs, out))
+		return false;
+	if (k->type != KEY_RSA || verify_der(k->public != NULL ? k->public : k->pkey, scheme, tbs,
+					     blob_view(out)) == VERDICT_GOOD)
+		return true;
+	copy = EVP_PKEY_dup(k->pkey);
+	out->n = room;
+	good = copy != NULL && sign_with(copy, scheme, tbs, out) &&
+	       verify_der(copy, scheme, tbs, blob_view(out)) == VERDICT_GOOD;
+	EVP_PKEY_free(copy);
 	return good;
 }
 
