@@ -154,9 +154,11 @@ void archive_octets(struct archive *a, uint8_t *p, size_t n)
 		struct bytes b = read_bytes(&a->in, n);
 
 		a->failed = a->failed || a->in.failed;
+		if (n == 0)
+			return; /* p may be NULL then: there was no memory for it */
 		if (a->failed)
 			memset(p, 0, n);
-		else if (n > 0)
+		else
 			memcpy(p, b.p, n);
 	} else {
 		uint8_t *to = space(a, n);

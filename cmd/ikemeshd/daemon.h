@@ -319,7 +319,9 @@ void daemon_exposed(struct daemon *d, int err); /* what came of a line */
 /* orphans.c */
 /* SAs of ours that nobody stands for (a predecessor was killed). Returns how many went. */
 size_t daemon_delete_orphans(struct daemon *d);
-/* Once in each turn: says that memory was short, and mends what that may have left. */
+/* In a moment: an SA that should have gone may be there. */
+void daemon_sweep_soon(struct daemon *d);
+/* Once in each turn: that sweep, and before it that memory was short, which is said. */
 void daemon_shortage_turn(struct daemon *d);
 
 /* hands.c: how the core's actions are carried out. */

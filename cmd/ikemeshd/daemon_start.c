@@ -181,8 +181,11 @@ static int start_pool(struct daemon *d)
 static int engine_random(void *arg, uint8_t *out, size_t n)
 {
 	struct daemon *d = arg;
+	int err = random_take(&d->random, out, n);
 
-	return random_take(&d->random, out, n);
+	if (err != 0)
+		log_recurrent(d->log, REPORT_ERROR, "no randomness: %s", strerror(-err));
+	return err;
 }
 
 /* Without it, peers that miss their IKE SA are told nothing that they could believe. */

@@ -3,6 +3,7 @@
 #include "cmd/ikemeshd/daemon.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int hand_send(void *arg, const struct endpoint *local, const struct endpoint *remote,
 		     struct bytes datagram)
@@ -56,13 +57,21 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 {
 	struct daemon *d = arg;
 	struct sa_counters counters;
+	int err;
 
 	/* What peers sent before they heard of it is still on its way: all goes at the end. */
 	if (inbound && d->phase == DAEMON_LEAVING)
 		return 0;
 	if (kernel_sa_counters(d->kernel, ref, &counters) == 0)
 		metrics_traffic_add(&d->metrics.gone, &counters, inbound);
-	return kernel_sa_delete(d->kernel, ref);
+	err = kernel_sa_delete(d->kernel, ref);
+	if (err != 0 && err != -ESRCH) {
+		log_recurrent_in(d->log, AREA_XFRM, REPORT_ERROR,
+				 "the kernel does not remove an SA: %s; it is tried again",
+				 strerror(-err));
+		daemon_sweep_soon(d);
+	}
+	return err;
 }
 
 static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)

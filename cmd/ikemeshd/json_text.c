@@ -136,6 +136,11 @@ void json_text_tree(struct json_text *t, const char *name, json_t *value)
 
 void json_text_raw(struct json_text *t, const char *name, const char *value, size_t n)
 {
+	/* A value has an octet at least: without one there was no memory for it. */
+	if (n == 0) {
+		t->no_memory = true;
+		return;
+	}
 	begin(t, name);
 	put(t, value, n);
 }

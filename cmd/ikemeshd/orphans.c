@@ -50,6 +50,11 @@ size_t daemon_delete_orphans(struct daemon *d)
 	return gone;
 }
 
+void daemon_sweep_soon(struct daemon *d)
+{
+	d->sweep_at = clock_after(daemon_now(d), SWEEP_AFTER);
+}
+
 /*
  * Where memory was short, the core's word that an SA is to go may have been lost (see
  * actions.out_of_room): a moment later, what is there is held against what it knows.
@@ -61,7 +66,7 @@ void daemon_shortage_turn(struct daemon *d)
 
 	if (n != d->shortages) {
 		d->shortages = n;
-		d->sweep_at = clock_after(now, SWEEP_AFTER);
+		daemon_sweep_soon(d);
 		log_recurrent_in(d->log, AREA_DAEMON, REPORT_ERROR,
 				 "out of memory: what was lost by that is done again");
 	}
@@ -69,6 +74,5 @@ void daemon_shortage_turn(struct daemon *d)
 		return;
 	d->sweep_at = MONO_NEVER;
 	if (d->phase == DAEMON_RUNNING && daemon_delete_orphans(d) > 0)
-		log_recurrent(d->log, REPORT_WARNING,
-			      "SAs removed that had been left when memory was short");
+		log_recurrent(d->log, REPORT_WARNING, "SAs removed that should have gone before");
 }

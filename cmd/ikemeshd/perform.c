@@ -126,8 +126,12 @@ static int perform_sas_add(struct performer *p, const struct action *a, size_t n
 static int perform_sa_delete(struct performer *p, const struct action *a)
 {
 	const struct sa_ref *ref = &a->sa_delete.ref;
-	int err = p->hands->sa_delete(p->hands->arg, ref, a->sa_delete.inbound);
+	const struct hands *h = p->hands;
+	int err = h->sa_delete(h->arg, ref, a->sa_delete.inbound);
 
+	/* One that stays is worse than one asked about twice: the core has forgotten it. */
+	if (err != 0 && err != -ESRCH)
+		err = h->sa_delete(h->arg, ref, a->sa_delete.inbound);
 	if (err == 0 || err == -ESRCH)
 		return 0;
 	return sa_failed(p, a->group, ref, a->sa_delete.inbound, err);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "faults/life.h"
+
+#include "faults/heap.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define STEP_S 3
+#define REST_S 90
+#define PACE_S 3 /* a packet each way */
+#define SHOWN 10 /* points that were not survived */
+
+static struct {
+	jmp_buf out;
+	char text[512];
+} broken;
+
+static void breach(const struct sim *s, int a, int b, const char *text)
+{
+	(void)s;
+	(void)a;
+	(void)b;
+	heap_arm(false);
+	snprintf(broken.text, sizeof broken.text, "%s", text);
+	longjmp(broken.out, 1);
+}
+
+static void live(struct sim *s, const struct life *l)
+{
+	static const enum command_kind steps[] = { COMMAND_REKEY, COMMAND_REKEY_IKE, COMMAND_REAUTH,
+						   COMMAND_DOWN };
+	const unsigned first = l->begins ? LIFE_VICTIM : LIFE_OTHER, second = 1 - first;
+
+	sim_start_all(s);
+	sim_send(s, first, second);
+	sim_run_for(s, STEP_S * SIM_SECOND);
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		sim_command(s, first, second, steps[i]);
+		sim_run_for(s, STEP_S * SIM_SECOND);
+	}
+	/* Another handshake, and what it takes to get there. */
+	sim_stream(s, first, second, 0, PACE_S * SIM_SECOND, REST_S / PACE_S);
+	sim_stream(s, second, first, 0, PACE_S * SIM_SECOND, REST_S / PACE_S);
+	sim_run_for(s, (REST_S + 10) * SIM_SECOND);
+	sim_check_rest(s);
+	if (!sim_pair_up(s, 0, 1))
+		sim_breach(s, "the pair is not up");
+}
+
+const char *life_live(const struct life *l)
+{
+	const struct sim_options o = {
+		.seed = l->begins ? 1 : 2,
+		.hosts = 2,
+		.wire = { .delay_us = 1000 },
+		.quiet = getenv("IKEMESH_LIFE_TRACE") == NULL,
+		.other_core = l->core,
+		.breach = breach,
+	};
+	const char *why = NULL;
+	struct sim *s;
+
+	broken.text[0] = '\0';
+	s = sim_new(&o);
+	if (l->prepare != NULL)
+		l->prepare(s);
+	sim_pair_want(s, 0, 1);
+	if (setjmp(broken.out) == 0) {
+		live(s, l);
+		why = l->judge != NULL ? l->judge() : NULL;
+	} else {
+		why = broken.text;
+	}
+	if (why != NULL && !o.quiet)
+		trace_print(&s->trace, 400);
+	sim_free(s);
+	return why;
+}
+
+void life_each_point(const struct life *l, const struct life_points *p)
+{
+	uint64_t survived = 0, points = 0;
+	const char *why;
+
+	for (uint64_t n = 1;; n++) {
+		p->set(n);
+		why = life_live(l);
+		if (!p->hit())
+			break;
+		points++;
+		survived += why == NULL;
+		if (why == NULL || points - survived > SHOWN)
+			continue;
+		print_message("%s %llu: %s\n", p->what, (unsigned long long)n, why);
+		if (p->show != NULL)
+			p->show();
+	}
+	print_message("%s, who %s: %llu injection points, %llu survived\n", p->what,
+		      l->begins ? "begins" : "answers", (unsigned long long)points,
+		      (unsigned long long)survived);
+	assert_null(why); /* without any failure */
+	assert_true(points >= p->least);
+	assert_true(points == survived);
+}
