@@ -96,7 +96,7 @@ static size_t half_open_of_pair(const struct pair *p)
 /* A /64 that a fleet lives in, rather than one sender. */
 static bool is_shared(const struct engine *e, const struct ip *local, const struct ip *remote)
 {
-	return remote->family == 6 && spec_protects(e->spec, local, remote);
+	return remote->family == 6 && e->spec != NULL && spec_protects(e->spec, local, remote);
 }
 
 static size_t half_open_of(const struct engine *e, const struct ip *local, const struct ip *remote,
@@ -149,21 +149,22 @@ static void spend(struct mono now, struct mono *paid_at, int64_t each_us)
 }
 
 /* Sources that share a place share what is answered: their number has a bound, and no memory. */
-static size_t place_of(const struct ip *remote)
+static size_t place_of(const struct engine *e, const struct ip *local, const struct ip *remote)
 {
-	const struct ip network = network_of(remote);
+	const struct ip source = is_shared(e, local, remote) ? *remote : network_of(remote);
 	uint32_t h = 2166136261u; /* FNV-1a: nobody gains by a collision but silence */
 
-	for (size_t i = 0; i < sizeof(network.b); i++)
-		h = (h ^ network.b[i]) * 16777619u;
+	for (size_t i = 0; i < sizeof(source.b); i++)
+		h = (h ^ source.b[i]) * 16777619u;
 	return (h ^ h >> 16) % LOAD_PLACES;
 }
 
-bool load_may_complain(struct engine *e, enum complaint about, const struct ip *remote)
+bool load_may_complain(struct engine *e, enum complaint about, const struct ip *local,
+		       const struct ip *remote)
 {
 	const uint32_t rate = e->spec != NULL ? e->spec->error_replies : 0;
 	struct replies *r = &e->replies[about];
-	struct mono *source = &r->sources[place_of(remote)];
+	struct mono *source = &r->sources[place_of(e, local, remote)];
 
 	if (!may_spend(e->now, *source, SECOND, LOAD_REPLY_BURST_SOURCE)) {
 		load_limit(e, LIMIT_REPLIES_SOURCE);

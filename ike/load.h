@@ -39,7 +39,8 @@ void load_free(struct engine *e);
  * a second (error_replies) in all, and one a second to one source: neither forged sources nor one
  * that asks and asks make us send more. If not, it is counted.
  */
-bool load_may_complain(struct engine *e, enum complaint about, const struct ip *remote);
+bool load_may_complain(struct engine *e, enum complaint about, const struct ip *local,
+		       const struct ip *remote);
 
 /* May the peer have a CREATE_CHILD_SA request answered now? If not, it is counted. */
 bool load_takes_child_request(struct engine *e, struct pair *p);

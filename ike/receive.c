@@ -50,7 +50,7 @@ static void complain(struct engine *e, const struct arrival *a, uint16_t notify,
 	struct builder b;
 	struct ike_header h = a->header;
 
-	if (h.response || !load_may_complain(e, about, &a->remote->ip))
+	if (h.response || !load_may_complain(e, about, &a->local->ip, &a->remote->ip))
 		return;
 	h.version = 0x20;
 	h.response = true;

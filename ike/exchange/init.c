@@ -480,7 +480,7 @@ static void send_refusal(struct engine *e, const struct init_request *m, uint16_
 static void refuse(struct engine *e, const struct init_request *m, uint16_t notify,
 		   struct bytes data)
 {
-	if (load_may_complain(e, COMPLAINT_INIT, &m->remote->ip))
+	if (load_may_complain(e, COMPLAINT_INIT, &m->local->ip, &m->remote->ip))
 		send_refusal(e, m, notify, data);
 }
 
@@ -555,7 +555,7 @@ static void refuse_proposals(struct engine *e, const struct init_request *m, con
 	char offered[160], why[ATTEMPT_TEXT_LEN];
 
 	/* A forger must not fill our memory either. */
-	if (!load_may_complain(e, COMPLAINT_INIT, &m->remote->ip))
+	if (!load_may_complain(e, COMPLAINT_INIT, &m->local->ip, &m->remote->ip))
 		return;
 	proposals_text(&o->sa, offered, sizeof(offered));
 	snprintf(why, sizeof(why), "NO_PROPOSAL_CHOSEN: %s, peer offers %s", because, offered);
@@ -727,7 +727,9 @@ void init_answer(struct engine *e, const struct init_request *m)
 	}
 	if (o.group != suite.ke->id) {
 		const uint8_t group[2] = { (uint8_t)(suite.ke->id >> 8), (uint8_t)suite.ke->id };
-		refuse(e, m, NOTIFY_INVALID_KE_PAYLOAD, BYTES(group, sizeof(group)));
+		/* RFC 7296 1.2: no error but a step, smaller than what came; as a COOKIE, no state.
+		 */
+		send_refusal(e, m, NOTIFY_INVALID_KE_PAYLOAD, BYTES(group, sizeof(group)));
 		return;
 	}
 	if (o.ke.n != suite.ke->public_len) {

@@ -295,6 +295,51 @@ static void test_error_replies_of_a_source(void **state)
 	duet_end(&d);
 }
 
+/* Under ipsec_subnets each address of a /64 is a host of its own, elsewhere they are one sender. */
+static void test_error_replies_of_a_fleet(void **state)
+{
+	(void)state;
+	for (int fleet = 0; fleet < 2; fleet++) {
+		struct duet d;
+		size_t n = 0;
+
+		duet_start(&d, &ipv6);
+		for (uint8_t i = 0; i < 15; i++) {
+			const struct ip from = v6(fleet ? 0xfd : 0x20, 1, i);
+
+			n += told(&d, &from);
+		}
+		assert_int_equal(n, fleet ? 15 : LOAD_REPLY_BURST_SOURCE);
+		duet_end(&d);
+	}
+}
+
+/* RFC 7296 1.2: the right group is a step of the exchange, which nobody can go on without. */
+static void test_wrong_group_is_always_told(void **state)
+{
+	static const uint32_t rates[] = { 10, 0 };
+
+	(void)state;
+	for (size_t r = 0; r < 2; r++) {
+		struct duet d;
+
+		duet_start(&d, &standin);
+		d.spec.error_replies = rates[r];
+		for (unsigned i = 0; i < 100; i++) {
+			const struct ip from = host(i);
+			struct draft said;
+
+			peer_wipe(&d.peer);
+			d.peer.self.ip = from;
+			peer_ask_init(&d.peer, &said);
+			draft_find(&said, PAYLOAD_KE)->body.p[1] = KE_ECP_256;
+			assert_int_equal(knock(&d, &from, &said), REFUSED);
+		}
+		assert_int_equal(duet_counters(&d).pairs, 0);
+		duet_end(&d);
+	}
+}
+
 /* --- sizes and numbers in a message ------------------------------------------------------------
  */
 
@@ -719,6 +764,8 @@ int main(void)
 		cmocka_unit_test(test_old_cookies),
 		cmocka_unit_test(test_error_replies_in_all),
 		cmocka_unit_test(test_error_replies_of_a_source),
+		cmocka_unit_test(test_error_replies_of_a_fleet),
+		cmocka_unit_test(test_wrong_group_is_always_told),
 		cmocka_unit_test(test_datagram),
 		cmocka_unit_test(test_payloads),
 		cmocka_unit_test(test_payloads_of_one_kind),
