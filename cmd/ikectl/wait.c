@@ -183,14 +183,16 @@ json_t *wait_outcome(const struct wait_peers *peers, const json_t *status, const
 {
 	json_t *up = json_array(), *missing = json_array();
 	const size_t wanted = peers->n > 0 ? peers->n : peers->least;
+	char text[WAIT_TEXT_LEN];
 
 	if (peers->n > 0)
 		sort_named(peers, status, refused, up, missing);
 	else if (peers->least > 0)
 		sort_all(status, up, missing);
-	return json_pack("{s:b, s:b, s:i, s:o, s:o}", "ok",
-			 status != NULL && json_array_size(up) >= wanted, "daemon", status != NULL,
-			 "wanted", (int)wanted, "up", up, "missing", missing);
+	return json_pack(
+		"{s:b, s:b, s:i, s:o, s:o}", "ok",
+		status != NULL && json_array_size(up) >= wanted && wait_taken_over(status, text),
+		"daemon", status != NULL, "wanted", (int)wanted, "up", up, "missing", missing);
 }
 
 bool wait_taken_over(const json_t *answer, char missing[static WAIT_TEXT_LEN])

@@ -137,6 +137,13 @@ static void test_what_came_of_it(void **state)
 	assert_true(json_is_true(json_object_get(outcome, "ok")));
 	assert_string_equal(of(outcome, 0, "peer"), "fd00::2");
 	json_decref(outcome);
+	/* They are, but packets go by the SAs of another IKE daemon. */
+	json_object_set_new(status, "takeover",
+			    json_pack("{s:b, s:i, s:[s]}", "done", false, "peers", 2, "missing",
+				      "fd00::2"));
+	outcome = wait_outcome(&(struct wait_peers){ .least = 1 }, status, NULL);
+	assert_true(json_is_false(json_object_get(outcome, "ok")));
+	json_decref(outcome);
 	/* Nobody answered. */
 	outcome = wait_outcome(&p, NULL, NULL);
 	assert_true(json_is_false(json_object_get(outcome, "ok")));
