@@ -44,7 +44,7 @@ bool beside_is_needless(const struct policy_held *held, const struct policy_set 
 {
 	const struct policy *p = &held->policy;
 
-	if (held->ours || held->apart || p->kind == POLICY_BLOCK)
+	if (held->ours || held->apart || held->tunnel || p->kind == POLICY_BLOCK)
 		return false;
 	for (size_t i = 0; i < wanted->n; i++) {
 		const struct policy *ours = &wanted->p[i];

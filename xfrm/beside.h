@@ -32,6 +32,7 @@ void beside_arrange(struct policy_set *set, enum stance stance);
 /*
  * Is a policy of others one that says what these say, which were arranged: it has a template for
  * something that they protect, or lets pass what they let pass? It can go where these come first.
+ * A tunnel stays, as its SAs do: without it what it carries would be in the clear.
  */
 bool beside_is_needless(const struct policy_held *held, const struct policy_set *wanted);
 

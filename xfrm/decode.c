@@ -73,6 +73,7 @@ static void get_templates(struct bytes templates, struct policy_held *out)
 		out->policy.kind = POLICY_PROTECT;
 	out->policy.optional = t.optional;
 	out->tmpl_reqid = t.reqid;
+	out->tunnel = t.mode == XFRM_MODE_TUNNEL;
 	out->odd |= templates.n != sizeof(t) || !plain_template(&t);
 }
 

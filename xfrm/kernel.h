@@ -74,8 +74,9 @@ struct policy_held {
 	struct policy policy;
 	uint32_t tmpl_reqid; /* 0: no template */
 	bool ours;
-	bool apart; /* has a mark or an interface id: never in the place of one of ours */
-	bool odd;   /* holds what we never write (other templates): not as wanted */
+	bool apart;  /* has a mark or an interface id: never in the place of one of ours */
+	bool odd;    /* holds what we never write (other templates): not as wanted */
+	bool tunnel; /* its template is one of tunnel mode */
 };
 int kernel_policy_dump(struct kernel *k, int (*each)(const struct policy_held *, void *),
 		       void *arg);

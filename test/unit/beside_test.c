@@ -183,6 +183,10 @@ static void what_of_theirs_can_go(void **state)
 	assert_false(needless(&h, POLICY_OUT, POLICY_PROTECT, "10.0.0.2/32", "10.0.0.0/16"));
 	assert_false(needless(&h, POLICY_OUT, POLICY_BYPASS, "0.0.0.0/0", "10.0.0.0/8"));
 	assert_false(needless(&h, POLICY_OUT, POLICY_BLOCK, "10.0.0.1/32", "10.0.7.0/24"));
+	/* a tunnel through what we protect: its packets would be in the clear, or ours */
+	held = theirs(POLICY_OUT, POLICY_PROTECT, "10.0.0.1/32", "0.0.0.0/0");
+	held.tunnel = true;
+	assert_false(beside_is_needless(&held, &h.set));
 	/* for marked packets, and ours */
 	held = theirs(POLICY_OUT, POLICY_PROTECT, "10.0.0.1/32", "10.0.0.0/16");
 	held.apart = true;

@@ -125,10 +125,10 @@ static void what_makes_a_policy_odd_or_apart(void **state)
 	tmpl = (struct xfrm_user_tmpl *)((uint8_t *)nlh + NLMSG_HDRLEN + sizeof(*info) +
 					 NLA_HDRLEN);
 	tmpl->mode = XFRM_MODE_TUNNEL;
-	assert_true(decode_policy(nlh, &held) && held.odd && held.ours);
+	assert_true(decode_policy(nlh, &held) && held.odd && held.ours && held.tunnel);
 	tmpl->mode = XFRM_MODE_TRANSPORT;
 	tmpl->id.spi = 1;
-	assert_true(decode_policy(nlh, &held) && held.odd);
+	assert_true(decode_policy(nlh, &held) && held.odd && !held.tunnel);
 	tmpl->id.spi = 0;
 	tmpl->reqid = 7;
 	assert_true(decode_policy(nlh, &held) && !held.odd && !held.ours);
