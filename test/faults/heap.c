@@ -29,6 +29,29 @@ static void *who[FRAMES];
 static int n_who;
 static void (*volatile looks)(const void *p, size_t n);
 
+struct frames {
+	void **to;
+	size_t n, max;
+};
+
+static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg)
+{
+	struct frames *f = arg;
+
+	if (f->n == f->max)
+		return _URC_END_OF_STACK;
+	f->to[f->n++] = (void *)_Unwind_GetIP(context);
+	return _URC_NO_REASON;
+}
+
+size_t heap_callers(void **frames, size_t max)
+{
+	struct frames f = { .to = frames, .max = max };
+
+	_Unwind_Backtrace(note_frame, &f);
+	return f.n;
+}
+
 void heap_fail(uint64_t n)
 {
 	counted = 0;
@@ -65,23 +88,14 @@ bool heap_libc_asked(void)
 {
 	Dl_info of_libc, of_caller;
 
-	/* Frames: fails(), malloc() or its like, who called that. */
-	return n_who > 2 && dladdr((void *)(uintptr_t)gnu_get_libc_version, &of_libc) != 0 &&
-	       dladdr(who[2], &of_caller) != 0 && of_caller.dli_fbase == of_libc.dli_fbase;
+	/* Frames: heap_callers(), fails(), malloc() or its like, who called that. */
+	return n_who > 3 && dladdr((void *)(uintptr_t)gnu_get_libc_version, &of_libc) != 0 &&
+	       dladdr(who[3], &of_caller) != 0 && of_caller.dli_fbase == of_libc.dli_fbase;
 }
 
 void heap_on_free(void (*look)(const void *p, size_t n))
 {
 	looks = look;
-}
-
-static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg)
-{
-	(void)arg;
-	if (n_who == FRAMES)
-		return _URC_END_OF_STACK;
-	who[n_who++] = (void *)_Unwind_GetIP(context);
-	return _URC_NO_REASON;
 }
 
 static bool fails(void)
@@ -90,7 +104,7 @@ static bool fails(void)
 		return false;
 	failed = true;
 	armed = false;
-	_Unwind_Backtrace(note_frame, NULL);
+	n_who = (int)heap_callers(who, FRAMES);
 	armed = true;
 	errno = ENOMEM;
 	return true;

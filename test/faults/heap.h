@@ -33,6 +33,9 @@ size_t heap_who(void *const **frames);
  */
 bool heap_libc_asked(void);
 
+/* As backtrace(3), which loads a library at its first use. */
+size_t heap_callers(void **frames, size_t max);
+
 /* Called with each block before it is freed or moved, on whatever thread; NULL: nobody. */
 void heap_on_free(void (*look)(const void *p, size_t n));
 
