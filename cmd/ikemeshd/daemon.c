@@ -158,6 +158,8 @@ static void arm(struct daemon *d)
 	next = clock_earlier(next, daemon_stock_deadline(d));
 	if (d->phase == DAEMON_LEAVING)
 		next = clock_earlier(next, d->leave_by);
+	if (pool_has_done(d->pool))
+		next = daemon_now(d);
 	loop_set_deadline(d->loop, next);
 }
 
@@ -165,10 +167,10 @@ static void turn(struct daemon *d)
 {
 	int err;
 
+	daemon_take_done(d); /* first, as the others look at what comes of it */
 	daemon_clear_follow(d);
 	daemon_succeed_tidy(d);
 	daemon_monitor_tick(d);
-	daemon_take_done(d);
 	daemon_shortage_turn(d);
 	arm(d);
 	err = loop_turn(d->loop);
