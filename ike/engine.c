@@ -326,6 +326,13 @@ static void command(struct engine *e, const struct event *event)
 		}
 		return;
 	}
+	/* A rotation asks so of each pair, one after the other. */
+	if (local->family != 0 && remote->family != 0) {
+		p = pair_find(e, local, remote);
+		if (p != NULL)
+			steer(e, p, event->command.command);
+		return;
+	}
 	HASH_ITER(hh, e->pairs, p, next)
 	{
 		if ((remote->family != 0 && !ip_equal(&p->key.remote, remote)) ||
