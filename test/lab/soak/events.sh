@@ -14,10 +14,21 @@ event() { # KIND HOST
 	now
 	began=$NOW
 	say "event: $1 $2"
-	"event_${1//-/_}" "$2"
+	"event_${1//-/_}" "$2" || trouble "$1 $2 ends with $?"
 	now
 	echo "$began $NOW $1 $2" >>"$SCRATCH/events"
 }
+
+# A soak goes on for long on a machine that has other things to do: it waits longer than a test does, and when
+# something fails it goes on all the same, so that the report is there at the end.
+be_patient() {
+	eval "brief_$(declare -f until_ok)"
+	until_ok() { brief_until_ok $(($1 * 3)) "${@:2}"; }
+	_gone() { until_ok 20 is_gone "$1" && unset "PID[$1]"; }
+	eval "final_$(declare -f fail)"
+	fail() { trouble "$*"; }
+}
+is_gone() { ! kill -0 "${PID[$1]}"; }
 
 # Certificates that the configuration names are files of the host's own, which are replaced.
 own() { # HOST CERTIFICATE
@@ -36,7 +47,7 @@ reload() { # HOST
 	ikemesh_config "$1" >"$SCRATCH/$1/ikemesh.yml"
 	ikectl "$1" reload >"$SCRATCH/$1/out" 2>&1
 }
-reaches() { on "$1" ping -n -q -c 1 -W 1 -I "$2" "$3"; } # HOST FROM TO
+reaches() { on "$1" ping -n -q -c 1 -W 5 -I "$2" "$3"; } # HOST FROM TO
 
 event_kill_engine() {
 	local n

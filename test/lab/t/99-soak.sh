@@ -13,8 +13,8 @@
 [ "${LAB_IKEMESH:-ikemesh}" = ikemesh ] || skip "this is about ikemesh"
 . "$LAB_TOP/test/lab/soak/events.sh"
 case $1 in
-short) N=6 SECONDS_OF_EVENTS=30 GAP=3 ;;
-full) N=12 SECONDS_OF_EVENTS=$((${LAB_SOAK_MINUTES:-5} * 60)) GAP=5 ;;
+short) N=6 SECONDS_OF_EVENTS=30 GAP=3 AGAIN="lab soak-short" ;;
+full) N=12 SECONDS_OF_EVENTS=$((${LAB_SOAK_MINUTES:-5} * 60)) GAP=8 AGAIN="soak ${LAB_SOAK_MINUTES:-5}" ;;
 esac
 SEED=${LAB_SOAK_SEED:-$((RANDOM * 32768 + RANDOM))}
 FLOOD_RATE=${LAB_SOAK_FLOOD:-200}
@@ -23,7 +23,7 @@ LOSSY=(h2 h5 h6) DOUBLING=(h1 h3)
 SHORT=$'ike_lifetime: 31s\nesp_lifetime: 12s'
 # The same for strongSwan (39 to 51 s and 28 to 40 s), with room for its retries.
 SWAN_SHORT=$'    ikelifetime=111s\n    lifetime=100s\n    margintime=60s\n    rekeyfuzz=20%\n    reauth=no'
-report "seed $SEED: LAB_SOAK_SEED=$SEED ./run soak ${LAB_SOAK_MINUTES-} has the same events"
+report "seed $SEED: LAB_SOAK_SEED=$SEED ./run $AGAIN has the same events"
 
 ca ca
 cert aside ca
@@ -114,6 +114,7 @@ perl "$LAB_TOP/test/lab/soak/watch.pl" "$SCRATCH" 5 $(awk '$4 != "control" { pri
 watch=$!
 "$FAN" -t -k -c 65535 -i 400 -u 9000 -w 3000 <"$SCRATCH/streams" >"$SCRATCH/traffic" 2>"$SCRATCH/fan.err" &
 fan=$!
+be_patient
 now
 began=$NOW
 while read -r at kind h <&4; do
@@ -134,7 +135,7 @@ for h in "${ours[@]}"; do # no more rekeyings
 	configure "$h" yaml=
 	reload "$h" || trouble "$h is not reloaded at the end: $(cat "$SCRATCH/$h/out")"
 done
-settle 180 || trouble "not exactly one CHILD_SA: $(paste -s -d , "$SCRATCH/unsettled"); $(head -n 3 "$SCRATCH/judged" | paste -s -d ';')"
+settle 240 || trouble "not exactly one CHILD_SA: $(paste -s -d , "$SCRATCH/unsettled"); $(head -n 3 "$SCRATCH/judged" | paste -s -d ';')"
 now
 report "at rest $(((NOW - over) / 1000)) s after the last event"
 judged theirs
@@ -175,4 +176,4 @@ rc=0
 perl "$LAB_TOP/test/lab/soak/report.pl" "$SCRATCH" >"$SCRATCH/told" || rc=1
 while read -r line; do report "$line"; done <"$SCRATCH/told"
 [ $rc = 0 ] && [ ! -e "$SCRATCH/trouble" ] ||
-	fail "$(cat "$SCRATCH/trouble" 2>/dev/null | head -n 10 | paste -s -d ';') $(grep '^!' "$SCRATCH/told" | paste -s -d ';')"
+	final_fail "$(cat "$SCRATCH/trouble" 2>/dev/null | head -n 10 | paste -s -d ';') $(grep '^!' "$SCRATCH/told" | paste -s -d ';')"
