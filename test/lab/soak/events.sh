@@ -24,11 +24,15 @@ event() { # KIND HOST
 be_patient() {
 	eval "brief_$(declare -f until_ok)"
 	until_ok() { brief_until_ok $(($1 * 3)) "${@:2}"; }
-	_gone() { until_ok 20 is_gone "$1" && unset "PID[$1]"; }
+	_gone() { until_ok 20 is_gone "$1" && unset "PID[$1]" || trouble "$1 is in the state $(cut -d ' ' -f 3 "/proc/${PID[$1]}/stat" || true)"; }
 	eval "final_$(declare -f fail)"
 	fail() { trouble "$*"; }
 }
-is_gone() { ! kill -0 "${PID[$1]}"; }
+is_gone() { # what is left of a process until its parent asks is none any more
+	local stat
+	read -r stat <"/proc/${PID[$1]}/stat" && [[ ${stat##*) } != [ZX]* ]] && return 1
+	return 0
+}
 
 # Certificates that the configuration names are files of the host's own, which are replaced.
 own() { # HOST CERTIFICATE

@@ -22,7 +22,7 @@ my %is_down = map { $_ => 1 } qw(stop crash reboot swan-restart swan-crash);
 # To renegotiate with everybody, after a host is ready; a pair that was not answered since may take longer.
 my %back_ms = (ours => 5_000, mixed => 20_000);
 use constant LONGEST_BACK_MS => 60_000;
-use constant { BEFORE_MS => 1500, STALL_MS => 500, SEEN_MS => 1500, ROW => 4, INTERVAL_MS => 400, BUCKET_MS => 15_000 };
+use constant { BEFORE_MS => 1500, STALL_MS => 500, SEEN_MS => 1500, ROW => 4, INTERVAL_MS => 1000, BUCKET_MS => 15_000 };
 # A leak of 100 octets a rekeying is more than this; what the heap keeps for itself settles within minutes.
 use constant { SLOPE_MOST => 8, SLOPE_MINUTES => 10, FDS_MORE => 8 };
 

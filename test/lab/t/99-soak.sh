@@ -20,7 +20,7 @@ SEED=${LAB_SOAK_SEED:-$((RANDOM * 32768 + RANDOM))}
 FLOOD_RATE=${LAB_SOAK_FLOOD:-200}
 STEADY=(h1 h4)
 LOSSY=(h2 h5 h6) DOUBLING=(h1 h3)
-SHORT=$'ike_lifetime: 31s\nesp_lifetime: 12s'
+SHORT=$'ike_lifetime: 47s\nesp_lifetime: 19s'
 # The same for strongSwan (39 to 51 s and 28 to 40 s), with room for its retries.
 SWAN_SHORT=$'    ikelifetime=111s\n    lifetime=100s\n    margintime=60s\n    rekeyfuzz=20%\n    reauth=no'
 report "seed $SEED: LAB_SOAK_SEED=$SEED ./run $AGAIN has the same events"
@@ -58,12 +58,12 @@ comma() { local IFS=,; echo "$*"; }
 perl "$LAB_TOP/test/lab/soak/schedule.pl" "$SEED" "$SECONDS_OF_EVENTS" "$GAP" "$(comma "${STEADY[@]}")" \
 	"$(comma "${others[@]}")" "$(comma "${swans[@]}")" >"$SCRATCH/schedule"
 
-# Each sends to each every 400 ms, not all in the same moment.
+# Each sends to each every second, not all in the same moment.
 n=0
 for x in "${all[@]}"; do
 	for y in "${all[@]}"; do
 		[ "$x" != "$y" ] || continue
-		echo "$x $(address "$y") $((n++ * 400 / (N * (N - 1))))"
+		echo "$x $(address "$y") $((n++ * 1000 / (N * (N - 1))))"
 		[[ $x > $y ]] || {
 			class=ours
 			case ${KIND[$x]}-${KIND[$y]} in strongswan-strongswan) class=theirs ;; *strongswan*) class=mixed ;; esac
@@ -71,7 +71,7 @@ for x in "${all[@]}"; do
 		}
 	done
 done >"$SCRATCH/streams" 3>"$SCRATCH/pairs"
-for i in 0 80 160 240 320; do echo "p 10.9.0.2 $i"$'\n'"q 10.9.0.1 $i"; done >>"$SCRATCH/streams"
+for i in 0 200 400 600 800; do echo "p 10.9.0.2 $i"$'\n'"q 10.9.0.1 $i"; done >>"$SCRATCH/streams"
 
 # settle SECONDS: until each pair that has an ikemesh end was seen with exactly one CHILD_SA. What is not is left in
 # $SCRATCH/unsettled, by its two hosts. (While keys are replaced there are two for a moment.)
@@ -112,7 +112,7 @@ for h in "${DOUBLING[@]}"; do netem "$h" delay 2ms reorder 95% duplicate 2%; don
 perl "$LAB_TOP/test/lab/soak/watch.pl" "$SCRATCH" 5 $(awk '$4 != "control" { print $1 "=" $2 "+" $4 }' "$SCRATCH/hosts") \
 	>"$SCRATCH/samples" 2>"$SCRATCH/watch.err" &
 watch=$!
-"$FAN" -t -k -c 65535 -i 400 -u 9000 -w 3000 <"$SCRATCH/streams" >"$SCRATCH/traffic" 2>"$SCRATCH/fan.err" &
+"$FAN" -t -k -c 65535 -i 1000 -u 9000 -w 3000 <"$SCRATCH/streams" >"$SCRATCH/traffic" 2>"$SCRATCH/fan.err" &
 fan=$!
 be_patient
 now
