@@ -43,7 +43,7 @@ enum drop {
 	DROP_UNEXPECTED,      /* well-formed, and not what may come now */
 	DROP_UNAUTHENTICATED, /* asks for what only a peer may ask that proved who it is */
 	DROP_WINDOW,	      /* message id outside the window */
-	DROP_LOAD,	      /* IKE_SA_INIT beyond the bounds of half-open IKE SAs */
+	DROP_LOAD,	      /* beyond the bounds of what strangers may cost; see load.h */
 	DROPS,
 };
 

@@ -555,8 +555,10 @@ static void refuse_proposals(struct engine *e, const struct init_request *m, con
 	char offered[160], why[ATTEMPT_TEXT_LEN];
 
 	/* A forger must not fill our memory either. */
-	if (!load_may_complain(e, COMPLAINT_INIT, &m->local->ip, &m->remote->ip))
+	if (!load_may_complain(e, COMPLAINT_INIT, &m->local->ip, &m->remote->ip)) {
+		drop(e, DROP_LOAD);
 		return;
+	}
 	proposals_text(&o->sa, offered, sizeof(offered));
 	snprintf(why, sizeof(why), "NO_PROPOSAL_CHOSEN: %s, peer offers %s", because, offered);
 	remember_refusal(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, why, offered);

@@ -28,7 +28,8 @@ static size_t collect(struct CMUnitTest tests[static CASES_MAX])
 {
 	const struct bad_case *const all[] = {
 		cases_header, cases_negotiation, cases_states,
-		cases_auth,   cases_fragments,	 cases_certificates
+		cases_auth,   cases_fragments,	 cases_certificates,
+		cases_peers
 	};
 	size_t n = 0;
 

@@ -95,6 +95,7 @@ extern const struct bad_case cases_states[];
 extern const struct bad_case cases_auth[];
 extern const struct bad_case cases_fragments[];
 extern const struct bad_case cases_certificates[];
+extern const struct bad_case cases_peers[];
 
 #define SECOND INT64_C(1000000)
 
