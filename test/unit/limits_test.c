@@ -167,6 +167,57 @@ static void test_half_open_per_source(void **state)
 	duet_end(&d);
 }
 
+/* IKE_AUTH of the peer, with one payload made anew; the answer's first error. */
+static uint16_t auth_answer(struct duet *d, struct draft *said)
+{
+	struct draft heard;
+	uint16_t error;
+
+	duet_say_fragmented(d, said, 1400);
+	duet_hear(d, EXCHANGE_IKE_AUTH, true, &heard);
+	error = draft_error(&heard);
+	draft_free(&heard);
+	return error;
+}
+
+/* RFC 8019 4.2: who fails to prove who it is keeps its place a while, so it fails seldom. */
+static void test_failed_proofs(void **state)
+{
+	struct duet d;
+	unsigned judged = 0;
+
+	(void)state;
+	duet_start(&d, &standin);
+	d.doer.verdict = VERDICT_NO_TRUSTED_CA;
+	for (unsigned i = 0; i < 100; i++) {
+		struct draft said, heard;
+		struct blob message;
+
+		if (begin(&d, &d.them.ip, true) != ANSWERED)
+			continue;
+		/* What knock() took: the answer, once more. */
+		peer_ask_init(&d.peer, &said);
+		message = peer_encode(&d.peer, &said);
+		draft_free(&said);
+		duet_give(&d, blob_view(&message));
+		blob_free(&message);
+		duet_hear(&d, EXCHANGE_IKE_SA_INIT, true, &heard);
+		peer_take_init(&d.peer, &heard);
+		draft_free(&heard);
+		peer_ask_auth(&d.peer, &said);
+		judged += auth_answer(&d, &said) == NOTIFY_AUTHENTICATION_FAILED;
+	}
+	assert_int_equal(judged, 8);
+	assert_int_equal(reached(&d, LIMIT_HALF_OPEN_SOURCE), 92);
+	duet_wait(&d, 31 * SECOND);
+	d.doer.verdict = VERDICT_GOOD;
+	peer_wipe(&d.peer);
+	d.peer.self = d.them;
+	forget_sent(&d);
+	duet_peer_up(&d);
+	duet_end(&d);
+}
+
 static struct ip v6(uint8_t first, uint8_t network, uint8_t last)
 {
 	const uint8_t b[16] = { first, 0, 0x0d, 0xb8, 0, 0, 0, network, [15] = last };
@@ -472,19 +523,6 @@ static void test_transforms(void **state)
 	}
 }
 
-/* IKE_AUTH of the peer, with one payload made anew; the answer's first error. */
-static uint16_t auth_answer(struct duet *d, struct draft *said)
-{
-	struct draft heard;
-	uint16_t error;
-
-	duet_say_fragmented(d, said, 1400);
-	duet_hear(d, EXCHANGE_IKE_AUTH, true, &heard);
-	error = draft_error(&heard);
-	draft_free(&heard);
-	return error;
-}
-
 static void test_traffic_selectors(void **state)
 {
 	(void)state;
@@ -759,6 +797,7 @@ int main(void)
 		cmocka_unit_test(test_cookie_threshold),
 		cmocka_unit_test(test_half_open_limit),
 		cmocka_unit_test(test_half_open_per_source),
+		cmocka_unit_test(test_failed_proofs),
 		cmocka_unit_test(test_half_open_per_network),
 		cmocka_unit_test(test_half_open_of_a_fleet),
 		cmocka_unit_test(test_old_cookies),
