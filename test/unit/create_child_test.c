@@ -1417,6 +1417,47 @@ static void test_old_ike_sa_goes_while_a_child_is_rekeyed(void **state)
 	duet_end(&d);
 }
 
+/* The same of an IKE SA that the peer ends since it has authenticated anew: of what IKE_AUTH made
+ * that says that it is there, and nothing of what is rekeyed since. */
+static void test_authenticated_anew_while_a_child_is_rekeyed(void **state)
+{
+	struct peer_exchange child = { 0 };
+	struct draft heard, said;
+	struct peer old, new;
+	struct duet d;
+
+	(void)state;
+	up(&d, false, KE_NONE, 1);
+	old = d.peer;
+	d.peer = (struct peer){ .doer = old.doer,
+				.spec = old.spec,
+				.rng = old.rng,
+				.self = old.self,
+				.other = old.other };
+	peer_init(&d.peer);
+	duet_peer_init(&d);
+	peer_ask_auth(&d.peer, &said);
+	duet_say(&d, &said);
+	duet_hear(&d, EXCHANGE_IKE_AUTH, true, &heard);
+	peer_take_auth(&d.peer, &heard);
+	draft_free(&heard);
+	duet_esp_from_peer(&d);
+	duet_esp_from_peer(&d);
+	peer_rekeys(&d, &child, KE_NONE);
+	new = d.peer;
+	d.peer = old;
+	peer_ask_delete_ike(&d.peer, &said);
+	duet_say(&d, &said);
+	old = d.peer;
+	d.peer = new;
+	assert_true(sends_on(&d, d.peer.esp_in));
+	esp_on(&d, &child);
+	assert_true(sends_on(&d, child.esp_in));
+	peer_wipe(&old);
+	peer_exchange_free(&child);
+	duet_end(&d);
+}
+
 static void test_requests_on_the_old_ike_sa(void **state)
 {
 	struct peer_exchange x = { 0 }, child = { 0 }, again = { 0 };
@@ -1760,6 +1801,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_peer_rekeys_the_ike_sa),
 		cmocka_unit_test(test_peer_never_deletes_the_old_ike_sa),
 		cmocka_unit_test(test_old_ike_sa_goes_while_a_child_is_rekeyed),
+		cmocka_unit_test(test_authenticated_anew_while_a_child_is_rekeyed),
 		cmocka_unit_test(test_requests_on_the_old_ike_sa),
 		cmocka_unit_test(test_requests_while_we_rekey_the_ike_sa),
 		cmocka_unit_test(test_ike_rekey_while_a_child_is_at_work),
