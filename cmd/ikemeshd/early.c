@@ -12,7 +12,7 @@
 
 #define PACKET_MAX 65536
 #define RECEIVE_BUFFER (4 << 20) /* octets, for all SPIs of a family */
-#define READ_MAX 4096		 /* packets at once */
+#define READ_MAX 1024		 /* packets at once */
 #define FAMILIES 2
 
 /* As they go back: with an IP header. */
@@ -31,7 +31,8 @@ struct awaited {
 };
 
 struct early {
-	int in[FAMILIES];   /* parked while nothing is awaited there; -1: not there */
+	int in[FAMILIES]; /* parked while nothing is awaited there; -1: not there */
+	bool awake[FAMILIES];
 	int back[FAMILIES]; /* to the kernel again */
 	struct awaited a[EARLY_MAX];
 	size_t n;
@@ -66,6 +67,26 @@ static int back_open(int family, int (*bypass)(int fd, int family))
 	return -1;
 }
 
+/*
+ * As many of each SA as are kept: what others send on SAs that they have used for long stays away.
+ * A filter for the SPIs that are awaited would be a new one at each handshake, and the kernel makes
+ * every CPU forget its mappings for each that goes (a third of a handshake's CPU in the lab).
+ * IPv4's raw sockets are given the IP header too, IPv6's are not.
+ */
+static int filter_first_packets(int fd, int family)
+{
+	struct sock_filter code[] = {
+		{ .code = family == AF_INET ? BPF_LDX | BPF_B | BPF_MSH : BPF_LDX | BPF_IMM },
+		{ .code = BPF_LD | BPF_W | BPF_IND, .k = 4 }, /* RFC 4303 2.2: its number */
+		{ .code = BPF_JMP | BPF_JGT | BPF_K, .k = EARLY_PACKETS, .jf = 1 },
+		{ .code = BPF_RET | BPF_K },
+		{ .code = BPF_RET | BPF_K, .k = UINT32_MAX },
+	};
+	const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
 static int in_open(int family, int (*bypass)(int fd, int family))
 {
 	const int on = 1, octets = RECEIVE_BUFFER;
@@ -74,8 +95,9 @@ static int in_open(int family, int (*bypass)(int fd, int family))
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets));
-	if (family == AF_INET ||
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) == 0)
+	if (filter_first_packets(fd, family) == 0 &&
+	    (family == AF_INET ||
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) == 0))
 		return fd;
 	close(fd);
 	return -1;
@@ -92,37 +114,6 @@ struct early *early_new(int (*bypass)(int fd, int family))
 	return e;
 }
 
-/* IPv4's raw sockets are given the IP header too, IPv6's are not. Awaited SPIs pass. */
-static void put_filter(const struct early *e, size_t f, struct sock_filter *code, size_t *n)
-{
-	uint32_t spis[EARLY_MAX];
-	size_t n_spis = 0;
-
-	for (size_t i = 0; i < e->n; i++)
-		if (family_of(&e->a[i].local) == f)
-			spis[n_spis++] = e->a[i].spi;
-	code[(*n)++] = (struct sock_filter){ .code = f == 1 ? BPF_LDX | BPF_IMM
-							    : BPF_LDX | BPF_B | BPF_MSH };
-	code[(*n)++] = (struct sock_filter){ .code = BPF_LD | BPF_W | BPF_IND };
-	for (size_t i = 0; i < n_spis; i++)
-		code[(*n)++] = (struct sock_filter){ .code = BPF_JMP | BPF_JEQ | BPF_K,
-						     .k = spis[i],
-						     .jt = (uint8_t)(n_spis - i) };
-	code[(*n)++] = (struct sock_filter){ .code = BPF_RET | BPF_K };
-	code[(*n)++] = (struct sock_filter){ .code = BPF_RET | BPF_K, .k = UINT32_MAX };
-}
-
-static int hear(const struct early *e, size_t f)
-{
-	struct sock_filter code[EARLY_MAX + 4];
-	struct sock_fprog program = { .filter = code };
-	size_t n = 0;
-
-	put_filter(e, f, code, &n);
-	program.len = (unsigned short)n;
-	return parking_leave(e->in[f], families[f], &program);
-}
-
 static bool is_awaited_in(const struct early *e, size_t f)
 {
 	for (size_t i = 0; i < e->n; i++)
@@ -131,13 +122,18 @@ static bool is_awaited_in(const struct early *e, size_t f)
 	return false;
 }
 
-/* What is awaited has changed. */
-static void renew(const struct early *e, size_t f)
+/* What is awaited has changed. 0 or negative errno. */
+static int renew(struct early *e, size_t f)
 {
-	if (!is_awaited_in(e, f))
-		parking_rest(e->in[f], families[f]); /* what it has heard is awaited no longer */
-	else
-		(void)hear(e, f); /* the filter before lets the others through */
+	const bool wanted = is_awaited_in(e, f);
+	int err;
+
+	if (wanted == e->awake[f])
+		return 0;
+	err = wanted ? parking_wake(e->in[f], families[f]) : parking_rest(e->in[f], families[f]);
+	if (err == 0)
+		e->awake[f] = wanted;
+	return err;
 }
 
 /* --- what is awaited -------------------------------------------------------------------------- */
@@ -159,7 +155,7 @@ static void drop(struct early *e, size_t i)
 
 	forget_packets(&e->a[i]);
 	e->a[i] = e->a[--e->n];
-	renew(e, f);
+	(void)renew(e, f); /* it hears more than it must until it succeeds */
 }
 
 void early_free(struct early *e)
@@ -217,7 +213,7 @@ void early_expect(struct early *e, const struct ip *local, const struct ip *remo
 		.spi = spi,
 		.until.us = now.us + EARLY_WAIT_US,
 	};
-	if (hear(e, f) != 0)
+	if (renew(e, f) != 0)
 		e->n--;
 }
 

@@ -51,10 +51,15 @@ void parking_return(int fd, int family)
 	drain(fd);
 }
 
-void parking_rest(int fd, int family)
+int parking_rest(int fd, int family)
 {
-	if (bind_to(fd, family, true) != 0)
-		parking_deafen(fd);
+	return bind_to(fd, family, true);
+}
+
+int parking_wake(int fd, int family)
+{
+	drain(fd);
+	return bind_to(fd, family, false);
 }
 
 int parking_leave(int fd, int family, const struct sock_fprog *filter)

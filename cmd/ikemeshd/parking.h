@@ -22,10 +22,11 @@ int parking_leave(int fd, int family, const struct sock_fprog *filter);
 void parking_return(int fd, int family);
 
 /*
- * The same for half of what it costs: the filter stays, so it hears what is sent to the loopback
- * and passes it, and keeps what it has heard. For who looks at each packet again.
+ * To park one that keeps a filter of its own, and to wake it: meanwhile it hears what is sent to
+ * the loopback and passes the filter, which is gone when it wakes. 0 or negative errno.
  */
-void parking_rest(int fd, int family);
+int parking_rest(int fd, int family);
+int parking_wake(int fd, int family);
 
 /* Another filter: nothing passes it. */
 void parking_deafen(int fd);

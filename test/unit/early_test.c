@@ -70,7 +70,7 @@ static size_t seen(int witness, const struct ip *from, uint8_t number)
 }
 
 /* An ESP packet as it comes from the wire: header, SPI, sequence number, four octets. */
-static void esp_from(const struct ip *from, uint32_t spi, uint8_t number)
+static void esp_from(const struct ip *from, uint32_t spi, unsigned number)
 {
 	struct iphdr h = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_ESP };
 	struct sockaddr_in to = { .sin_family = AF_INET };
@@ -84,8 +84,9 @@ static void esp_from(const struct ip *from, uint32_t spi, uint8_t number)
 	spi = htonl(spi);
 	memcpy(packet, &h, sizeof(h));
 	memcpy(packet + 20, &spi, 4);
-	packet[27] = number; /* sequence number */
-	packet[31] = number;
+	packet[26] = (uint8_t)(number >> 8); /* sequence number */
+	packet[27] = (uint8_t)number;
+	packet[31] = (uint8_t)number;
 	assert_int_equal(sendto(fd, packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to)),
 			 sizeof(packet));
 	close(fd);
@@ -115,7 +116,7 @@ static void test_kept_and_handed_back(void **state)
 	early_free(e);
 }
 
-/* Other SPIs, other peers, what came before: not kept. */
+/* Other SPIs, other peers, what came before, what is not the first of an SA: not kept. */
 static void test_nothing_else_is_kept(void **state)
 {
 	struct early *e = early_new(NULL);
@@ -125,6 +126,7 @@ static void test_nothing_else_is_kept(void **state)
 	early_expect(e, &us, &peer, SPI, NOW);
 	esp_from(&peer, SPI + 1, 2);
 	esp_from(&other, SPI, 3);
+	esp_from(&peer, SPI, EARLY_PACKETS + 1); /* an SA that has been used for long */
 	assert_int_equal(early_deliver(e, &us, &other, SPI), 0);
 	assert_int_equal(early_deliver(e, &us, &peer, SPI + 1), 0);
 	assert_int_equal(early_count(e), 1);
