@@ -87,6 +87,23 @@ static void show_strays(const json_t *c, FILE *out)
 		(long long)number(c, "strays_deleted"), (long long)number(c, "qcd_taken"));
 }
 
+/* Only what was met: "  limits met: half-open 12, error-replies 3". */
+static void show_limits(const json_t *limits, FILE *out)
+{
+	const char *before = "  limits met: ", *name;
+	json_t *n;
+
+	json_object_foreach((json_t *)limits, name, n)
+	{
+		if (json_integer_value(n) == 0)
+			continue;
+		fprintf(out, "%s%s %lld", before, name, (long long)json_integer_value(n));
+		before = ", ";
+	}
+	if (before[0] == ',')
+		fprintf(out, "\n");
+}
+
 /* The process that has the private key. While it is away nobody can be authenticated. */
 static void show_keyholder(const json_t *k, FILE *out)
 {
@@ -112,6 +129,7 @@ static void show_head(const json_t *status, FILE *out)
 			text(status, "keys_exposed_to"));
 	show_keyholder(get(status, "keyholder"), out);
 	show_strays(get(status, "counters"), out);
+	show_limits(get(get(status, "counters"), "limits"), out);
 	mode_show(get(status, "mode"), out);
 	fprintf(out, "Listening IP addresses:\n");
 	EACH(get(status, "listening"), address)

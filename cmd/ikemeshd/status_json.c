@@ -88,6 +88,24 @@ static void put(json_t *object, const char *name, uint64_t value)
 	json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
+static json_t *drops_json(const struct status_tally *t)
+{
+	json_t *o = json_object();
+
+	for (int k = 0; k < DROPS; k++)
+		put(o, drop_name((enum drop)k), t->drops[k]);
+	return o;
+}
+
+static json_t *limits_json(const struct status_tally *t)
+{
+	json_t *o = json_object();
+
+	for (int k = 0; k < LIMITS; k++)
+		put(o, limit_name((enum limit)k), t->limits[k]);
+	return o;
+}
+
 static json_t *counters_json(const struct status_sources *s)
 {
 	struct status_counters c = { 0 };
@@ -127,6 +145,8 @@ static json_t *counters_json(const struct status_sources *s)
 	put(o, "ike_sas", c.ike_sas);
 	put(o, "child_sas", c.child_sas);
 	put(o, "jobs", c.jobs);
+	json_object_set_new(o, "drops_by_cause", drops_json(&c.tally));
+	json_object_set_new(o, "limits", limits_json(&c.tally));
 	return o;
 }
 
