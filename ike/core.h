@@ -200,6 +200,7 @@ struct ike_sa {
 	struct mono created_at, established_at, rekey_at;
 	struct mono authenticated_at; /* the peer proved its identity, here or before a rekeying */
 	struct mono retransmit_at, expires_at; /* MONO_NEVER: not */
+	struct mono overtake_at;	       /* SA_R_INIT: see overtake.h; MONO_NEVER: not */
 	int64_t rtt_us;			       /* 0: not measured */
 	bool peer_fragments, peer_ikemesh;
 	bool peer_returned_cookie; /* so it is where it says (RFC 7296 2.6) */
@@ -259,6 +260,7 @@ struct pair {
 	struct mono forget_at;	  /* without an IKE SA by then, it is freed; MONO_NEVER: not idle */
 	bool solicited;		  /* we wanted it, or the peer proved its identity once */
 	bool answered;		  /* an IKE SA came up with it */
+	struct mono overtake_not_before; /* see overtake.h */
 	bool joins;	/* another daemon of this host has SAs with it, until we have one */
 	enum turn turn; /* which queue of the engine it is in; see admission.h */
 	struct pair *turn_prev, *turn_next;

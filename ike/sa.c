@@ -7,6 +7,7 @@
 #include "ike/hold.h"
 #include "ike/idle.h"
 #include "ike/load.h"
+#include "ike/overtake.h"
 #include "ike/pair.h"
 #include "ike/peer_certs.h"
 #include "ike/review.h"
@@ -77,7 +78,7 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 	sa->attempt = attempt;
 	sa->created_at = e->now;
 	sa->established_at = sa->rekey_at = sa->retransmit_at = sa->expires_at = MONO_NEVER;
-	sa->authenticated_at = MONO_NEVER;
+	sa->authenticated_at = sa->overtake_at = MONO_NEVER;
 	sa->dies_at = sa->keepalive_at = sa->reauth_at = sa->idle_at = MONO_NEVER;
 	sa->heard_at = e->now;
 	sa->window.fragments_until = sa->window.reply_until = MONO_NEVER;
@@ -239,6 +240,8 @@ void sa_arm(struct engine *e, struct ike_sa *sa)
 
 	at = mono_first(at, sa->window.fragments_until);
 	at = mono_first(at, sa->window.reply_until);
+	if (sa->state == SA_R_INIT)
+		at = mono_first(at, sa->overtake_at);
 	if (sa->state == SA_UP) {
 		at = mono_first(at, sa->rekey_at);
 		at = mono_first(at, sa->dies_at);
@@ -259,8 +262,10 @@ void sa_set_state(struct engine *e, struct ike_sa *sa, enum sa_state state)
 	if (before && !sa_is_half_open(sa))
 		load_closed(e, &sa->remote.ip);
 	switch (state) {
-	case SA_R_KEY:
 	case SA_R_INIT:
+		sa->overtake_at = overtake_due(e, sa);
+		/* fall through */
+	case SA_R_KEY:
 	case SA_R_VERIFY:
 	case SA_R_SIGN:
 		sa->expires_at = mono_after(sa->created_at, HALF_OPEN_LIFE_S * SECOND);
@@ -517,6 +522,8 @@ void sa_timer(struct engine *e, struct ike_sa *sa)
 		window_forget_reply(&sa->window);
 	if (mono_reached(e->now, sa->expires_at)) {
 		expire(e, sa);
+	} else if (sa->state == SA_R_INIT && mono_reached(e->now, sa->overtake_at)) {
+		overtake(e, sa);
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->dies_at)) {
 		sa_peer_dead(e, sa, "we send, and nothing comes back");
 	} else if (sa->state == SA_UP && mono_reached(e->now, sa->reauth_at)) {
