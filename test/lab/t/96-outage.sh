@@ -114,6 +114,8 @@ with 'ikelifetime=16s
 event "re-authenticates" 14 nothing
 [ "$1" = restart ] || {
 	with 'lifetime=8s
+    margintime=1s
+    rekeyfuzz=0%
     rekey=no'
 	event "lets its SAs expire" 10 nothing
 }
