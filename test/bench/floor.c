@@ -108,10 +108,10 @@ static void verify_both(void)
 	verify();
 }
 
+static void (*const parts[FLOOR_PARTS])(void) = { generate, derive, sign, verify_both };
+
 void floor_run(unsigned n, int64_t ns[static FLOOR_PARTS])
 {
-	static void (*const parts[FLOOR_PARTS])(void) = { generate, derive, sign, verify_both };
-
 	for (unsigned i = 0; i < n; i++) {
 		for (unsigned part = 0; part < FLOOR_PARTS; part++) {
 			const int64_t before = cpu_of_thread_ns();
@@ -120,4 +120,14 @@ void floor_run(unsigned n, int64_t ns[static FLOOR_PARTS])
 			ns[part] += cpu_of_thread_ns() - before;
 		}
 	}
+}
+
+int64_t floor_of_all(unsigned n)
+{
+	const int64_t before = cpu_of_thread_ns();
+
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned part = 0; part < FLOOR_PARTS; part++)
+			parts[part]();
+	return cpu_of_thread_ns() - before;
 }

@@ -4,6 +4,8 @@
  *
  *	ikemesh-bench ratio [ROUNDS]	CPU a handshake and role against the crypto floor
  *	ikemesh-bench cold [ROUNDS]	the same where each certificate is one never seen before
+ *	ikemesh-bench floor		CPU of one end's crypto floor, ms, as often as asked: a number
+ *					of handshakes a line of the standard input
  *	ikemesh-bench cores [ROUNDS]	handshakes a second on one core, and on two
  *	ikemesh-bench growth [PAIRS]	stand-in crypto: CPU and allocations a handshake, as pairs
  *grow ikemesh-bench memory [PAIRS]	octets that a settled pair keeps ikemesh-bench count PAIRS N
@@ -29,6 +31,8 @@ int main(int argc, char **argv)
 		return bench_ratio(number(argv, argc, 2, 40), false);
 	if (strcmp(part, "cold") == 0)
 		return bench_ratio(number(argv, argc, 2, 40), true);
+	if (strcmp(part, "floor") == 0)
+		return bench_floor();
 	if (strcmp(part, "cores") == 0)
 		return bench_cores(number(argv, argc, 2, 20));
 	if (strcmp(part, "growth") == 0)
@@ -40,6 +44,6 @@ int main(int argc, char **argv)
 	if (strcmp(part, "check") == 0)
 		return bench_check();
 	fprintf(stderr,
-		"usage: ikemesh-bench ratio|cold|cores|growth|memory|count|check [NUMBER…]\n");
+		"usage: ikemesh-bench ratio|cold|floor|cores|growth|memory|count|check [NUMBER…]\n");
 	return 2;
 }

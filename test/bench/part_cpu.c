@@ -182,3 +182,19 @@ int bench_cores(unsigned rounds)
 	       stats_at(&one.wall, 50) / stats_at(&two.wall, 50), speedup_by_cpu(&one, &two));
 	return 0;
 }
+
+/* ---- the floor alone, for the guest -----------------------------------------------------------
+ */
+
+int bench_floor(void)
+{
+	unsigned n;
+
+	floor_open();
+	while (scanf("%u", &n) == 1) {
+		printf("%.3f\n", (double)floor_of_all(n) / (n > 0 ? n : 1) / 1e6);
+		fflush(stdout);
+	}
+	floor_close();
+	return 0;
+}

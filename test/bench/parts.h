@@ -16,6 +16,9 @@ struct ratio {
 void measure_ratio(struct ratio *r, unsigned rounds, bool cold);
 int bench_ratio(unsigned rounds, bool cold);
 
+/* Answers each number on the standard input with the CPU of one end, ms a handshake. */
+int bench_floor(void);
+
 /* Seconds a handshake, both ends: by the clock, in all threads, in the thread of the cores. */
 struct pace {
 	struct stats wall, cpu, engine;

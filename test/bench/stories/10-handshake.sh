@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Handshakes one after the other, 200 ms apart, half a millisecond from host to host each way: what they cost
 # both daemons, how long the first packet takes, and what a rekey costs. The case is the number of peers in each
-# of LAB_BENCH_ROUNDS rounds.
+# of LAB_BENCH_ROUNDS rounds, and once more as many where the machine tells what the guest had.
 # cases: 10
 # long: 50
 # alone
@@ -33,6 +33,32 @@ pace() {
 	}' "$SCRATCH/fan" | awk '{ n += $1 } END { print n + 0 }')
 }
 
+# both KIND N: sets BOTH and BOTH_USER, us of CPU of both ends and the wire for N handshakes, all and in user mode,
+# as the machine counts them. One packet begins each; the same packets with the SAs there, for as long, are
+# taken off. False where nobody says.
+both() {
+	local kind=$1 at
+	outside || return 1
+	peers "$kind" "$2"
+	streams "${BEGINS[$1]}" $EVERY "${PEERS[@]}" >"$SCRATCH/streams"
+	outside
+	at=("$OUTSIDE" "$OUTSIDE_USER")
+	one_packet_each "$2"
+	outside
+	at+=("$OUTSIDE" "$OUTSIDE_USER")
+	until_ok 10 all_up "$kind" $((NEXT[$kind] - 1)) || fail "$kind: not all peers came up"
+	outside
+	at+=("$OUTSIDE" "$OUTSIDE_USER")
+	one_packet_each "$2"
+	outside
+	BOTH=$((at[2] - at[0] - (OUTSIDE - at[4]))) BOTH_USER=$((at[3] - at[1] - (OUTSIDE_USER - at[5])))
+}
+one_packet_each() {
+	"$FAN" -c 1 -w 500 <"$SCRATCH/streams" >"$SCRATCH/fan" &
+	nap $(($1 * EVERY / 1000 + 1))
+	wait $!
+}
+
 rekey() { # KIND: all of its CHILD_SAs, begun by i-KIND
 	local kind=$1 i=${BEGINS[$1]} r=${ANSWERS[$1]} ci cr before n
 	ci=$(cpu_of "$i") cr=$(cpu_of "$r")
@@ -53,24 +79,31 @@ rekey() { # KIND: all of its CHILD_SAs, begun by i-KIND
 }
 
 for kind in "${KINDS[@]}"; do
-	fleet "$kind" $((N * ROUNDS))
+	fleet "$kind" $((2 * N * ROUNDS))
 	netem "i-$kind" delay 0.5ms
 	netem "r-$kind" delay 0.5ms
 	pace "$kind" 5 # code and data are there
 done
 for ((round = 1; round <= ROUNDS; round++)); do
+	floor 50
+	record floor_ms guest "$FLOOR_MS"
+	[ -z "$FLOOR_OUTSIDE" ] || record floor_outside_ms guest "$FLOOR_OUTSIDE"
 	for kind in "${KINDS[@]}"; do
 		pace "$kind" "$N"
 		record handshake_initiator_ms "$kind" "$(per $CPU_I 0 "$N")"
 		record handshake_responder_ms "$kind" "$(per $CPU_R 0 "$N")"
+		if both "$kind" "$N"; then
+			record handshake_both_ms "$kind" "$(per "$BOTH" 0 $((N * 1000)))"
+			record handshake_both_user_ms "$kind" "$(per "$BOTH_USER" 0 $((N * 1000)))"
+		fi
 		record first_packets_lost "$kind" "$LOST"
 		while read -r ms; do record first_answer_ms "$kind" "$ms"; done <"$SCRATCH/firsts"
 	done
 done
-ALL=$((N * ROUNDS))
+ALL=$((NEXT[ikemesh] - 1))
 for kind in "${KINDS[@]}"; do
 	rekey "$kind"
-	record rekey_initiator_ms "$kind" "$(per $CPU_I 0 $((ALL + 5)))"
-	record rekey_responder_ms "$kind" "$(per $CPU_R 0 $((ALL + 5)))"
+	record rekey_initiator_ms "$kind" "$(per $CPU_I 0 $ALL)"
+	record rekey_responder_ms "$kind" "$(per $CPU_R 0 $ALL)"
 done
 expect_alive "${HOSTS[@]}"

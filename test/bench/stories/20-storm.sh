@@ -40,8 +40,15 @@ for kind in "${KINDS[@]}"; do
 		record "pss_kib_of_5" "$kind" "$PSS"
 		record "rss_kib_of_5" "$kind" "$RSS"
 	done
+	floor 50
+	floor=$FLOOR_MS began=
+	if outside; then began=$OUTSIDE; fi
 	connect "$kind" "$N"
+	[ -z "$began" ] || { outside && record "storm_both_ms_$N" "$kind" "$(per "$OUTSIDE" "$began" $((N * 1000)))"; }
 	cpu_i=$(($(cpu_of "i-$kind") - cpu_i)) cpu_r=$(($(cpu_of "r-$kind") - cpu_r))
+	floor 50
+	record "storm_floor_ms_$N" "$kind" "$(awk "BEGIN { printf \"%.3f\", ($floor + $FLOOR_MS) / 2 }")"
+	[ -z "$FLOOR_OUTSIDE" ] || record "storm_floor_outside_ms_$N" "$kind" "$FLOOR_OUTSIDE"
 	record "up_of_$N" "$kind" "$UP"
 	record "all_up_ms_$N" "$kind" "$LAST"
 	record "storm_cpu_initiator_ms_$N" "$kind" "$(per $cpu_i 0 "$N")"

@@ -129,3 +129,32 @@ all_up() {
 
 # per A B N: A - B, a N-th of it
 per() { awk "BEGIN { printf \"%.3f\", ($1 - $2) / $3 }"; }
+
+# outside: sets OUTSIDE and OUTSIDE_USER, us of CPU that this guest has had, as the machine counts them
+# (outside.pl): all, and in the user mode of programs. False where nobody says, as on the machine's own kernel.
+ASKED=0
+outside() {
+	local word=$$.$((++ASKED)) have=
+	[ -n "${LAB_GUEST-}" ] && [ -n "${LAB_OUTSIDE-}" ] || return 1
+	echo "$word" >"$LAB_OUTSIDE/ask.new"
+	mv "$LAB_OUTSIDE/ask.new" "$LAB_OUTSIDE/ask"
+	until { read -r have OUTSIDE OUTSIDE_USER <"$LAB_OUTSIDE/answer"; } 2>/dev/null && [ "$have" = "$word" ]; do nap 0.02; done
+}
+
+# floor N: what one end of N handshakes cannot do without takes as much CPU here and now, as the guest counts
+# (FLOOR_MS) and as the machine does (FLOOR_OUTSIDE, ms; empty where nobody says)
+floor() {
+	local n=$1 began=
+	if [ -z "${FLOOR_PID-}" ]; then
+		coproc FLOOR { exec "$LAB_TOP/build/test/ikemesh-bench" floor; }
+		ask_floor 1 # it is there
+	fi
+	if outside; then began=$OUTSIDE; fi
+	ask_floor "$n"
+	FLOOR_OUTSIDE=
+	if [ -n "$began" ] && outside; then FLOOR_OUTSIDE=$(per "$OUTSIDE" "$began" $((n * 1000))); fi
+}
+ask_floor() {
+	echo "$1" >&"${FLOOR[1]}"
+	read -r FLOOR_MS <&"${FLOOR[0]}"
+}
