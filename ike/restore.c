@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/child.h"
+#include "ike/exchange/exchange.h"
 #include "ike/leave.h"
 #include "ike/pair.h"
 #include "ike/peer_certs.h"
@@ -238,6 +239,10 @@ static void go_on(struct engine *e, struct pair *p, bool begun)
 	for (sa = p->sas; sa; sa = next) {
 		next = sa->next;
 		act_keys(e, sa);
+		/* Its answer was given in the predecessor's last step: nobody else says that it
+		 * left. */
+		if (sa->theirs != NULL && sa->theirs->kind != TASK_REKEY_IKE)
+			create_child_settled(e, sa);
 		sa_work(e, sa);
 	}
 	pair_arm(e, p);

@@ -39,6 +39,7 @@ void __wrap_daemon_reload(struct daemon *d, bool force, uint64_t ticket);
 const struct udp_counters *__wrap_udp_counters(const struct udp *u);
 void __wrap_key_client_state(const struct key_client *c, struct key_client_state *out);
 void __wrap_policies_look_for_shadows(struct policies *p);
+void __wrap_daemon_own_fault(const struct daemon *d, char text[static VERDICT_TEXT_LEN]);
 
 struct mono __wrap_clock_now(void)
 {
@@ -90,6 +91,12 @@ void __wrap_key_client_state(const struct key_client *c, struct key_client_state
 void __wrap_policies_look_for_shadows(struct policies *p)
 {
 	(void)p;
+}
+
+void __wrap_daemon_own_fault(const struct daemon *d, char text[static VERDICT_TEXT_LEN])
+{
+	(void)d;
+	text[0] = '\0';
 }
 
 /* Those that need files, the kernel or the keyholder are others' to test. */
