@@ -41,7 +41,7 @@ static void within(struct bytes whole, const struct payloads *ps)
 
 /* --- libFuzzer alone: most of what it makes has lengths that fit --- */
 
-#ifdef IKEMESH_FUZZ
+#if defined(IKEMESH_FUZZ) && !defined(__AFL_COMPILER)
 size_t LLVMFuzzerMutate(uint8_t *p, size_t n, size_t room);
 size_t LLVMFuzzerCustomMutator(uint8_t *p, size_t n, size_t room, unsigned seed);
 
