@@ -20,6 +20,7 @@ run_ikectl() { # WORD…
 	n=$((n + 1))
 	case $1 in
 	disable | release) set -- --help ;;
+	import) set -- "${@/#\/etc\/ikemesh/conf}" ;; # not this machine's
 	doctor | verify) set -- "${@/10.0.1.6/127.0.0.1}" ;; # a stranger may have that address
 	wait) set -- "${@/%[0-9]*s/1s}" ;; # nobody comes
 	esac

@@ -109,7 +109,11 @@ connections {
     }
 }
 CONF
-sed -i 's/^charon {/charon {\n    load = aes sha1 sha2 md5 hmac kdf mgf1 gmp nonce random drbg pem pkcs1 pkcs8 x509 pubkey revocation constraints kernel-netlink socket-default stroke updown counters/' /etc/strongswan.conf
+# Without bypass-lan, which would exempt the local network.
+printf '%s\n' 'charon {' '    load = aes sha1 sha2 md5 hmac kdf mgf1 gmp nonce random drbg pem pkcs1 pkcs8 x509 pubkey revocation constraints kernel-netlink socket-default stroke updown counters' '}' >/etc/strongswan.conf
+rm -f /etc/systemd/system/strongswan-starter.service # the tree has it masked
+systemctl daemon-reload
+echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes # nobody is there to be asked
 
 peer() { # the other host, when there is a program for it
 	printf '%s\n' 'ipsec_subnets: [10.0.0.0/20]' "optional: $1" 'instance_certificate: /root/keys/instance.pem' \
@@ -118,7 +122,7 @@ peer() { # the other host, when there is a program for it
 	for i in {1..100}; do [ -S /run/peer/control.sock ] && break; sleep 0.1; done
 }
 reached() { for i in {1..100}; do ping -n -c 1 -W 1 10.0.1.6 >/dev/null && return; sleep 0.1; done; echo "no ping to the peer: $1" >>/lab/trouble; }
-configured() { cp new/* /etc/ikemesh/ && printf '%s\n' "$@" >>/etc/ikemesh/ikemesh.yml; }
+configured() { cp imported/* /etc/ikemesh/ && printf '%s\n' "$@" >>/etc/ikemesh/ikemesh.yml; }
 
 # What is done by hand before the first command of a heading.
 prepare() {
@@ -126,7 +130,7 @@ prepare() {
 	Install) cp debs/old.deb ikemesh.deb ;;
 	Configure) cp /usr/sbin/ikemeshd /usr/local/sbin/ikemeshd-of-peer ;;
 	"Roll out under traffic")
-		configured
+		cp -r /etc/ikemesh imported
 		sed -i 's/^optional:.*/optional: true/' /etc/ikemesh/ikemesh.yml
 		grep -q '^optional: true' /etc/ikemesh/ikemesh.yml || echo 'optional: true' >>/etc/ikemesh/ikemesh.yml
 		peer false
@@ -139,6 +143,7 @@ prepare() {
 		systemctl start strongswan-starter
 		for i in {1..100}; do ip xfrm policy list dir out | grep -q 'mode transport' && break; sleep 0.1; done
 		reached "with strongSwan"
+		ipsec statusall
 		;;
 	Verify)
 		systemctl stop strongswan-starter
@@ -151,12 +156,17 @@ prepare() {
 		ls /etc/ikemesh >/lab/etc
 		;;
 	Upgrade) cp debs/new.deb ikemesh.deb ;;
-	"Renew expired certificates" | "Not encrypted"*) reached "$1" ;;
+	Troubleshooting) (sleep 5 && exec ikectl rekey 10.0.1.6) & ;; # something happens
+	Prerequisites | "Renew expired certificates" | "Not encrypted"*) reached "$1" ;;
 	esac >>/lab/prepared 2>&1
 }
 
-# Everything but what is installed by the first command wants the program: Install is first.
-{ grep -P '^Install\t' /lab/commands; grep -vP '^Install\t' /lab/commands; } >/run/commands
+# What is looked at before all else in the document wants the program, and a daemon.
+{
+	grep -P '^(Install|Configure|Roll out[^\t]*)\t' /lab/commands
+	grep -P '^Prerequisites\t' /lab/commands
+	grep -vP '^(Install|Configure|Roll out[^\t]*|Prerequisites)\t' /lab/commands
+} >/run/commands
 last=
 while IFS=$'\t' read -r title command; do
 	[ "$title" = "$last" ] || prepare "$title"
