@@ -15,35 +15,14 @@
 #include "crypto/secret.h"
 #include "xfrm/decode.h"
 #include "xfrm/encode.h"
+#include "xfrm/kernel_inside.h"
 #include "xfrm/resync.h"
 #include "xfrm/shadow.h"
 
-#define ANSWER_ROOM 65536 /* octets: the kernel fills up to 32 KiB of a dump */
-#define BATCH_ROOM 32768  /* octets of requests in one send */
-#define EVENTS_AT_ONCE 16
-#define EVENT_ROOM 2048		    /* octets of one event */
+#define BATCH_ROOM 32768	    /* octets of requests in one send */
 #define EVENT_QUEUE (16 << 20)	    /* octets the kernel may queue: acquires of a whole fleet */
 #define REQUEST_QUEUE (1024 * 1024) /* octets: errors of a whole batch */
 #define DUMP_TRIES 8		    /* a dump that changes while it is read starts again */
-
-union request {
-	struct nlmsghdr align;
-	uint64_t align8;
-	uint8_t octets[ENCODE_ROOM];
-};
-
-struct kernel {
-	struct mnl_socket *requests, *events;
-	uint32_t seq;
-	bool knows_dir;	      /* of SAs: XFRM_ATTR_SA_DIR */
-	bool knows_keepalive; /* XFRM_ATTR_NAT_KEEPALIVE */
-	char error[128];
-	uint8_t answer[ANSWER_ROOM] __attribute__((aligned(8)));
-	uint8_t event[EVENTS_AT_ONCE][EVENT_ROOM] __attribute__((aligned(8)));
-};
-
-/* Takes each message of an answer but its end. Not 0: the rest is not read. */
-typedef int (*take_fn)(const struct nlmsghdr *nlh, void *arg);
 
 static ssize_t receive(const struct mnl_socket *s, void *buf, size_t room)
 {
@@ -87,8 +66,7 @@ static int send_request(struct kernel *k, struct nlmsghdr *nlh)
 	return mnl_socket_sendto(k->requests, nlh, nlh->nlmsg_len) < 0 ? -errno : 0;
 }
 
-/* One request, to the end of its answer. -EINTR: a dump was changed under way. */
-static int ask(struct kernel *k, struct nlmsghdr *nlh, take_fn take, void *arg)
+int kernel_ask(struct kernel *k, struct nlmsghdr *nlh, take_fn take, void *arg)
 {
 	bool interrupted = false;
 	int r = send_request(k, nlh);
@@ -140,8 +118,8 @@ static void prepare_requests(struct kernel *k)
 
 	mnl_socket_setsockopt(k->requests, NETLINK_EXT_ACK, &on, sizeof(on));
 	mnl_socket_setsockopt(k->requests, NETLINK_CAP_ACK, &on, sizeof(on));
-	k->knows_dir = ask(k, encode_sa_dir_probe(&buf), NULL, NULL) == -EINVAL;
-	r = ask(k, encode_keepalive_probe(&buf), NULL, NULL);
+	k->knows_dir = kernel_ask(k, encode_sa_dir_probe(&buf), NULL, NULL) == -EINVAL;
+	r = kernel_ask(k, encode_keepalive_probe(&buf), NULL, NULL);
 	k->knows_keepalive = k->knows_dir && (r == -EINVAL || r == -ERANGE);
 	k->error[0] = '\0';
 }
@@ -230,7 +208,7 @@ int kernel_sa_add(struct kernel *k, const struct sa_spec *sa)
 {
 	union request buf;
 	struct nlmsghdr *nlh = encode_sa_add(&buf, sa, k->knows_dir);
-	int r = nlh ? ask(k, nlh, NULL, NULL) : -EINVAL;
+	int r = nlh ? kernel_ask(k, nlh, NULL, NULL) : -EINVAL;
 
 	wipe(&buf, sizeof(buf));
 	return r;
@@ -309,35 +287,14 @@ int kernel_sa_update(struct kernel *k, const struct sa_spec *sa)
 	union request buf;
 	struct nlmsghdr *nlh = encode_sa_update(&buf, sa, k->knows_dir);
 
-	return nlh ? ask(k, nlh, NULL, NULL) : -EINVAL;
+	return nlh ? kernel_ask(k, nlh, NULL, NULL) : -EINVAL;
 }
 
 int kernel_sa_delete(struct kernel *k, const struct sa_ref *ref)
 {
 	union request buf;
 
-	return ask(k, encode_sa_delete(&buf, ref), NULL, NULL);
-}
-
-static int take_sa(const struct nlmsghdr *nlh, void *arg)
-{
-	struct sa_held *out = arg;
-
-	decode_sa(nlh, out);
-	return 0;
-}
-
-int kernel_sa_counters(struct kernel *k, const struct sa_ref *ref, struct sa_counters *out)
-{
-	struct sa_held held = { 0 };
-	union request buf;
-	int r = ask(k, encode_sa_get(&buf, ref), take_sa, &held);
-
-	wipe(k->answer, ENCODE_ROOM); /* the kernel tells the keys too */
-	*out = held.counters;
-	if (!r && held.reqid != IKEMESH_REQID)
-		return -ESRCH;
-	return r;
+	return kernel_ask(k, encode_sa_delete(&buf, ref), NULL, NULL);
 }
 
 /* What a dump yields, kept until it is complete. */
@@ -383,7 +340,7 @@ static int list_sas(struct kernel *k, struct sa_list *list)
 
 	for (int try = 0; r == -EINTR && try < DUMP_TRIES; try++) {
 		list->n = 0;
-		r = ask(k, encode_sa_dump(&buf), list_sa, list);
+		r = kernel_ask(k, encode_sa_dump(&buf), list_sa, list);
 	}
 	if (r)
 		drain(k);
@@ -417,7 +374,7 @@ static int put_policy(struct kernel *k, const struct policy *p, bool replace)
 {
 	union request buf;
 
-	return ask(k, encode_policy_put(&buf, p, replace), NULL, NULL);
+	return kernel_ask(k, encode_policy_put(&buf, p, replace), NULL, NULL);
 }
 
 int kernel_policy_add(struct kernel *k, const struct policy *p)
@@ -456,7 +413,7 @@ static int find_ours(struct kernel *k, const struct policy *p, struct policy_hel
 	int r;
 
 	*held = (struct policy_held){ 0 };
-	r = ask(k, encode_policy_get(&buf, p), take_policy, held);
+	r = kernel_ask(k, encode_policy_get(&buf, p), take_policy, held);
 	if (!r && !held->ours)
 		return -ENOENT;
 	return r;
@@ -468,14 +425,14 @@ int kernel_policy_delete(struct kernel *k, const struct policy *p)
 	union request buf;
 	int r = find_ours(k, p, &held);
 
-	return r ? r : ask(k, encode_policy_delete(&buf, &held.policy), NULL, NULL);
+	return r ? r : kernel_ask(k, encode_policy_delete(&buf, &held.policy), NULL, NULL);
 }
 
 int kernel_policy_delete_other(struct kernel *k, const struct policy_held *held)
 {
 	union request buf;
 
-	return held->ours ? -EINVAL : ask(k, encode_policy_delete(&buf, &held->policy), NULL, NULL);
+	return held->ours ? -EINVAL : kernel_ask(k, encode_policy_delete(&buf, &held->policy), NULL, NULL);
 }
 
 int kernel_policy_nudge(struct kernel *k, const struct policy *p)
@@ -537,7 +494,7 @@ static int list_policies(struct kernel *k, struct policy_list *list)
 
 	for (int try = 0; r == -EINTR && try < DUMP_TRIES; try++) {
 		list->n = 0;
-		r = ask(k, encode_policy_dump(&buf), list_policy, list);
+		r = kernel_ask(k, encode_policy_dump(&buf), list_policy, list);
 	}
 	if (r)
 		drain(k);
@@ -757,14 +714,14 @@ int kernel_default_get(struct kernel *k, struct policy_default *out)
 	union request buf;
 
 	*out = (struct policy_default){ DEFAULT_UNSPECIFIED };
-	return ask(k, encode_default_get(&buf), take_default, out);
+	return kernel_ask(k, encode_default_get(&buf), take_default, out);
 }
 
 int kernel_default_set(struct kernel *k, const struct policy_default *d)
 {
 	union request buf;
 
-	return ask(k, encode_default_set(&buf, d), NULL, NULL);
+	return kernel_ask(k, encode_default_set(&buf, d), NULL, NULL);
 }
 
 int kernel_event_fd(const struct kernel *k)

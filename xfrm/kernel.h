@@ -40,6 +40,10 @@ struct sa_counters {
 	int64_t last_used; /* seconds since the epoch, 0: never; Linux before 6.2: the first use */
 };
 int kernel_sa_counters(struct kernel *k, const struct sa_ref *ref, struct sa_counters *out);
+/* Of several, as system calls are dear: errors[] has what came of each, -ESRCH: it is not there. */
+#define KERNEL_COUNTERS_MAX 64
+void kernel_sas_counters(struct kernel *k, const struct sa_ref *refs, size_t n,
+			 struct sa_counters *out, int *errors);
 
 /* All SAs of ours (reqid). Stops and returns what the callback returns if it is not 0. */
 struct sa_held {

@@ -74,14 +74,17 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return err;
 }
 
-static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
-{
-	struct daemon *d = arg;
-	struct sa_counters counters = { 0 };
-	int err = kernel_sa_counters(d->kernel, ref, &counters);
+_Static_assert(2 * PERFORM_LOOKS <= KERNEL_COUNTERS_MAX, "more looks than the kernel is asked for");
 
-	*packets = err == 0 ? counters.packets : 0;
-	return err;
+static void hand_sas_packets(void *arg, const struct sa_ref *refs, size_t n, uint64_t *packets,
+			     int *errors)
+{
+	struct sa_counters counters[KERNEL_COUNTERS_MAX];
+	struct daemon *d = arg;
+
+	kernel_sas_counters(d->kernel, refs, n, counters, errors);
+	for (size_t i = 0; i < n; i++)
+		packets[i] = errors[i] == 0 ? counters[i].packets : 0;
 }
 
 static void hand_expect(void *arg, const struct ip *local, const struct ip *remote, uint32_t spi)
@@ -169,7 +172,7 @@ struct hands daemon_hands(struct daemon *d)
 		.sa_update = hand_sa_update,
 		.keepalive = hand_keepalive,
 		.sa_delete = hand_sa_delete,
-		.sa_packets = hand_sa_packets,
+		.sas_packets = hand_sas_packets,
 		.expect = hand_expect,
 		.nudge = hand_nudge,
 		.job = hand_job,

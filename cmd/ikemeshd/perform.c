@@ -137,16 +137,41 @@ static int perform_sa_delete(struct performer *p, const struct action *a)
 	return sa_failed(p, a->group, ref, a->sa_delete.inbound, err);
 }
 
-static int perform_sa_usage(struct performer *p, const struct action *a)
+/* How many looks of one group are to be taken one after the other, from the i-th action on. */
+static size_t looks_from(const struct performer *p, size_t i)
+{
+	const struct actions *out = &p->out;
+	size_t n = 0;
+
+	while (n < PERFORM_LOOKS && i + n < out->n && out->a[i + n].kind == ACTION_SA_USAGE &&
+	       out->a[i + n].group == out->a[i].group)
+		n++;
+	return n;
+}
+
+static void perform_looks(struct performer *p, const struct action *a, size_t n)
 {
 	const struct hands *h = p->hands;
-	struct event usage = { .kind = EVENT_USAGE, .usage = { .in = a->sa_usage.in } };
+	struct sa_ref refs[2 * PERFORM_LOOKS] = { 0 };
+	uint64_t packets[2 * PERFORM_LOOKS] = { 0 };
+	int errors[2 * PERFORM_LOOKS];
 
-	h->sa_packets(h->arg, &a->sa_usage.in, &usage.usage.packets_in);
-	usage.usage.out_gone =
-		h->sa_packets(h->arg, &a->sa_usage.out, &usage.usage.packets_out) == -ESRCH;
-	queue(p, &usage);
-	return 0;
+	for (size_t i = 0; i < n; i++) {
+		refs[2 * i] = a[i].sa_usage.in;
+		refs[2 * i + 1] = a[i].sa_usage.out;
+	}
+	h->sas_packets(h->arg, refs, 2 * n, packets, errors);
+	for (size_t i = 0; i < n; i++) {
+		const struct event usage = {
+			.kind = EVENT_USAGE,
+			.usage = { .in = refs[2 * i],
+				   .packets_in = packets[2 * i],
+				   .packets_out = packets[2 * i + 1],
+				   .out_gone = errors[2 * i + 1] == -ESRCH },
+		};
+
+		queue(p, &usage);
+	}
 }
 
 static int perform_job(struct performer *p, struct action *a)
@@ -183,7 +208,8 @@ static int perform_action(struct performer *p, struct action *a)
 	case ACTION_SA_DELETE:
 		return perform_sa_delete(p, a);
 	case ACTION_SA_USAGE:
-		return perform_sa_usage(p, a);
+		perform_looks(p, a, 1);
+		return 0;
 	case ACTION_NUDGE:
 		h->nudge(h->arg, &a->nudge.local, &a->nudge.remote);
 		return 0;
@@ -226,13 +252,16 @@ static void perform_all(struct performer *p)
 	for (size_t i = 0; i < p->out.n; i++) {
 		struct action *a = &p->out.a[i];
 
-		const size_t sas = sas_from(p, i);
-		int err;
+		const size_t sas = sas_from(p, i), looks = looks_from(p, i);
+		int err = 0;
 
 		if (skipping && a->group == group)
 			continue;
-		err = sas > 1 ? perform_sas_add(p, a, sas) : perform_action(p, a);
-		i += sas > 1 ? sas - 1 : 0;
+		if (looks > 1)
+			perform_looks(p, a, looks);
+		else
+			err = sas > 1 ? perform_sas_add(p, a, sas) : perform_action(p, a);
+		i += looks > 1 ? looks - 1 : sas > 1 ? sas - 1 : 0;
 		if (err != 0) {
 			skipping = true;
 			group = a->group;

@@ -26,8 +26,12 @@ struct hands {
 	int (*sa_update)(void *arg, const struct sa_spec *sa);
 	void (*keepalive)(void *arg, const struct endpoint *local, const struct endpoint *remote);
 	int (*sa_delete)(void *arg, const struct sa_ref *ref, bool inbound);
-	/* Packets that went through an SA; -ESRCH: it is not there. */
-	int (*sa_packets)(void *arg, const struct sa_ref *ref, uint64_t *packets);
+	/*
+	 * Packets that went through each of n SAs, at most 2 * PERFORM_LOOKS; errors[]: -ESRCH, it
+	 * is not there. packets[] is all zero.
+	 */
+	void (*sas_packets)(void *arg, const struct sa_ref *refs, size_t n, uint64_t *packets,
+			    int *errors);
 	/* NULL: what comes before its SA is lost. */
 	void (*expect)(void *arg, const struct ip *local, const struct ip *remote, uint32_t spi);
 	void (*nudge)(void *arg, const struct ip *local, const struct ip *remote);
@@ -40,7 +44,8 @@ struct hands {
 	void *arg;
 };
 
-#define PERFORM_SAS 4 /* at once, at most */
+#define PERFORM_SAS 4	 /* at once, at most */
+#define PERFORM_LOOKS 32 /* the same: pairs of SAs whose packets are counted */
 
 struct performer {
 	const struct hands *hands;

@@ -146,12 +146,15 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return 0;
 }
 
-static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
+static void hand_sas_packets(void *arg, const struct sa_ref *refs, size_t n, uint64_t *packets,
+			     int *errors)
 {
 	(void)arg;
-	(void)ref;
-	*packets = 1;
-	return 0;
+	(void)refs;
+	for (size_t i = 0; i < n; i++) {
+		packets[i] = 1;
+		errors[i] = 0;
+	}
 }
 
 static void hand_nudge(void *arg, const struct ip *local, const struct ip *remote)
@@ -315,7 +318,7 @@ static void open_side(struct side *s, unsigned host)
 		.sa_update = hand_sa_update,
 		.keepalive = hand_keepalive,
 		.sa_delete = hand_sa_delete,
-		.sa_packets = hand_sa_packets,
+		.sas_packets = hand_sas_packets,
 		.nudge = hand_nudge,
 		.job = hand_job,
 		.report = hand_report,

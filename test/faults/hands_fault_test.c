@@ -78,14 +78,16 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return fails(HAND_SA_DELETE) ? fault.error : fault.real.sa_delete(arg, ref, inbound);
 }
 
-static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
+static void hand_sas_packets(void *arg, const struct sa_ref *refs, size_t n, uint64_t *packets,
+			     int *errors)
 {
-	const int r = fault.real.sa_packets(arg, ref, packets);
-
-	if (!fails(HAND_SA_PACKETS))
-		return r;
-	*packets = 0;
-	return fault.error;
+	fault.real.sas_packets(arg, refs, n, packets, errors);
+	for (size_t i = 0; i < n; i++) {
+		if (!fails(HAND_SA_PACKETS))
+			continue;
+		packets[i] = 0;
+		errors[i] = fault.error;
+	}
 }
 
 static int hand_send(void *arg, const struct endpoint *local, const struct endpoint *remote,
@@ -156,7 +158,7 @@ static void prepare(struct sim *s)
 	fault.real = h->hands;
 	h->hands.sa_add = hand_sa_add;
 	h->hands.sa_delete = hand_sa_delete;
-	h->hands.sa_packets = hand_sa_packets;
+	h->hands.sas_packets = hand_sas_packets;
 	h->hands.send = hand_send;
 	h->hands.job = hand_job;
 	h->hands.report = hand_report;

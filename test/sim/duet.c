@@ -121,11 +121,12 @@ static void hand_keepalive(void *arg, const struct endpoint *local, const struct
 	note(h, "keepalive");
 }
 
-static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
+static void hand_sas_packets(void *arg, const struct sa_ref *refs, size_t n, uint64_t *packets,
+			     int *errors)
 {
 	struct duet *d = arg;
 
-	return fake_kernel_sa_packets(&d->kernel, ref, packets);
+	fake_kernel_sas_packets(&d->kernel, refs, n, packets, errors);
 }
 
 static void hand_expect(void *arg, const struct ip *local, const struct ip *remote, uint32_t spi)
@@ -326,7 +327,7 @@ static void engine_start(struct duet *d)
 		.sa_delete = hand_sa_delete,
 		.sa_update = hand_sa_update,
 		.keepalive = hand_keepalive,
-		.sa_packets = hand_sa_packets,
+		.sas_packets = hand_sas_packets,
 		.expect = hand_expect,
 		.nudge = hand_nudge,
 		.job = hand_job,

@@ -148,8 +148,8 @@ int fake_kernel_sa_add(struct fake_kernel *k, struct mono now, const struct sa_s
 /* The ports of its encapsulation; keys and counters stay. -ESRCH. */
 int fake_kernel_sa_update(struct fake_kernel *k, const struct sa_spec *sa);
 int fake_kernel_sa_delete(struct fake_kernel *k, const struct sa_ref *ref); /* -ESRCH */
-int fake_kernel_sa_packets(const struct fake_kernel *k, const struct sa_ref *ref,
-			   uint64_t *packets); /* -ESRCH: 0 packets */
+void fake_kernel_sas_packets(const struct fake_kernel *k, const struct sa_ref *refs, size_t n,
+			     uint64_t *packets, int *errors); /* -ESRCH: 0 packets */
 void fake_kernel_nudge(struct fake_kernel *k, struct mono now, const struct ip *remote);
 void fake_kernel_flush(struct fake_kernel *k); /* all SAs, larval states and held packets */
 

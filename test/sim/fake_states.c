@@ -177,12 +177,15 @@ int fake_kernel_sa_delete(struct fake_kernel *k, const struct sa_ref *ref)
 	return 0;
 }
 
-int fake_kernel_sa_packets(const struct fake_kernel *k, const struct sa_ref *ref, uint64_t *packets)
+void fake_kernel_sas_packets(const struct fake_kernel *k, const struct sa_ref *refs, size_t n,
+			     uint64_t *packets, int *errors)
 {
-	const struct fake_sa *s = sa_find(k, &ref->dst, ref->spi);
+	for (size_t i = 0; i < n; i++) {
+		const struct fake_sa *s = sa_find(k, &refs[i].dst, refs[i].spi);
 
-	*packets = s == NULL ? 0 : s->packets;
-	return s == NULL ? -ESRCH : 0;
+		packets[i] = s == NULL ? 0 : s->packets;
+		errors[i] = s == NULL ? -ESRCH : 0;
+	}
 }
 
 static struct sa_ref sa_ref_of(const struct fake_sa *s)

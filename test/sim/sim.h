@@ -120,7 +120,8 @@ struct sim_host {
 	struct mono timer_at, tick_at; /* scheduled, by its own clock */
 	struct mono netlink_at; /* when the daemon reads the last event that the kernel sent */
 	uint64_t timer_token, tick_token;
-	unsigned idle_timers; /* timer events in a row that changed nothing */
+	unsigned idle_timers;	      /* timer events in a row that changed nothing */
+	uint64_t timers, vain_timers; /* all timer events, and those that nothing came of */
 	uint64_t steps;
 	/* The actions of the step under way, to see that a failed group ends there. */
 	struct {

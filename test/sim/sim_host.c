@@ -125,15 +125,15 @@ static void hand_keepalive(void *arg, const struct endpoint *local, const struct
 		nat_out(&h->sim->nats[h->nat], &h->sim->rng, h->sim->now, local, remote);
 }
 
-/* Asked for twice an action: the inbound SA's first. */
-static int hand_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
+/* Two SAs an action. */
+static void hand_sas_packets(void *arg, const struct sa_ref *refs, size_t n, uint64_t *packets,
+			     int *errors)
 {
 	struct sim_host *h = arg;
 
-	if (!h->usage_half)
+	for (size_t i = 0; i < n; i += 2)
 		sim_check_performed(h, ACTION_SA_USAGE, false);
-	h->usage_half = !h->usage_half;
-	return fake_kernel_sa_packets(&h->kernel, ref, packets);
+	fake_kernel_sas_packets(&h->kernel, refs, n, packets, errors);
 }
 
 static void hand_expect(void *arg, const struct ip *local, const struct ip *remote, uint32_t spi)
@@ -262,7 +262,7 @@ void sim_host_init(struct sim *s, unsigned index)
 		.sa_delete = hand_sa_delete,
 		.sa_update = hand_sa_update,
 		.keepalive = hand_keepalive,
-		.sa_packets = hand_sa_packets,
+		.sas_packets = hand_sas_packets,
 		.expect = hand_expect,
 		.nudge = hand_nudge,
 		.job = hand_job,

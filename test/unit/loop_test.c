@@ -158,11 +158,14 @@ static int play_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return ref->spi == 1 ? -ESRCH : 0;
 }
 
-static int play_sa_packets(void *arg, const struct sa_ref *ref, uint64_t *packets)
+static void play_sas_packets(void *arg, const struct sa_ref *refs, size_t n, uint64_t *packets,
+			     int *errors)
 {
-	tell(arg, "count");
-	*packets = ref->spi * 10;
-	return 0;
+	for (size_t i = 0; i < n; i++) {
+		tell(arg, "count");
+		packets[i] = refs[i].spi * 10;
+		errors[i] = 0;
+	}
 }
 
 static void play_nudge(void *arg, const struct ip *local, const struct ip *remote)
@@ -294,7 +297,7 @@ static void play(const char *const *script, const char *story)
 	p.hands = (struct hands){ .send = play_send,
 				  .sa_add = play_sa_add,
 				  .sa_delete = play_sa_delete,
-				  .sa_packets = play_sa_packets,
+				  .sas_packets = play_sas_packets,
 				  .nudge = play_nudge,
 				  .job = play_job,
 				  .report = play_report,

@@ -12,9 +12,10 @@
 #include <cmocka.h>
 
 struct scene {
-	const char *wanted; /* a letter an action: i o SA in, out; s send; | the next group */
+	const char *wanted; /* a letter an action: i o SA in, out; s send; u usage; | next group */
 	unsigned fails;	    /* bit n: the n-th SA is refused */
 	bool one_by_one;
+	bool deaf; /* to what came of it */
 	unsigned n_sas;
 	char log[256];
 };
@@ -33,8 +34,8 @@ static void emit(struct scene *s, struct actions *out)
 {
 	uint32_t group = 1;
 
-	out->a = calloc(16, sizeof(*out->a));
-	out->room = 16;
+	out->room = strlen(s->wanted);
+	out->a = calloc(out->room, sizeof(*out->a));
 	for (const char *c = s->wanted; *c != '\0'; c++) {
 		struct action *a = &out->a[out->n];
 
@@ -42,12 +43,16 @@ static void emit(struct scene *s, struct actions *out)
 		if (*c == '|')
 			continue;
 		a->group = group;
-		a->kind = *c == 's' ? ACTION_SEND : ACTION_SA_ADD;
-		a->sa_add.inbound = *c == 'i';
-		if (*c == 's')
+		a->kind = *c == 's' ? ACTION_SEND : *c == 'u' ? ACTION_SA_USAGE : ACTION_SA_ADD;
+		if (*c == 's') {
 			blob_copy(&a->send.datagram, BYTES((const uint8_t *)"x", 1));
-		else
+		} else if (*c == 'u') {
+			a->sa_usage.in.spi = (uint32_t)out->n + 1;
+			a->sa_usage.out.spi = (uint32_t)out->n + 101;
+		} else {
+			a->sa_add.inbound = *c == 'i';
 			a->sa_add.spi = (uint32_t)out->n + 1;
+		}
 		out->n++;
 	}
 }
@@ -63,6 +68,9 @@ static int hand_step(void *arg, struct mono now, const struct event *event, stru
 		emit(s, out);
 	if (event->kind == EVENT_FAILED)
 		note(s, " failed:%u%s", event->failed.ref.spi, event->failed.inbound ? "i" : "o");
+	if (event->kind == EVENT_USAGE && !s->deaf)
+		note(s, " usage:%u:%u,%u%s", event->usage.in.spi, (unsigned)event->usage.packets_in,
+		     (unsigned)event->usage.packets_out, event->usage.out_gone ? "!" : "");
 	return 0;
 }
 
@@ -94,6 +102,17 @@ static int hand_sa_delete(void *arg, const struct sa_ref *ref, bool inbound)
 	return 0;
 }
 
+/* The third action's outbound SA is not there. */
+static void hand_sas_packets(void *arg, const struct sa_ref *refs, size_t n, uint64_t *packets,
+			     int *errors)
+{
+	note(arg, " count:%zu", n);
+	for (size_t i = 0; i < n; i++) {
+		errors[i] = refs[i].spi == 103 ? -ESRCH : 0;
+		packets[i] = errors[i] == 0 ? refs[i].spi * 10 : 0;
+	}
+}
+
 static int hand_send(void *arg, const struct endpoint *local, const struct endpoint *remote,
 		     struct bytes datagram)
 {
@@ -117,6 +136,7 @@ static void assert_done(struct scene s, const char *expected)
 			       .sa_add = hand_sa_add,
 			       .sas_add = s.one_by_one ? NULL : hand_sas_add,
 			       .sa_delete = hand_sa_delete,
+			       .sas_packets = hand_sas_packets,
 			       .now = hand_now,
 			       .step = hand_step,
 			       .arg = &s };
@@ -160,9 +180,35 @@ static void test_one_by_one(void **state)
 		    " !1 failed:1i");
 }
 
+/* Many SAs are counted at once, and each pair hears of its own. */
+static void test_looks_together(void **state)
+{
+	(void)state;
+	assert_done((struct scene){ .wanted = "u" }, " count:2 usage:1:10,1010");
+	assert_done((struct scene){ .wanted = "uuu" },
+		    " count:6 usage:1:10,1010 usage:2:20,1020 usage:3:30,0!");
+	assert_done((struct scene){ .wanted = "usu" },
+		    " count:2 send count:2 usage:1:10,1010 usage:3:30,0!");
+	assert_done((struct scene){ .wanted = "iu|u", .fails = 1 },
+		    " !1 count:2 failed:1i usage:3:30,0!");
+}
+
+static void test_more_looks_than_at_once(void **state)
+{
+	char wanted[PERFORM_LOOKS + 2] = "", expected[32];
+	struct scene s = { .wanted = wanted, .deaf = true };
+
+	(void)state;
+	memset(wanted, 'u', PERFORM_LOOKS + 1);
+	snprintf(expected, sizeof(expected), " count:%d count:2", 2 * PERFORM_LOOKS);
+	assert_done(s, expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_looks_together),
+		cmocka_unit_test(test_more_looks_than_at_once),
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_each_group_by_itself),
 		cmocka_unit_test(test_nothing_stays_behind_a_failure),

@@ -820,6 +820,37 @@ static void several_sas_at_once(void **state)
 	assert_int_equal(see_sas().all, 3);
 }
 
+/* As many as there may be in one request, one that is not there among them. */
+static void counters_of_several(void **state)
+{
+	struct sa_spec sa = sa_of("10.0.0.2", "10.0.0.1", 0xc0ffee01, true);
+	struct sa_counters c[KERNEL_COUNTERS_MAX];
+	struct sa_ref refs[KERNEL_COUNTERS_MAX];
+	int errors[KERNEL_COUNTERS_MAX];
+
+	(void)state;
+	need_esp();
+	for (uint32_t i = 0; i < KERNEL_COUNTERS_MAX; i++) {
+		sa.spi = 0xc0ffee00 + i;
+		refs[i] = ref_of(&sa);
+		if (i != 20)
+			assert_int_equal(kernel_sa_add(t.k, &sa), 0);
+	}
+	kernel_sas_counters(t.k, refs, KERNEL_COUNTERS_MAX, c, errors);
+	for (size_t i = 0; i < KERNEL_COUNTERS_MAX; i++) {
+		assert_int_equal(errors[i], i == 20 ? -ESRCH : 0);
+		assert_int_equal(c[i].added != 0, i != 20);
+		assert_int_equal(c[i].packets, 0);
+	}
+	/* The last one fails, and the next request has an answer of its own. */
+	kernel_sas_counters(t.k, refs + 19, 2, c, errors);
+	assert_int_equal(errors[0], 0);
+	assert_int_equal(errors[1], -ESRCH);
+	kernel_sas_counters(t.k, refs, 0, c, errors);
+	assert_int_equal(kernel_sa_counters(t.k, &refs[20], c), -ESRCH);
+	assert_int_equal(kernel_sa_counters(t.k, &refs[21], c), 0);
+}
+
 /* What fails without a word does not confuse the request that comes next. */
 static void a_poke_that_fails(void **state)
 {
@@ -1180,6 +1211,7 @@ int main(void)
 		TEST(acquires_leave_larval_states),
 		TEST(an_sa_comes_and_goes),
 		TEST(several_sas_at_once),
+		TEST(counters_of_several),
 		TEST(a_poke_that_fails),
 		TEST(every_kind_of_sa),
 		TEST(traffic_goes_as_esp),
