@@ -21,7 +21,8 @@
 /* AES-GCM without ESN must never reuse a sequence number (RFC 4303 3.3.3): well before 2^32. */
 #define PACKETS_NO_ESN UINT64_C(0xf0000000)
 #define LOOK_MAX_S 60
-#define IP_UDP 17 /* protocol number */
+#define LOOKS_TOGETHER 8 /* a look comes up to an eighth of dpd_delay early */
+#define IP_UDP 17	 /* protocol number */
 #define LINGER_US (5 * SECOND)
 /* A peer that rekeyed an SA and never deletes the old one: we do, after this. */
 #define UNDELETED_US (30 * SECOND)
@@ -243,12 +244,31 @@ static void arm_settled(struct engine *e, struct child *c)
 	arm(e, c, mono_first(c->rekey_at, c->look_at));
 }
 
+/* The same for a look that found nothing: whoever goes on looks at once, and needs no record. */
+static void arm_look(struct engine *e, struct child *c)
+{
+	deadline_arm(&e->deadlines, &c->deadline, mono_first(c->rekey_at, c->look_at));
+}
+
+/*
+ * Those of a fleet fall together, a little early, so that one wake-up serves many pairs and an
+ * idle host sleeps in between.
+ */
+static struct mono together(struct mono at, int64_t delay)
+{
+	const int64_t grid = delay / LOOKS_TOGETHER;
+
+	at.us -= at.us % (grid > 0 ? grid : 1);
+	return at;
+}
+
 static void plan_look(struct engine *e, struct child *c)
 {
-	int64_t delay = SECOND * e->spec->dpd_delay_s;
+	const int64_t dpd = SECOND * e->spec->dpd_delay_s;
+	/* The self-check wants to know as well. */
+	const int64_t usual = dpd == 0 || dpd > SECOND * LOOK_MAX_S ? SECOND * LOOK_MAX_S : dpd;
+	int64_t delay = usual;
 
-	if (delay == 0 || delay > SECOND * LOOK_MAX_S)
-		delay = SECOND * LOOK_MAX_S; /* the self-check wants to know as well */
 	if (delay > SURVIVOR_LOOK_US && survivor_has_twin(c))
 		delay = SURVIVOR_LOOK_US;
 	if (e->spec->idle_timeout_s != 0 && delay > idle_left(e, c->sa->pair))
@@ -256,6 +276,8 @@ static void plan_look(struct engine *e, struct child *c)
 	if (delay > encap_look(e, c))
 		delay = encap_look(e, c);
 	c->look_at = mono_after(e->now, delay);
+	if (delay == usual)
+		c->look_at = together(c->look_at, delay);
 }
 
 /* c is live now. Those that were it before are looked at now and soon again: only one may stay. */
@@ -295,13 +317,15 @@ void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_
 	struct ike_sa *sa = c->sa;
 	const bool lost = c->doubted && out_gone && c->out_added;
 
+	const bool comes = packets_in > c->packets_in, goes = packets_out > c->packets_out;
+
+	if (comes || goes || c->doubted)
+		save_touch(e, sa->pair);
 	c->doubted = false;
 	if (lost) {
 		pair_lost(e, sa->pair, c);
 		return;
 	}
-	const bool comes = packets_in > c->packets_in, goes = packets_out > c->packets_out;
-
 	c->packets_in = packets_in;
 	c->packets_out = packets_out;
 	c->looked_at = e->now;
@@ -554,8 +578,25 @@ static void wait_is_over(struct engine *e, struct child *c)
 	}
 }
 
+static bool is_settled(const struct child *c)
+{
+	return !c->lingers && c->state != CHILD_REKEYED && !c->held && !c->out_waits;
+}
+
+bool child_only_looks(const struct engine *e, const struct child *c)
+{
+	return is_settled(c) && !mono_reached(e->now, c->rekey_at);
+}
+
 void child_timer(struct engine *e, struct child *c)
 {
+	if (child_only_looks(e, c)) {
+		if (mono_reached(e->now, c->look_at))
+			look(e, c);
+		arm_look(e, c);
+		return;
+	}
+	save_touch(e, c->sa->pair);
 	if (c->lingers) {
 		child_remove(e, c);
 	} else if (c->state == CHILD_REKEYED) {
@@ -565,15 +606,11 @@ void child_timer(struct engine *e, struct child *c)
 		child_release(e, c);
 	} else if (c->out_waits) {
 		wait_is_over(e, c);
-	} else if (mono_reached(e->now, c->rekey_at)) {
+	} else {
 		c->rekey_at = MONO_NEVER;
 		c->want_rekey = true;
 		arm_settled(e, c);
 		sa_work(e, c->sa);
-	} else {
-		if (mono_reached(e->now, c->look_at))
-			look(e, c);
-		arm_settled(e, c);
 	}
 }
 

@@ -48,6 +48,8 @@ void child_usage(struct engine *e, struct child *c, uint64_t packets_in, uint64_
 void child_doubt(struct engine *e, struct child *c);
 
 void child_timer(struct engine *e, struct child *c);
+/* Its deadline asks for no more than the kernel's counters. */
+bool child_only_looks(const struct engine *e, const struct child *c);
 void child_retry_rekey(struct engine *e, struct child *c, struct mono at);
 void child_expired(struct engine *e, struct child *c, bool hard, bool inbound);
 bool child_same_selectors(const struct child *a, const struct child *b);

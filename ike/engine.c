@@ -22,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOKS_A_STEP 256 /* at SAs' counters: they come back as so many events */
+
 struct engine *engine_new(const struct engine_options *options)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -101,11 +103,23 @@ int engine_random(struct engine *e, uint8_t *out, size_t n)
 
 /* ---- events ----------------------------------------------------------------------------- */
 
-static void timers(struct engine *e)
+static struct child *child_of(struct deadline *d)
 {
+	return (struct child *)((char *)d - offsetof(struct child, deadline));
+}
+
+/*
+ * What is left of those that are due comes with the next EVENT_TIMER, after others' events. Of each
+ * look comes an event, at which no others are begun.
+ */
+static void timers(struct engine *e, const struct event *event)
+{
+	unsigned looks = event->kind == EVENT_TIMER ? LOOKS_A_STEP : 0;
 	struct deadline *d;
 
 	while ((d = deadlines_first(&e->deadlines)) != NULL && mono_reached(e->now, d->at)) {
+		if (d->owner == DEADLINE_CHILD && child_only_looks(e, child_of(d)) && looks-- == 0)
+			break;
 		deadline_disarm(&e->deadlines, d);
 		switch (d->owner) {
 		case DEADLINE_PAIR: {
@@ -125,11 +139,7 @@ static void timers(struct engine *e)
 			break;
 		}
 		case DEADLINE_CHILD: {
-			struct child *c =
-				(struct child *)((char *)d - offsetof(struct child, deadline));
-
-			save_touch(e, c->sa->pair);
-			child_timer(e, c);
+			child_timer(e, child_of(d));
 			break;
 		}
 		case DEADLINE_ADMISSION:
@@ -243,8 +253,6 @@ static void usage(struct engine *e, const struct event *event)
 {
 	struct child *c = child_by_ref(e, &event->usage.in);
 
-	if (c != NULL)
-		save_touch(e, c->sa->pair);
 	if (c != NULL)
 		child_usage(e, c, event->usage.packets_in, event->usage.packets_out,
 			    event->usage.out_gone);
@@ -444,7 +452,7 @@ int engine_step(struct engine *e, struct mono now, const struct event *event, st
 		break;
 	}
 	if (event->kind != EVENT_FAILED) {
-		timers(e);
+		timers(e, event);
 		hold_settle(e);
 	}
 	free_idle_pairs(e);

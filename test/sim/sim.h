@@ -131,7 +131,6 @@ struct sim_host {
 	size_t n_plan, plan_room, plan_at;
 	bool group_failed;
 	uint32_t failed_group;
-	bool usage_half; /* the first of the two SAs of an ACTION_SA_USAGE was read */
 };
 
 /* A pair of hosts that shall come up: sim_pair_want(). All times are the world's. */

@@ -93,6 +93,8 @@ void sim_check_timer(struct sim_host *h, const struct event *event, const struct
 	bool idle = event->kind == EVENT_TIMER && out->n == 0 &&
 		    out->deadline.us <= sim_host_now(h).us && out->deadline.us == before.us;
 
+	h->timers += event->kind == EVENT_TIMER;
+	h->vain_timers += event->kind == EVENT_TIMER && out->n == 0;
 	h->idle_timers = idle ? h->idle_timers + 1 : 0;
 	if (h->idle_timers > IDLE_TIMERS_MAX)
 		sim_breach_of(h->sim, (int)h->index, -1,
