@@ -21,7 +21,7 @@
 /* AES-GCM without ESN must never reuse a sequence number (RFC 4303 3.3.3): well before 2^32. */
 #define PACKETS_NO_ESN UINT64_C(0xf0000000)
 #define LOOK_MAX_S 60
-#define LOOKS_TOGETHER 8 /* a look comes up to an eighth of dpd_delay early */
+#define LOOKS_TOGETHER 6 /* a look comes up to a sixth of dpd_delay early */
 #define IP_UDP 17	 /* protocol number */
 #define LINGER_US (5 * SECOND)
 /* A peer that rekeyed an SA and never deletes the old one: we do, after this. */

@@ -27,3 +27,8 @@ int64_t clock_seconds_since(struct mono now, struct mono then)
 {
 	return now.us > then.us ? (now.us - then.us) / CLOCK_SECOND : 0;
 }
+
+struct mono clock_on_grid(struct mono now, int64_t us)
+{
+	return (struct mono){ .us = now.us - now.us % us + us };
+}

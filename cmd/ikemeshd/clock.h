@@ -13,6 +13,12 @@
 struct mono clock_now(void);
 struct mono clock_after(struct mono at, int64_t us); /* MONO_NEVER stays */
 struct mono clock_earlier(struct mono a, struct mono b);
+/*
+ * The next whole multiple of it behind now: what is not urgent falls together, and one wake-up
+ * serves all. The core's looks at idle pairs are on such a grid, too.
+ */
+#define CLOCK_REST_US (5 * CLOCK_SECOND)
+struct mono clock_on_grid(struct mono now, int64_t us);
 int64_t clock_seconds_since(struct mono now, struct mono then); /* never below 0 */
 
 #endif

@@ -158,6 +158,13 @@ static void on_mapping(struct daemon *d, const struct kernel_event *k)
 	daemon_feed(d, &e);
 }
 
+/* Peers may send on SAs that went. */
+static void be_wary(struct daemon *d)
+{
+	if (d->healing != NULL)
+		healing_wary(d->healing, daemon_now(d));
+}
+
 void daemon_on_kernel_event(const struct kernel_event *k, void *arg)
 {
 	struct daemon *d = arg;
@@ -183,6 +190,7 @@ void daemon_on_kernel_event(const struct kernel_event *k, void *arg)
 		log_recurrent_in(d->log, AREA_XFRM, REPORT_WARNING,
 				 "somebody flushed the kernel's SAs: they are negotiated anew");
 		daemon_hear_missed(d, daemon_on_kernel_event);
+		be_wary(d);
 		break;
 	case KERNEL_LOST:
 		log_text_in(d->log, AREA_XFRM, REPORT_WARNING,
@@ -190,6 +198,7 @@ void daemon_on_kernel_event(const struct kernel_event *k, void *arg)
 			    "asking what it was");
 		d->policies.retry_at = clock_now();
 		daemon_hear_missed(d, daemon_on_kernel_event);
+		be_wary(d);
 		break;
 	}
 }

@@ -142,6 +142,8 @@ static void hand_report(void *arg, const struct report *report)
 	struct daemon *d = arg;
 
 	log_report(d->log, report);
+	if (report->reason == REASON_PEER_DEAD && d->healing != NULL)
+		healing_wary(d->healing, daemon_now(d));
 }
 
 static void hand_keys(void *arg, const struct exposed_keys *keys)

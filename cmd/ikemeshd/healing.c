@@ -22,6 +22,7 @@ struct healing {
 	int stat; /* stays open, and so with its network namespace; -1: no such counter */
 	uint64_t count;
 	struct mono started, rose_at, read_at, forget_at;
+	struct mono wary_until;
 	struct mono resume_at; /* MONO_NEVER: the tap is watched */
 	struct tap *tap;       /* NULL: it cannot be, for tap_error */
 	int tap_error;
@@ -64,9 +65,12 @@ static bool is_young(const struct healing *h, struct mono now)
 
 static void plan(struct healing *h, struct mono now)
 {
-	const bool often = is_young(h, now) && !h->listening;
-
-	h->read_at = clock_after(now, often ? HEALING_YOUNG_US : HEALING_IDLE_US);
+	if (h->listening || (!is_young(h, now) && now.us < h->wary_until.us))
+		h->read_at = clock_after(now, HEALING_IDLE_US);
+	else if (is_young(h, now))
+		h->read_at = clock_after(now, HEALING_YOUNG_US);
+	else
+		h->read_at = clock_on_grid(now, CLOCK_REST_US);
 	if (h->barred)
 		h->read_at = clock_after(now, HEALING_RETRY_US);
 	h->barred = false;
@@ -207,6 +211,13 @@ void healing_tick(struct healing *h, struct mono now)
 	}
 	if (h->read_at.us <= now.us)
 		look(h, now);
+}
+
+void healing_wary(struct healing *h, struct mono now)
+{
+	h->wary_until = clock_after(now, HEALING_WARY_US);
+	if (h->read_at.us != MONO_NEVER.us)
+		h->read_at = clock_earlier(h->read_at, clock_after(now, HEALING_IDLE_US));
 }
 
 struct mono healing_deadline(const struct healing *h)

@@ -4,8 +4,10 @@
  *
  * The kernel drops such ESP in silence and counts it: XfrmInNoStates in /proc/net/xfrm_stat. The
  * counter is read every HEALING_YOUNG_US in the first HEALING_YOUNG_FOR_US, when a reboot would
- * show, and every HEALING_IDLE_US later on. When it rises, or has risen before we came, the tap is
- * made to listen, until it has not risen for HEALING_CALM_US. Without that counter
+ * show. Later on it is read on the grid of CLOCK_REST_US, together with what else an idle host
+ * looks at, or every HEALING_IDLE_US while it is listened, and for HEALING_WARY_US after a peer was
+ * found dead that may not know it, or SAs went beneath us. When it rises, or has risen before we
+ * came, the tap is made to listen, until it has not risen for HEALING_CALM_US. Without that counter
  * (CONFIG_XFRM_STATISTICS) the tap listens while the daemon is young, and never again. Its sockets
  * are opened at the start, and parked while it does not listen.
  *
@@ -21,6 +23,7 @@
 #define HEALING_YOUNG_US INT64_C(20000)
 #define HEALING_YOUNG_FOR_US INT64_C(10000000)
 #define HEALING_IDLE_US INT64_C(250000)
+#define HEALING_WARY_US INT64_C(3600000000)
 #define HEALING_CALM_US INT64_C(2000000)
 #define HEALING_PAUSE_US INT64_C(10000) /* after a turn that left packets unread */
 #define HEALING_RETRY_US INT64_C(10000000)
@@ -48,6 +51,8 @@ void healing_turn(struct healing *h, struct mono now); /* the descriptor is read
 /* Does what is due; too early a call does no harm. */
 void healing_tick(struct healing *h, struct mono now);
 struct mono healing_deadline(const struct healing *h);
+/* A peer was given up: when it is back, it may send on SAs that are gone here. */
+void healing_wary(struct healing *h, struct mono now);
 
 bool healing_is_listening(const struct healing *h);
 

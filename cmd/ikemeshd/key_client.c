@@ -17,8 +17,9 @@
 #define MILLISECOND ((int64_t)1000)
 #define RETRY_FIRST_US (10 * MILLISECOND)
 #define RETRY_MOST_US CLOCK_SECOND
-#define PING_US (5 * CLOCK_SECOND) /* how often, where nothing is asked */
-#define PING_SOON_US CLOCK_SECOND  /* after a question: is anybody there? */
+#define PING_US (60 * CLOCK_SECOND)	/* how often, where nothing is asked */
+#define PING_SOON_US CLOCK_SECOND	/* after a question: is anybody there? */
+#define PING_AWAY_US (5 * CLOCK_SECOND) /* is it back? */
 #define PING_ANSWER_US (3 * CLOCK_SECOND)
 #define AWAY_US (2 * CLOCK_SECOND) /* what is mended sooner is no news */
 
@@ -338,7 +339,8 @@ static void ping(struct key_client *c, struct mono now)
 	}
 	if (c->fd < 0 || !c->greeted || c->ping_at.us > now.us)
 		return;
-	c->ping_at = clock_after(now, PING_US);
+	c->ping_at = c->bad_since.us == MONO_NEVER.us ? clock_on_grid(now, PING_US)
+						      : clock_after(now, PING_AWAY_US);
 	if (send_own(c, KEY_PING, ID_PING) == 0)
 		c->ping_end = clock_after(now, PING_ANSWER_US);
 }

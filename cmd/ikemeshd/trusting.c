@@ -276,7 +276,10 @@ void daemon_trust_tick(struct daemon *d, struct mono now)
 		return;
 	if (d->trust_at.us == 0)
 		judge_anew(d);
-	d->trust_at = clock_after(now, LOOK_US);
+	/* Without such files there is but our own certificate, and the clock that may have jumped.
+	 */
+	d->trust_at = d->config->n_crl_files > 0 || d->look.due ? clock_after(now, LOOK_US)
+								: clock_on_grid(now, CLOCK_REST_US);
 	look_at_crls(d);
 	if (engine_review_failed(d->engine))
 		daemon_feed(d, &(struct event){ .kind = EVENT_REVIEW });

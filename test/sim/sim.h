@@ -104,10 +104,11 @@ struct sim_host {
 	struct mono asleep_until; /* suspended: it hears nothing and does nothing; 0: it is not */
 	uint64_t life; /* counts up when the daemon ends: what was under way for it is void */
 	struct mono young_until;
-	struct mono rose_at;  /* ESP without an SA came last */
-	struct mono tap_from; /* the tap is open from then on; MONO_NEVER: it is not asked for */
-	int64_t clock_us;     /* its clock is so much ahead of the world's */
-	int64_t wall_off_s;   /* and so much the wall clock by which it judges certificates */
+	struct mono wary_until; /* a peer was found dead: see healing.h */
+	struct mono rose_at;	/* ESP without an SA came last */
+	struct mono tap_from;	/* the tap is open from then on; MONO_NEVER: it is not asked for */
+	int64_t clock_us;	/* its clock is so much ahead of the world's */
+	int64_t wall_off_s;	/* and so much the wall clock by which it judges certificates */
 	struct spec spec;
 	struct rng rng; /* the core's */
 	const struct sim_core *core;

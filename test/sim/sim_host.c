@@ -178,6 +178,8 @@ static void hand_report(void *arg, const struct report *report)
 
 	sim_check_performed(h, ACTION_REPORT, false);
 	h->sim->reports++;
+	if (report->reason == REASON_PEER_DEAD)
+		h->wary_until.us = h->sim->now.us + HEALING_WARY_US;
 	if (!h->sim->trace.off)
 		sim_trace(h->sim, h->index, sim_net_owner(h->sim, &report->remote), "says: %s",
 			  report->text);

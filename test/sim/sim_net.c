@@ -2,6 +2,7 @@
 /* Between the hosts: IKE datagrams, ESP and cleartext, over the wire and through translators. */
 #include "sim/inside.h"
 
+#include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/healing.h"
 
 #include <errno.h>
@@ -193,8 +194,10 @@ static void stray(struct sim_host *h, const struct esp_packet *p)
 
 	if (h->tap_from.us == INT64_MAX || s->now.us - h->rose_at.us > HEALING_CALM_US)
 		h->tap_from.us =
-			s->now.us +
-			rng_between(&s->rng, 0, young ? HEALING_YOUNG_US : HEALING_IDLE_US);
+			s->now.us + rng_between(&s->rng, 0,
+						young			       ? HEALING_YOUNG_US
+						: s->now.us < h->wary_until.us ? HEALING_IDLE_US
+									       : CLOCK_REST_US);
 	h->rose_at = s->now;
 	if (s->now.us >= h->tap_from.us)
 		kernel_event(h, &e);

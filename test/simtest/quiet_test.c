@@ -10,7 +10,7 @@
 
 #define PEERS 60
 #define DPD_DELAY_S 30
-#define LOOKS_A_DELAY 8 /* at most: those of all pairs fall together */
+#define LOOKS_A_DELAY 6 /* at most: those of all pairs fall together */
 #define SETTLED_S 300	/* whatever is kept for a while is gone by then */
 #define QUIET_S 1200
 
