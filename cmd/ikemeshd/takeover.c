@@ -10,38 +10,9 @@
 #define LOG_AREA AREA_DAEMON
 
 #define LOOK_EVERY_US (CLOCK_SECOND / 4)
-#define ASK_EVERY_US (3 * CLOCK_SECOND)
-/* A peer that sends nothing for so long, and does not answer, has gone, or will ask itself. */
-#define PATIENCE_US (10 * CLOCK_SECOND)
 /* Who has the new SA sends on it; what was on its way comes within this. */
 #define QUIET_US (2 * CLOCK_SECOND)
 #define ASKED_A_LOOK 16 /* peers; see admission.h */
-
-static struct takeover_peer *find(struct takeover *t, const struct ip *local,
-				  const struct ip *remote)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		if (ip_equal(&t->peers[i].remote, remote) && ip_equal(&t->peers[i].local, local))
-			return &t->peers[i];
-	}
-	return NULL;
-}
-
-static struct takeover_peer *add(struct takeover *t, const struct ip *local,
-				 const struct ip *remote)
-{
-	if (t->n == t->room) {
-		const size_t room = t->room == 0 ? 64 : 2 * t->room;
-		struct takeover_peer *more = reallocarray(t->peers, room, sizeof(*more));
-
-		if (more == NULL)
-			return NULL;
-		t->peers = more;
-		t->room = room;
-	}
-	t->peers[t->n] = (struct takeover_peer){ .local = *local, .remote = *remote };
-	return &t->peers[t->n++];
-}
 
 static bool is_local(const struct daemon *d, const struct ip *ip)
 {
@@ -73,19 +44,12 @@ static bool concerns_us(const struct daemon *d, const struct sa_held *sa, bool *
 static int count_inbound(const struct sa_held *sa, void *arg)
 {
 	struct daemon *d = arg;
-	struct takeover *t = &d->takeover;
-	struct takeover_peer *p;
 	bool in;
 
 	if (sa->larval || !concerns_us(d, sa, &in) || !in)
 		return 0;
-	p = find(t, &sa->ref.dst, &sa->ref.src);
-	if (p == NULL && (p = add(t, &sa->ref.dst, &sa->ref.src)) == NULL)
-		return -ENOMEM;
-	p->held = true;
-	p->now += sa->counters.packets;
-	t->heard += sa->counters.packets;
-	return 0;
+	return takeover_peers_held(&d->takeover.peers, &sa->ref.dst, &sa->ref.src,
+				   sa->counters.packets);
 }
 
 static void visit_pair(void *arg, const struct status_pair *p)
@@ -102,30 +66,21 @@ static void visit_ike(void *arg, const struct status_ike *s)
 
 static void visit_child(void *arg, const struct status_child *c)
 {
-	struct takeover_peer *p = find(arg, &c->local, &c->remote);
-
-	if (p != NULL && c->state == CHILD_INSTALLED)
-		p->up = true;
+	if (c->state == CHILD_INSTALLED)
+		takeover_peers_up(arg, &c->local, &c->remote);
 }
 
 /* Who is left on the old SAs, and who is with us. 0 or negative errno. */
 static int take_stock(struct daemon *d)
 {
-	struct takeover *t = &d->takeover;
+	struct takeover_peers *peers = &d->takeover.peers;
 	const struct status_visitor v = {
-		.pair = visit_pair, .ike = visit_ike, .child = visit_child, .arg = t
+		.pair = visit_pair, .ike = visit_ike, .child = visit_child, .arg = peers
 	};
-	const size_t known = t->n;
 	int err;
 
-	t->heard = 0;
-	for (size_t i = 0; i < t->n; i++) {
-		t->peers[i].now = 0;
-		t->peers[i].held = t->peers[i].up = false;
-	}
+	takeover_peers_look(peers);
 	err = kernel_sa_dump_others(d->kernel, count_inbound, d);
-	for (size_t i = known; i < t->n; i++)
-		t->peers[i].at_first = t->peers[i].now;
 	engine_status(d->engine, &v);
 	return err;
 }
@@ -134,36 +89,24 @@ static void ask(struct daemon *d, const struct takeover_peer *p)
 {
 	const struct event e = {
 		.kind = EVENT_COMMAND,
-		.command = { .command = COMMAND_JOIN, .local = p->local, .remote = p->remote },
+		.command = { .command = COMMAND_JOIN,
+			     .local = p->key.local,
+			     .remote = p->key.remote },
 	};
 
 	daemon_feed(d, &e);
 }
 
-/* Negotiates with those that are missing; false: nobody is whom it would be wrong to leave. */
-static bool somebody_is_missing(struct daemon *d, struct mono now)
+static void ask_some(struct daemon *d, struct mono now)
 {
-	struct takeover *t = &d->takeover;
-	const bool patient = clock_after(t->since, PATIENCE_US).us > now.us;
-	const bool asks = t->ask_at.us <= now.us;
-	size_t asked = 0, wanted = 0;
+	const struct takeover_peer *p;
 
-	t->n_missing = 0;
-	if (asks)
-		t->ask_at = clock_after(now, ASK_EVERY_US);
-	for (size_t i = 0; i < t->n; i++) {
-		struct takeover_peer *p = &t->peers[i];
-
-		if (p->up || !p->held)
-			continue;
-		t->n_missing++;
-		wanted += patient || p->now > p->at_first;
-		if (asks && asked++ < ASKED_A_LOOK)
-			ask(d, p);
+	for (size_t n = 0; n < ASKED_A_LOOK; n++) {
+		p = takeover_peers_ask(&d->takeover.peers, now);
+		if (p == NULL)
+			return;
+		ask(d, p);
 	}
-	if (asked > ASKED_A_LOOK)
-		t->ask_at = clock_after(now, LOOK_EVERY_US);
-	return wanted > 0;
 }
 
 static int stand(struct daemon *d, enum stance stance, struct mono now)
@@ -175,15 +118,16 @@ static int stand(struct daemon *d, enum stance stance, struct mono now)
 
 static void go_ahead(struct daemon *d, struct mono now)
 {
-	const struct takeover *t = &d->takeover;
+	const size_t n = takeover_peers_count(&d->takeover.peers);
+	const size_t missing = d->takeover.peers.n_missing;
 
 	stand(d, STANCE_AHEAD, now);
-	if (t->n_missing > 0)
+	if (missing > 0)
 		log_text(d->log, REPORT_WARNING,
-			 "takeover: %zu of %zu peers do not answer and have been silent",
-			 t->n_missing, t->n);
+			 "takeover: %zu of %zu peers do not answer and have been silent", missing,
+			 n);
 	log_text(d->log, REPORT_NOTICE, "takeover: %zu peers have SAs with us, which are used now",
-		 t->n - t->n_missing);
+		 n - missing);
 }
 
 /* ---- removing what is needed no more -------------------------------------------------------- */
@@ -235,36 +179,38 @@ static void finish(struct daemon *d, struct mono now)
 
 static void complain(struct daemon *d)
 {
-	const struct takeover *t = &d->takeover;
+	const struct takeover_peers *t = &d->takeover.peers;
 	char text[IP_TEXT_LEN];
 
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->peers[i].up || !t->peers[i].held)
+	for (const struct takeover_peer *p = t->all; p; p = p->hh.next) {
+		if (!takeover_peer_is_missing(p))
 			continue;
 		log_recurrent(d->log, REPORT_WARNING,
 			      "takeover: %zu of %zu peers are missing, %s is one: packets go by "
 			      "the SAs that the other IKE daemon left; see `ikectl why`",
-			      t->n_missing, t->n, ip_text(&t->peers[i].remote, text));
+			      t->n_missing, takeover_peers_count(t), ip_text(&p->key.remote, text));
 		return;
 	}
 }
 
 static void look_beside(struct daemon *d, struct mono now)
 {
-	if (!somebody_is_missing(d, now))
+	if (!takeover_peers_missed(&d->takeover.peers, now))
 		go_ahead(d, now);
-	else if (clock_after(d->takeover.since, PATIENCE_US).us <= now.us)
+	else if (clock_after(d->takeover.since, TAKEOVER_PATIENCE_US).us <= now.us)
 		complain(d);
+	if (d->takeover.stance == STANCE_BESIDE)
+		ask_some(d, now);
 }
 
 static void look_ahead(struct daemon *d, uint64_t heard_before, struct mono now)
 {
 	struct takeover *t = &d->takeover;
 
-	if (t->heard != heard_before)
+	if (t->peers.heard != heard_before)
 		t->quiet_since = now;
 	if (clock_after(t->quiet_since, QUIET_US).us <= now.us ||
-	    clock_after(t->since, PATIENCE_US).us <= now.us)
+	    clock_after(t->since, TAKEOVER_PATIENCE_US).us <= now.us)
 		finish(d, now);
 }
 
@@ -290,7 +236,7 @@ int takeover_begin(struct daemon *d)
 	kernel_policy_dump(d->kernel, count_policy, &left);
 	if (left.policies == 0)
 		return be_alone(d, now);
-	t->look_at = t->ask_at = now;
+	t->look_at = now;
 	log_text(d->log, REPORT_NOTICE,
 		 "takeover: another IKE daemon left %zu policies for what we protect: its peers "
 		 "are met before these go",
@@ -301,7 +247,7 @@ int takeover_begin(struct daemon *d)
 void takeover_tick(struct daemon *d, struct mono now)
 {
 	struct takeover *t = &d->takeover;
-	const uint64_t heard = t->heard;
+	const uint64_t heard = t->peers.heard;
 	int err;
 
 	if (t->look_at.us > now.us)
@@ -332,7 +278,7 @@ struct mono takeover_deadline(const struct takeover *t)
 
 void takeover_free(struct takeover *t)
 {
-	free(t->peers);
+	takeover_peers_free(&t->peers);
 	*t = (struct takeover){ .look_at = MONO_NEVER };
 }
 
@@ -344,11 +290,10 @@ json_t *takeover_json(const struct takeover *t)
 	if (t->stance == STANCE_ALONE)
 		return json_null();
 	missing = json_array();
-	for (size_t i = 0; i < t->n; i++) {
-		if (!t->peers[i].up && t->peers[i].held)
-			json_array_append_new(missing,
-					      json_string(ip_text(&t->peers[i].remote, text)));
+	for (const struct takeover_peer *p = t->peers.all; p; p = p->hh.next) {
+		if (takeover_peer_is_missing(p))
+			json_array_append_new(missing, json_string(ip_text(&p->key.remote, text)));
 	}
-	return json_pack("{s:b, s:i, s:o}", "done", t->stance == STANCE_AHEAD, "peers", (int)t->n,
-			 "missing", missing);
+	return json_pack("{s:b, s:i, s:o}", "done", t->stance == STANCE_AHEAD, "peers",
+			 (int)takeover_peers_count(&t->peers), "missing", missing);
 }

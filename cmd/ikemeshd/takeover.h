@@ -6,9 +6,9 @@
  * BESIDE what it left, packets go on by its policies and SAs, and peers' IKE messages come to us.
  * With each of its peers, as the kernel's SAs name them, we negotiate SAs of our own, without
  * INITIAL_CONTACT, so that the old ones stay. When all have come up, or those that have not have
- * been silent for PATIENCE, our policies come first (AHEAD): packets go by our SAs, and what peers
- * still send on the old ones is taken. Once they send no more on those, its SAs and those of its
- * policies that ours stand for are removed, and we are ALONE.
+ * been silent for PATIENCE since they were asked, our policies come first (AHEAD): packets go by
+ * our SAs, and what peers still send on the old ones is taken. Once they send no more on those, its
+ * SAs and those of its policies that ours stand for are removed, and we are ALONE.
  *
  * A peer that does not come up and talks on the old SAs keeps us BESIDE, until those expire: the
  * log, statusall and `ikectl wait` tell.
@@ -16,29 +16,17 @@
 #ifndef IKEMESH_CMD_TAKEOVER_H
 #define IKEMESH_CMD_TAKEOVER_H
 
-#include "ike/event.h"
+#include "cmd/ikemeshd/takeover_peers.h"
 #include "xfrm/beside.h"
 #include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-struct takeover_peer {
-	struct ip local, remote;
-	uint64_t at_first, now; /* packets that came on the SAs that were left */
-	bool held;		/* such an SA is there */
-	bool up;		/* we have a CHILD_SA with it */
-};
 
 struct takeover {
 	enum stance stance;  /* as the policies have it */
 	struct mono since;   /* it is so */
 	struct mono look_at; /* MONO_NEVER: alone */
-	struct mono ask_at;  /* negotiate with those that are missing, again */
-	struct takeover_peer *peers;
-	size_t n, room, n_missing;
-	uint64_t heard;		 /* packets on all of the SAs that were left */
-	struct mono quiet_since; /* AHEAD: that number is the same */
+	struct takeover_peers peers;
+	struct mono quiet_since; /* AHEAD: what was heard on the SAs that were left is the same */
 };
 
 struct daemon;
