@@ -44,6 +44,7 @@ struct keyholder {
 	struct keyholder_options options;
 	struct client clients[CLIENTS];
 	uint64_t visits;
+	size_t first; /* client to be served in the next turn */
 	struct pool *signers, *readers;
 	struct keyring *now, *before, *next;
 	size_t loading; /* errands */
@@ -469,6 +470,23 @@ enum {
 	POLLED = POLL_CLIENTS + CLIENTS,
 };
 
+/* What is signed here is signed one a turn, and the next turn begins with the next client. */
+static void serve_clients(struct keyholder *h, const struct pollfd p[static CLIENTS])
+{
+	const size_t first = h->first;
+
+	for (size_t k = 0; k < CLIENTS && !h->signed_one; k++) {
+		const size_t i = (first + k) % CLIENTS;
+
+		for (int n = 0; p[i].revents != 0 && n < MESSAGES_A_TURN &&
+				h->clients[i].fd == p[i].fd && !h->signed_one;
+		     n++)
+			if (!client_read(h, &h->clients[i]))
+				break;
+		h->first = (i + 1) % CLIENTS;
+	}
+}
+
 static void turn(struct keyholder *h)
 {
 	struct pollfd p[POLLED] = {
@@ -488,13 +506,7 @@ static void turn(struct keyholder *h)
 	h->signed_one = false;
 	pool_turn(h->signers, MESSAGES_A_TURN);
 	pool_turn(h->readers, MESSAGES_A_TURN);
-	/* What is signed here is signed one a turn. */
-	for (size_t i = 0; i < CLIENTS; i++)
-		for (int n = 0; p[POLL_CLIENTS + i].revents != 0 && n < MESSAGES_A_TURN &&
-				h->clients[i].fd == p[POLL_CLIENTS + i].fd && !h->signed_one;
-		     n++)
-			if (!client_read(h, &h->clients[i]))
-				break;
+	serve_clients(h, p + POLL_CLIENTS);
 	if (p[POLL_LISTENER].revents != 0)
 		accept_one(h);
 }

@@ -14,6 +14,9 @@
 #include "lib/holder.h"
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #define WITH_PPK                                                                    \
 	"ppk: 0x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n" \
@@ -281,6 +284,94 @@ static void test_it_says_what_it_takes(void **state)
 	assert_int_equal(ask(f, &(struct key_message){ .kind = KEY_PING }, 1).m.result, -ETIMEDOUT);
 	key_client_state(f->client, &s);
 	assert_int_equal(s.resident, 0);
+}
+
+/* The holder's thread stands still from pause_holder() on until it is let go. */
+static int stopped[2], let_go[2];
+
+static void stand_still(int signal)
+{
+	char c = 0;
+
+	(void)signal;
+	(void)!write(stopped[1], &c, 1);
+	(void)!read(let_go[0], &c, 1);
+}
+
+static void pause_holder(const struct fixture *f)
+{
+	const struct sigaction action = { .sa_handler = stand_still };
+	char c;
+
+	assert_int_equal(pipe(stopped) | pipe(let_go), 0);
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(pthread_kill(f->holder.thread, SIGUSR1), 0);
+	assert_int_equal(read(stopped[0], &c, 1), 1);
+}
+
+static void let_holder_go(void)
+{
+	assert_int_equal(write(let_go[1], "", 1), 1);
+}
+
+static uint64_t cpu_us(void)
+{
+	struct rusage u;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &u), 0);
+	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
+	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+#define MANY 60
+
+/* Where it signs itself: who has much to be signed does not keep a successor from its answers. */
+static void test_on_one_core_each_has_its_turn(void **state)
+{
+	struct fixture *f = *state;
+	const struct key_client_options o = { .path = f->holder.path };
+	struct fixture other = { 0 };
+	struct answer a[MANY] = { 0 }, pong = { .content = -1 };
+	const struct key_message ping = { .kind = KEY_PING };
+	cpu_set_t all, one;
+	uint64_t before, after;
+	struct config c;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	for (int i = 0; CPU_COUNT(&one) == 0; i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	holder_run(&f->holder);
+	c = put_in_force(f);
+	assert_int_equal(key_client_open(&o, &other.client), 0);
+	ask(&other, &ping, 5);
+
+	pause_holder(f);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(key_client_job(f->client, new_sign_job(),
+						c.spec.credential.leaf.fingerprint, on_job, &a[i]),
+				 0);
+	assert_int_equal(key_client_ask(other.client, &ping, 5, on_answer, NULL, &pong), 0);
+	before = cpu_us();
+	let_holder_go();
+	holder_wait(other.client, &pong.done);
+	for (size_t i = 0; i < MANY; i++) {
+		holder_wait(f->client, &a[i].done);
+		assert_signed(a[i].job, &c);
+		job_free(a[i].job);
+	}
+	after = cpu_us();
+	assert_true(pong.m.cpu_us - before < (after - before) / 4);
+
+	key_client_close(other.client);
+	config_free(&c);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	for (size_t i = 0; i < 2; i++) {
+		close(stopped[i]);
+		close(let_go[i]);
+	}
 }
 
 /* What is open when it dies is asked of the next one, which has to read the file for it. */
@@ -633,6 +724,7 @@ int main(void)
 		TEST(test_the_ppk),
 		TEST(test_the_key_before_is_kept),
 		TEST(test_it_says_what_it_takes),
+		TEST(test_on_one_core_each_has_its_turn),
 		TEST(test_another_one_takes_over),
 		TEST(test_another_one_with_another_key),
 		TEST(test_a_bad_file),
