@@ -44,6 +44,8 @@ int kernel_sa_counters(struct kernel *k, const struct sa_ref *ref, struct sa_cou
 #define KERNEL_COUNTERS_MAX 64
 void kernel_sas_counters(struct kernel *k, const struct sa_ref *refs, size_t n,
 			 struct sa_counters *out, int *errors);
+/* Is there such an ESP SA, ours or of others? 0, -ESRCH or another negative errno. */
+int kernel_sa_find(struct kernel *k, const struct sa_ref *ref);
 
 /* All SAs of ours (reqid). Stops and returns what the callback returns if it is not 0. */
 struct sa_held {

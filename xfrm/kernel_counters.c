@@ -21,13 +21,29 @@ static int take_sa(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
+static int get_sa(struct kernel *k, const struct sa_ref *ref, struct sa_held *out)
+{
+	union request buf;
+	int r;
+
+	*out = (struct sa_held){ 0 };
+	r = kernel_ask(k, encode_sa_get(&buf, ref), take_sa, out);
+	wipe(k->answer, ENCODE_ROOM); /* the kernel tells the keys too */
+	return r;
+}
+
+int kernel_sa_find(struct kernel *k, const struct sa_ref *ref)
+{
+	struct sa_held held;
+
+	return get_sa(k, ref, &held);
+}
+
 int kernel_sa_counters(struct kernel *k, const struct sa_ref *ref, struct sa_counters *out)
 {
-	struct sa_held held = { 0 };
-	union request buf;
-	int r = kernel_ask(k, encode_sa_get(&buf, ref), take_sa, &held);
+	struct sa_held held;
+	int r = get_sa(k, ref, &held);
 
-	wipe(k->answer, ENCODE_ROOM); /* the kernel tells the keys too */
 	*out = held.counters;
 	if (!r && held.reqid != IKEMESH_REQID)
 		return -ESRCH;

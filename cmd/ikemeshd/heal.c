@@ -10,10 +10,12 @@
 static bool held(void *arg, const struct sa_ref *ref)
 {
 	struct daemon *d = arg;
-	struct sa_counters counters;
 
-	/* Any error but "there is none": as if it were there, and nobody is asked anything. */
-	return kernel_sa_counters(d->kernel, ref, &counters) != -ESRCH;
+	/*
+	 * Of another IKE daemon, too: its peers are not to be told to delete them. Any error but
+	 * "there is none": as if it were there, and nobody is asked anything.
+	 */
+	return kernel_sa_find(d->kernel, ref) != -ESRCH;
 }
 
 static void stray(void *arg, const struct event *event)

@@ -1159,6 +1159,10 @@ static void nat_keepalives_of_the_kernel(void **state)
 
 static void removal_takes_our_sas_alone(void **state)
 {
+	const struct sa_ref theirs = { .src = xfrm_ip("10.0.0.1"),
+				       .dst = xfrm_ip("10.0.0.2"),
+				       .spi = 0x77 };
+	struct sa_counters c;
 	size_t policies, sas;
 	char *before, *after;
 
@@ -1167,6 +1171,8 @@ static void removal_takes_our_sas_alone(void **state)
 	assert_true(world_ip("xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x77 reqid 7 "
 			     "mode transport aead rfc4106(gcm(aes)) "
 			     "0x000102030405060708090a0b0c0d0e0f10111213 128\n"));
+	assert_int_equal(kernel_sa_counters(t.k, &theirs, &c), -ESRCH);
+	assert_int_equal(kernel_sa_find(t.k, &theirs), 0);
 	before = world_output("ip xfrm state");
 	for (uint32_t i = 0; i < 500; i++) {
 		struct sa_spec sa = sa_of("10.0.0.1", "10.0.0.2", 0x2000 + i, i & 1);
