@@ -357,6 +357,8 @@ static void respond_done(struct engine *e, struct ike_sa *sa, struct job *job)
 	if (job->result == 0 && !more)
 		fresh = rekey_ike_successor(e, sa, t);
 	if (job->result != 0 || (!more && fresh == NULL) || !chain_open(&c)) {
+		if (fresh != NULL)
+			sa_close(e, fresh); /* the peer will never know of it */
 		refuse(e, sa,
 		       job->result == -EINVAL ? NOTIFY_INVALID_SYNTAX : NOTIFY_TEMPORARY_FAILURE,
 		       BYTES_NONE);

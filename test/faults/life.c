@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -29,6 +30,67 @@ static void breach(const struct sim *s, int a, int b, const char *text)
 	longjmp(broken.out, 1);
 }
 
+/* ---- IKE SAs that one end alone has -----------------------------------------------------------
+ */
+
+#define IKE_SAS 16
+
+struct ike_sas {
+	uint64_t spis[IKE_SAS][2];
+	size_t n;
+	bool up_alone;
+};
+
+static void see_pair(void *arg, const struct status_pair *p)
+{
+	(void)arg;
+	(void)p;
+}
+
+static void see_ike(void *arg, const struct status_ike *i)
+{
+	struct ike_sas *all = arg;
+
+	if ((all->up_alone && i->state != IKE_ESTABLISHED) || all->n == IKE_SAS)
+		return;
+	all->spis[all->n][0] = i->spi_i;
+	all->spis[all->n++][1] = i->spi_r;
+}
+
+static void see_child(void *arg, const struct status_child *c)
+{
+	(void)arg;
+	(void)c;
+}
+
+static struct ike_sas ike_sas(const struct sim *s, unsigned host, bool up_alone)
+{
+	struct ike_sas all = { .up_alone = up_alone };
+	const struct status_visitor v = {
+		.pair = see_pair, .ike = see_ike, .child = see_child, .arg = &all
+	};
+
+	engine_status(s->hosts[host].engine, &v);
+	return all;
+}
+
+/* None that the other end was never told of. */
+static void check_ike_sas(struct sim *s)
+{
+	const struct ike_sas ours = ike_sas(s, LIFE_VICTIM, true);
+	const struct ike_sas theirs = ike_sas(s, LIFE_OTHER, false);
+
+	for (size_t i = 0; i < ours.n; i++) {
+		size_t k = 0;
+
+		while (k < theirs.n &&
+		       memcmp(ours.spis[i], theirs.spis[k], sizeof ours.spis[i]) != 0)
+			k++;
+		if (k == theirs.n)
+			sim_breach(s, "an IKE SA is up that the peer does not have");
+	}
+}
+
 static void live(struct sim *s, const struct life *l)
 {
 	static const enum command_kind steps[] = { COMMAND_REKEY, COMMAND_REKEY_IKE, COMMAND_REAUTH,
@@ -41,6 +103,7 @@ static void live(struct sim *s, const struct life *l)
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		sim_command(s, first, second, steps[i]);
 		sim_run_for(s, STEP_S * SIM_SECOND);
+		check_ike_sas(s);
 	}
 	/* Another handshake, and what it takes to get there. */
 	sim_stream(s, first, second, 0, PACE_S * SIM_SECOND, REST_S / PACE_S);
