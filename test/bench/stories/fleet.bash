@@ -50,6 +50,8 @@ fleet() {
 	host "r-$kind" "$daemon" "${addresses[@]}"
 	acquaint "i-$kind" "r-$kind"
 	configure "i-$kind" ipsec_subnets="10.$net.16.0/20" charon="$more"
+	# One host stands for all peers, and is asked by one source: strongSwan's limits are off likewise.
+	[ "$kind" != ikemesh ] || configure "r-$kind" yaml=$'half_open_per_source: 1000\nhalf_open_limit: 100000'
 	configure "r-$kind" ipsec_subnets="10.$net.0.1/32" charon="$more    block_threshold = 0"$'\n    cookie_threshold = 0'
 	start "i-$kind" "r-$kind"
 }
