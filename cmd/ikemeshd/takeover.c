@@ -4,7 +4,6 @@
 #include "cmd/ikemeshd/daemon.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOG_AREA AREA_DAEMON
