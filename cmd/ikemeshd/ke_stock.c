@@ -53,7 +53,9 @@ void ke_stock_give(struct ke_stock *s, struct job *job)
 
 bool ke_stock_is_low(const struct ke_stock *s)
 {
-	return s->ke != NULL && s->n + s->making <= KE_STOCK_LOW;
+	const size_t n = s->n + s->making;
+
+	return s->ke != NULL && (n <= KE_STOCK_LOW || (s->filling && n < KE_STOCK_MAX));
 }
 
 struct job *ke_stock_job(struct ke_stock *s)
@@ -67,6 +69,7 @@ struct job *ke_stock_job(struct ke_stock *s)
 		return NULL;
 	job->ke = s->ke;
 	s->making++;
+	s->filling = s->n + s->making < KE_STOCK_MAX;
 	return job;
 }
 

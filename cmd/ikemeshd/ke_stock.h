@@ -25,6 +25,7 @@ struct ke_stock {
 	struct ke_pair pairs[KE_STOCK_MAX];
 	size_t n;
 	size_t making; /* jobs handed out and not come back */
+	bool filling;  /* once begun, it is filled up */
 };
 
 /* Of the group that our proposals name first. What there was is wiped. */
@@ -34,6 +35,7 @@ void ke_stock_wipe(struct ke_stock *s);
 /* A job that needs a new key pair of that group gets one, if there is one. */
 void ke_stock_give(struct ke_stock *s, struct job *job);
 
+/* One more is to be made; they are asked for one by one. */
 bool ke_stock_is_low(const struct ke_stock *s);
 
 /* A job that makes one more; NULL: there are enough of them, or there is no memory. */

@@ -4,6 +4,7 @@
 #include "crypto/memory.h"
 #include <jansson.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* The process has one heap: this belongs to it, and not to any object. */
@@ -21,6 +22,9 @@ void shortage_add(void)
 
 void shortage_watch(void)
 {
-	(void)crypto_memory_ours(); /* too late: its own is as good, and only not counted */
+	if (crypto_memory_ours() != 0)
+		fprintf(stderr,
+			"the crypto library has allocated before us: what it frees is neither "
+			"wiped nor counted\n");
 	json_set_alloc_funcs(malloc, free);
 }

@@ -39,11 +39,10 @@ void daemon_stock_tick(struct daemon *d, struct mono now)
 		daemon_stock_busy(d);
 		return;
 	}
-	while ((job = ke_stock_job(&d->stock)) != NULL) {
-		if (pool_submit_job(d->pool, job, NULL, made, d) != 0) {
-			ke_stock_miss(&d->stock, job);
-			break;
-		}
-	}
+	/* One at a time: on a host with one core it is made here, and a large group takes a while.
+	 */
+	job = ke_stock_job(&d->stock);
+	if (job != NULL && pool_submit_job(d->pool, job, NULL, made, d) != 0)
+		ke_stock_miss(&d->stock, job);
 	daemon_stock_busy(d);
 }

@@ -139,6 +139,26 @@ static void test_of_one_group(void **state)
 	assert_int_equal(s.n, 0);
 }
 
+/* Who makes them one by one gets all of them, though it was low at the first ones only. */
+static void test_filled_up_one_by_one(void **state)
+{
+	const struct spec spec = wanting(KE_CURVE25519);
+	struct ke_stock s = { 0 };
+	size_t made = 0;
+
+	(void)state;
+	ke_stock_for(&s, &spec);
+	for (; ke_stock_is_low(&s); made++) {
+		struct job *job = ke_stock_job(&s);
+
+		assert_non_null(job);
+		job_run(job, NULL, NULL, NULL, 0);
+		ke_stock_take(&s, job);
+	}
+	assert_int_equal(made, KE_STOCK_MAX);
+	ke_stock_wipe(&s);
+}
+
 /* A library that cannot is not asked again and again; one that is away is no loss. */
 static void test_failures(void **state)
 {
@@ -169,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_each_is_given_once),
 		cmocka_unit_test(test_they_agree),
 		cmocka_unit_test(test_of_one_group),
+		cmocka_unit_test(test_filled_up_one_by_one),
 		cmocka_unit_test(test_failures),
 	};
 
