@@ -15,7 +15,7 @@
 #include <errno.h>
 
 #define DOINGS_MAX 8
-#define MEDDLED_US (76 * SIM_SECOND) /* by then whoever was gone is back */
+#define MEDDLED_US (100 * SIM_SECOND) /* by then whoever was gone, or asleep, is back */
 #define TALK_US (420 * SIM_SECOND)   /* until the last back-off and the last timer are over */
 #define QUIET_US (30 * SIM_SECOND)
 #define OVERLAP_S 240 /* an SA that its peer has lost goes with the dead-peer timer */
