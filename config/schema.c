@@ -321,8 +321,8 @@ static const struct key_row rows[] = {
 		.min = 1,
 		.max = 1000,
 		FIELD(spec.half_open_per_source),
-		.text = "Of them from one source: an IPv4 address, an IPv6 /64, or an IPv6 address "
-			"inside ipsec_subnets.",
+		.text = "Of them from one source: an IPv4 address, an IPv6 /64; inside "
+			"ipsec_subnets of one pair of addresses.",
 	},
 	{
 		.name = "cookie_threshold",

@@ -93,10 +93,13 @@ static size_t half_open_of_pair(const struct pair *p)
 	return n;
 }
 
-/* A /64 that a fleet lives in, rather than one sender. */
+/*
+ * A /64 that a fleet lives in, rather than one sender; or a host of the fleet that may have to do
+ * with many of our addresses at once.
+ */
 static bool is_shared(const struct engine *e, const struct ip *local, const struct ip *remote)
 {
-	return remote->family == 6 && e->spec != NULL && spec_protects(e->spec, local, remote);
+	return e->spec != NULL && spec_protects(e->spec, local, remote);
 }
 
 static size_t half_open_of(const struct engine *e, const struct ip *local, const struct ip *remote,

@@ -7,8 +7,9 @@
  * turned something away is counted.
  *
  * A source is an IPv4 address, or an IPv6 /64, since whoever has one address of it has them all
- * (RFC 8019 4.2). Under ipsec_subnets a whole fleet may share a /64: there each address counts by
- * itself, and the /64 may take half of all places.
+ * (RFC 8019 4.2). Under ipsec_subnets a whole fleet may share a /64, and a host of it may begin
+ * with many of our addresses at once: there each pair of addresses counts by itself, and the source
+ * may take half of all places.
  */
 #ifndef IKEMESH_IKE_LOAD_H
 #define IKEMESH_IKE_LOAD_H

@@ -50,7 +50,7 @@ enum drop {
 /* Limits that turned something away: each has a test at its edge. */
 enum limit {
 	LIMIT_HALF_OPEN,	 /* key half_open_limit: RFC 8019 4.2 */
-	LIMIT_HALF_OPEN_SOURCE,	 /* key half_open_per_source, or half of all places for a /64 */
+	LIMIT_HALF_OPEN_SOURCE,	 /* key half_open_per_source, or half of all places */
 	LIMIT_REPLIES,		 /* key error_replies: RFC 7296 2.21.4 */
 	LIMIT_REPLIES_SOURCE,	 /* to one source */
 	LIMIT_DATAGRAM,		 /* IKE_MESSAGE_MAX: RFC 7296 2 */

@@ -257,6 +257,20 @@ static void test_half_open_of_a_fleet(void **state)
 	duet_end(&d);
 }
 
+/* So has a host whose pairs with us are many, as its addresses and ours are. */
+static void test_half_open_of_a_host(void **state)
+{
+	const struct ip from = host(1), another = host(2);
+	struct duet d;
+
+	(void)state;
+	duet_start(&d, &standin);
+	d.spec.half_open_per_source = 1000;
+	d.spec.half_open_limit = 33;
+	places_of(&d, &from, 1, 17, &another);
+	duet_end(&d);
+}
+
 /* RFC 7296 2.6: the secret is rotated; what was made under the one before is good, older is not. */
 static void test_old_cookies(void **state)
 {
@@ -800,6 +814,7 @@ int main(void)
 		cmocka_unit_test(test_failed_proofs),
 		cmocka_unit_test(test_half_open_per_network),
 		cmocka_unit_test(test_half_open_of_a_fleet),
+		cmocka_unit_test(test_half_open_of_a_host),
 		cmocka_unit_test(test_old_cookies),
 		cmocka_unit_test(test_error_replies_in_all),
 		cmocka_unit_test(test_error_replies_of_a_source),

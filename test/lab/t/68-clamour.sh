@@ -6,7 +6,7 @@
 # long: 1000
 # alone
 # takes: 40
-# timeout: 1500
+# timeout: 600
 N=$1
 ROUNDS=$((N > 100 ? 1 : 3)) # of handshakes: without clients, and with them
 ca ca
