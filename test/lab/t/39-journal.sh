@@ -106,8 +106,8 @@ sed 's/^/        /' "$at/story"
 # AREA EXCHANGE MESSAGE_ID REASON MESSAGE, one a line; what is not there is -.
 awk 'BEGIN { RS = ""; FS = "\n" }
 	{ split("", f); for (i = 1; i <= NF; i++) { n = index($i, "="); f[substr($i, 1, n - 1)] = substr($i, n + 1) }
-	print or(f["AREA"]), or(f["EXCHANGE"]), or(f["MESSAGE_ID"]), or(f["REASON"]), or(f["PEER"]), f["MESSAGE"] }
-	function or(v) { return v == "" ? "-" : v }' "$at/export" >"$SCRATCH/fields"
+	print given(f["AREA"]), given(f["EXCHANGE"]), given(f["MESSAGE_ID"]), given(f["REASON"]), given(f["PEER"]), f["MESSAGE"] }
+	function given(v) { return v == "" ? "-" : v }' "$at/export" >"$SCRATCH/fields"
 in_order() { # REGEX…: lines of the story, each behind the one before
 	local regex line=0 next
 	for regex; do
