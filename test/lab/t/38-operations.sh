@@ -177,7 +177,11 @@ while IFS=$'\t' read -r title command; do
 	cat /run/out >>/lab/said
 	printf '%s\t%s\t%s\t%s\n' "$code" "$title" "$command" "$(grep -m 1 . /run/out)" >>/lab/results
 done </run/commands
-{ ip xfrm policy list nosock; ip xfrm state list; } | grep -c reqid >/lab/left
+# An acquire that the kernel began while SAs were gone and policies not yet is nobody's: it ends by its time.
+for i in {1..80}; do
+	{ ip xfrm policy list nosock; ip xfrm state list; } >/lab/left-is
+	grep -c reqid /lab/left-is >/lab/left && sleep 0.5 || break
+done
 : >/lab/done
 SH
 enable m lab-main.service multi-user.target
@@ -198,4 +202,4 @@ done <"$at/results"
 report "$(grep -c ^0 "$at/results") of $(wc -l <"$at/results") commands end with 0: $(cut -f 1 "$at/results" | sort | uniq -c | awk '{ printf "%s%s times %s", n++ ? ", " : "", $1, $2 }')"
 report "no commands: the rules of $(grep -cE '^\| (GCP|vSphere|Azure|AWS|OpenStack) \|' "$doc") clouds, made in their consoles"
 [ -z "$bad" ] || fail "$bad"
-[ "$(cat "$at/left")" = 0 ] || fail "after the removal $(cat "$at/left") policies and SAs are left"
+[ "$(cat "$at/left")" = 0 ] || fail "after the removal $(cat "$at/left") policies and SAs are left: $(tr '\n' ' ' <"$at/left-is")"
