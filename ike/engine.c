@@ -326,8 +326,9 @@ static void command(struct engine *e, const struct event *event)
 		p = pair_get(e, local, remote);
 		if (p != NULL)
 			stray_wanted(e, p);
-		if (p != NULL)
-			p->joins = event->command.command == COMMAND_JOIN;
+		/* An operator's `up` meanwhile changes nothing of that. */
+		if (p != NULL && event->command.command == COMMAND_JOIN)
+			p->joins = true;
 		if (p != NULL && !pair_is_connecting(e, p) && pair_live_child(p) == NULL) {
 			pair_clear_back_off(e, p);
 			pair_initiate(e, p);

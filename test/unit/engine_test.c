@@ -656,6 +656,7 @@ static void test_command_join(void **state)
 	for (int joins = 0; joins <= 1; joins++) {
 		duet_start(&d, &o);
 		command(&d, joins ? COMMAND_JOIN : COMMAND_UP);
+		command(&d, COMMAND_UP); /* somebody's, meanwhile */
 		duet_hear(&d, EXCHANGE_IKE_SA_INIT, false, &heard);
 		peer_answer_init(&d.peer, &heard, &said);
 		draft_free(&heard);
