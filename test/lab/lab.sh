@@ -396,19 +396,27 @@ expect_established() { # NAME…
 
 # --- traffic ---------------------------------------------------------------------------------------------
 
-# pings FROM TO [COUNT [INTERVAL]]: sets SENT, ANSWERED, LOST and FIRST (ms until the first answer)
+# pings FROM TO [COUNT [INTERVAL]]: sets SENT, ANSWERED, LOST and FIRST (ms until the first answer). After the
+# last one ping waits no longer than the answers took until then, and a guest may stand still for that long:
+# so it goes on until COUNT are answered, or for PATIENCE, and the first COUNT are judged.
 PATIENCE=3 # seconds to wait for the last answers
 pings() {
-	local out interval=${4:-0.05}
+	local out count=${3:-5} interval=${4:-0.05}
 	at "$2"
-	out=$(on "$1" ping -n -c "${3:-5}" -i "$interval" -W "$PATIENCE" "${AT[0]}" 2>&1) || true
-	SENT='' ANSWERED=0 FIRST=''
-	[[ ! $out =~ ([0-9]+)\ packets\ transmitted,\ ([0-9]+)\ received ]] || SENT=${BASH_REMATCH[1]} ANSWERED=${BASH_REMATCH[2]}
-	[[ ! $out =~ icmp_seq=([0-9]+)\ [^$'\n']*time=([0-9.]+)\ ms ]] ||
-		FIRST=$(awk "BEGIN { print (${BASH_REMATCH[1]} - 1) * $interval * 1000 + ${BASH_REMATCH[2]} }")
-	LOST=$((${SENT:-0} - ANSWERED))
+	out=$(on "$1" ping -n -c "$count" -i "$interval" -w "$(awk "BEGIN { print int($count * $interval + $PATIENCE + 0.999) }")" \
+		"${AT[0]}" 2>&1) || true
+	read -r SENT ANSWERED FIRST < <(awk -v count="$count" -v interval="$interval" '
+		/icmp_seq=[0-9]+ .*time=/ {
+			seq = $0; sub(/.*icmp_seq=/, "", seq); sub(/ .*/, "", seq)
+			ms = $0; sub(/.*time=/, "", ms); sub(/ .*/, "", ms)
+			if (!answered && first == "") first = (seq - 1) * interval * 1000 + ms
+			if (seq + 0 <= count && !(seq in seen)) { seen[seq] = 1; answered++ }
+		}
+		/ packets transmitted/ { sent = $1 + 0 < count ? $1 : count }
+		END { print sent + 0, answered + 0, first }' <<<"$out")
+	LOST=$((SENT - ANSWERED))
 	say "ping from $1 to $2: $ANSWERED of $SENT answered${FIRST:+, the first after $FIRST ms}"
-	[ -n "$SENT" ] || fail "ping from $1 to $2: $out"
+	[ "$SENT" -gt 0 ] || fail "ping from $1 to $2: $out"
 }
 ping_all() { # like pings, and none may be lost
 	pings "$@"
@@ -417,7 +425,7 @@ ping_all() { # like pings, and none may be lost
 ping_none() { # like pings, and none may be answered
 	local PATIENCE=1
 	pings "$@"
-	[ "$ANSWERED" = 0 ] || fail "$ANSWERED of $SENT pings from $1 to $2 were answered"
+	[ -z "$FIRST" ] || fail "$ANSWERED of $SENT pings from $1 to $2 were answered, the first after $FIRST ms"
 }
 # stream FROM TO SECONDS [INTERVAL]: pings in the background. `streamed FROM TO` waits for their end and
 # sets SENT, ANSWERED and LOST. Those still under way at the end are neither.
