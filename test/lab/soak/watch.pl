@@ -7,7 +7,8 @@
 #	TIME NAME process ROLE PID KIB FDS      anonymous memory and descriptors of guardian, engine, keyholder, charon
 #	TIME NAME dropped IKE ESP               packets that netem has dropped so far
 #	TIME NAME states N                      SAs in the kernel, every tenth time
-#	TIME NAME xfrm COUNTER MORE             packets that the kernel has thrown away since the line before, each second
+#	TIME NAME xfrm COUNTER MORE             packets that the kernel has thrown away since the look before
+#	TIME - looked                           all hosts' were read: each second, or when there is CPU for it
 use strict;
 use warnings;
 use POSIX ();
@@ -87,6 +88,7 @@ for (my $round = 0;; $round++) {
 	}
 	do {
 		thrown_away((split /=/)[0]) for @hosts;
+		print int(time * 1000), " - looked\n";
 		sleep 1;
 	} while (time - $began < $period);
 }
