@@ -289,20 +289,59 @@ static unsigned mtu_of(unsigned index)
 	return mtu;
 }
 
-void facts_probe_path(const json_t *status, const struct ip *peer, struct path_probe *out)
+/* What its SA adds to a packet; zero where there is none. */
+static struct overhead overhead_with(const json_t *status, const struct ip *peer)
 {
 	const json_t *child = child_with(get(status, "pairs"), peer);
+	struct overhead o = { 0 };
+
+	if (child == NULL)
+		return o;
+	o.min = (size_t)number(child, "overhead_min");
+	o.max = (size_t)number(child, "overhead_max");
+	o.block = o.max - o.min + 1;
+	return o;
+}
+
+static struct overhead overhead_now(const char *run_dir, const struct ip *peer)
+{
+	char address[IP_TEXT_LEN], error[CLIENT_ERROR_LEN];
+	json_t *request =
+		json_pack("{s:s, s:s}", "command", "status", "peer", ip_text(peer, address));
+	struct overhead o;
+	json_t *status;
+	int err;
+
+	status = client_ask(run_dir, request, &err, error);
+	json_decref(request);
+	o = overhead_with(status, peer);
+	json_decref(status);
+	return o;
+}
+
+static void probe_with(const struct overhead *overhead, const struct ip *peer,
+		       struct path_probe *out)
+{
 	struct way way;
 
-	*out = (struct path_probe){ .peer = *peer };
-	if (child != NULL) {
-		out->overhead.min = (size_t)number(child, "overhead_min");
-		out->overhead.max = (size_t)number(child, "overhead_max");
-		out->overhead.block = out->overhead.max - out->overhead.min + 1;
-	}
+	*out = (struct path_probe){ .peer = *peer, .overhead = *overhead };
 	out->error = link_way(peer, &way);
 	if (out->error == 0)
 		path_probe(out, mtu_of(way.link), tell_probe);
+}
+
+void facts_probe_path(const char *run_dir, const json_t *status, const struct ip *peer,
+		      struct path_probe *out)
+{
+	struct overhead o = overhead_with(status, peer);
+
+	probe_with(&o, peer, out);
+	/* The probe's first packet may have brought its SA up, and what fits in ESP is less. */
+	if (o.block == 0 && out->answered) {
+		o = overhead_now(run_dir, peer);
+		if (o.block != 0)
+			probe_with(&o, peer, out);
+	}
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r%30s\r", "");
 }
@@ -326,7 +365,7 @@ void facts_gather(const char *run_dir, const struct ip *peer, struct facts *out)
 	(void)swaps_read("/proc/swaps", "/sys", &out->swaps, &out->n_swaps);
 	out->clock_synchronised = facts_clock_synchronised();
 	if (peer->family != 0)
-		facts_probe_path(out->status, peer, &out->path);
+		facts_probe_path(run_dir, out->status, peer, &out->path);
 	left = STAT_APART_MS - (ms_now() - begun);
 	if (left > 0)
 		usleep((useconds_t)left * 1000);

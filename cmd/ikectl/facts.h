@@ -60,8 +60,12 @@ struct facts {
 void facts_gather(const char *run_dir, const struct ip *peer, struct facts *out);
 void facts_free(struct facts *f);
 
-/* The way to a peer by pings inside its SA, if status has one. Takes some seconds at most. */
-void facts_probe_path(const json_t *status, const struct ip *peer, struct path_probe *out);
+/*
+ * The way to a peer by pings inside its SA, if status has one or the pings bring one up. Takes some
+ * seconds at most.
+ */
+void facts_probe_path(const char *run_dir, const json_t *status, const struct ip *peer,
+		      struct path_probe *out);
 bool facts_clock_synchronised(void);
 
 /* The interface that a protected subnet is reached by, from index; NULL: none is. */

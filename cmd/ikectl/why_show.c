@@ -171,7 +171,7 @@ enum status why_run(const struct invocation *in)
 		why_diagnose(&facts, &d);
 		/* Small things are all right: are large ones? */
 		if (is_up(answer) && !d.cause->amiss)
-			facts_probe_path(answer, &peer, &facts.path);
+			facts_probe_path(in->run_dir, answer, &peer, &facts.path);
 		if (why_is_silence(&d))
 			facts.knock = knock_ike(&peer);
 	}
