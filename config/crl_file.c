@@ -66,6 +66,12 @@ static struct crls *read_lists(const char *path, int *fault)
 	return NULL;
 }
 
+/* What we lack ourselves may be there at the next look, when the file is the same as now. */
+static bool is_of_the_file(int fault)
+{
+	return fault != -EMFILE && fault != -ENFILE && fault != -ENOMEM && fault != -EIO;
+}
+
 enum crl_look crl_file_look(struct crl_file *f)
 {
 	struct stat now;
@@ -80,8 +86,10 @@ enum crl_look crl_file_look(struct crl_file *f)
 	f->as = now;
 	f->fault = 0;
 	fresh = read_lists(f->path, &f->fault);
-	if (fresh == NULL)
+	if (fresh == NULL) {
+		f->seen = is_of_the_file(f->fault);
 		return CRL_BROKEN;
+	}
 	crls_drop(f->crls);
 	f->crls = fresh;
 	return CRL_REPLACED;

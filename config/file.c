@@ -104,6 +104,9 @@ const char *file_error(int error)
 		return "is not a regular file";
 	case -ELOOP:
 		return "has too many symbolic links on its way";
+	case -EMFILE:
+	case -ENFILE:
+		return "cannot be read: too many files are open";
 	default:
 		return "cannot be read";
 	}

@@ -21,16 +21,21 @@
 #define TURN_PART 8
 #define TURN_US 1000
 #define TURN_MAX_US 20000
+/* Until it is tried again to let somebody in. */
+#define ACCEPT_AGAIN_US (CLOCK_SECOND / 4)
 
 struct control {
 	int epoll, listener, timer;
-	bool listening; /* false while every place is taken and nobody has to go */
+	/* false while every place is taken and nobody has to go, and until accept_at. */
+	bool listening;
+	struct mono accept_at; /* there was no descriptor for who came; MONO_NEVER: there was */
 	struct mono armed;
 	struct mono turned_at;	/* when the last turn ended */
 	struct mono rest_until; /* no answer is made before */
 	struct control_name name;
 	gid_t group;
 	void (*ask)(void *arg, const struct control_asker *asker, const json_t *request);
+	void (*cannot_accept)(void *arg, int err);
 	void *arg;
 	uint64_t visits;
 	size_t n_answers; /* octets */
@@ -56,6 +61,7 @@ static void listen_again(struct control *c, bool on)
 	if (c->listening != on)
 		watch(c, EPOLL_CTL_MOD, c->listener, on ? EPOLLIN : 0, ABOUT_LISTENER);
 	c->listening = on;
+	c->accept_at = MONO_NEVER;
 }
 
 /* ---- places --------------------------------------------------------------------------------- */
@@ -394,6 +400,18 @@ static struct client *place_for(struct control *c, enum rights rights)
 	return client;
 }
 
+/*
+ * Whoever comes stays in the kernel's queue, and so does the readiness of the listener: it is not
+ * looked at for a while, or until somebody here goes.
+ */
+static void rest_from_accepting(struct control *c, int err)
+{
+	listen_again(c, false);
+	c->accept_at = clock_after(clock_now(), ACCEPT_AGAIN_US);
+	if (c->cannot_accept != NULL)
+		c->cannot_accept(c->arg, err);
+}
+
 /* false: nobody is there, or nobody is let in. */
 static bool accept_one(struct control *c)
 {
@@ -408,8 +426,11 @@ static bool accept_one(struct control *c)
 		return false;
 	}
 	fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			rest_from_accepting(c, -errno);
 		return false;
+	}
 	rights = rights_of_socket(fd, c->group, &uid);
 	client = place_for(c, rights);
 	if (client == NULL) {
@@ -468,17 +489,24 @@ static struct mono next_of(const struct control *c, const struct client *client,
 
 static bool is_crowded(const struct control *c)
 {
-	bool crowded = !c->listening;
+	bool crowded = !c->listening && c->accept_at.us == MONO_NEVER.us;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		crowded |= c->clients[i].state == CLIENT_ASKED && c->clients[i].wants > 0;
 	return crowded;
 }
 
+/* While it does not listen: can somebody be let in now? */
+static bool may_listen(struct control *c, struct mono now)
+{
+	return c->accept_at.us != MONO_NEVER.us ? c->accept_at.us <= now.us
+						: who_goes(c, RIGHTS_ADMIN) != NULL;
+}
+
 /* Closes who was mute for too long; arms the timer for what comes next. */
 static void end_patience(struct control *c)
 {
-	struct mono now = clock_now(), next = MONO_NEVER;
+	struct mono now = clock_now(), next;
 	bool crowded;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
@@ -486,8 +514,9 @@ static void end_patience(struct control *c)
 		    client_patience_ends(&c->clients[i]).us <= now.us)
 			end_of_patience(c, &c->clients[i], now);
 	}
-	if (!c->listening && who_goes(c, RIGHTS_ADMIN) != NULL)
+	if (!c->listening && may_listen(c, now))
 		listen_again(c, true);
+	next = c->accept_at;
 	crowded = is_crowded(c);
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
 		if (c->clients[i].state != CLIENT_FREE)
@@ -588,9 +617,10 @@ int control_open(const struct control_options *options, struct control **out)
 		return -ENOMEM;
 	c->epoll = c->timer = c->listener = -1;
 	c->listening = true;
-	c->armed = MONO_NEVER;
+	c->armed = c->accept_at = MONO_NEVER;
 	c->group = options->group;
 	c->ask = options->ask;
+	c->cannot_accept = options->cannot_accept;
 	c->arg = options->arg;
 	err = control_name_set(&c->name, options->path);
 	if (err == 0)

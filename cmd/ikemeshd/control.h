@@ -58,6 +58,12 @@ struct control_options {
 	 * where too many wait, for the last time: with "wait" set to false in the request.
 	 */
 	void (*ask)(void *arg, const struct control_asker *asker, const json_t *request);
+	/*
+	 * There is no descriptor (or memory) for whoever comes, negative errno: it waits, and is
+	 * let in when there is. Called at each attempt, four times a second at most. NULL: nobody
+	 * hears of it.
+	 */
+	void (*cannot_accept)(void *arg, int err);
 	void *arg;
 };
 

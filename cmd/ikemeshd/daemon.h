@@ -111,8 +111,8 @@ struct daemon {
 	struct udp_source udp_sources[UDP_SOCKETS];
 	struct routes routes;
 	struct pool *pool;
-	struct ke_stock stock; /* of key pairs made ahead */
-	struct mono busy_at;   /* when the core was last told something but the time */
+	struct ke_stock stock;	 /* of key pairs made ahead */
+	struct mono busy_at;	 /* when the core was last told something but the time */
 	struct key_client *keys; /* the line to the keyholder */
 	char keys_path[CONTROL_PATH_LEN + 16];
 	struct keyring *ring; /* whom to trust */
@@ -193,6 +193,7 @@ int daemon_refuse(struct daemon *d, int err, const char *what);
 int daemon_wire(struct daemon *d);
 void daemon_on_kernel_event(const struct kernel_event *k, void *arg);
 void daemon_on_control(void *arg);
+void daemon_cannot_accept(void *arg, int err);
 void daemon_say_of_keys(void *arg, enum report_level level, const char *text);
 
 /* The time of this turn. */

@@ -277,9 +277,11 @@ static gid_t control_group(struct daemon *d)
 static int start_control(struct daemon *d)
 {
 	char path[CONTROL_PATH_LEN];
-	const struct control_options options = {
-		.path = path, .group = control_group(d), .ask = daemon_ask, .arg = d
-	};
+	const struct control_options options = { .path = path,
+						 .group = control_group(d),
+						 .ask = daemon_ask,
+						 .cannot_accept = daemon_cannot_accept,
+						 .arg = d };
 	int err;
 
 	snprintf(path, sizeof(path), "%s/control.sock", d->options.run_dir);

@@ -254,6 +254,14 @@ static void on_signal(void *arg)
 	}
 }
 
+void daemon_cannot_accept(void *arg, int err)
+{
+	const struct daemon *d = arg;
+
+	log_recurrent_in(d->log, AREA_CONTROL, REPORT_WARNING,
+			 "whoever asks at the control socket has to wait: %s", strerror(-err));
+}
+
 void daemon_on_control(void *arg)
 {
 	struct daemon *d = arg;

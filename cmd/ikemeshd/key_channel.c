@@ -138,6 +138,8 @@ int key_channel_receive(int fd, uint8_t *buffer, size_t room, size_t *n, int *co
 			    .msg_control = a.octets,
 			    .msg_controllen = sizeof(a.octets) };
 	ssize_t got = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	size_t descriptors;
+	bool cut;
 
 	*content = -1;
 	*n = 0;
@@ -145,14 +147,17 @@ int key_channel_receive(int fd, uint8_t *buffer, size_t room, size_t *n, int *co
 		return errno == EINTR ? -EAGAIN : -errno;
 	if (got == 0 && m.msg_controllen == 0)
 		return -EPIPE;
-	if (take_descriptors(&m, content) > 1 || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+	descriptors = take_descriptors(&m, content);
+	cut = (m.msg_flags & MSG_CTRUNC) != 0;
+	if (descriptors > 1 || (descriptors == 1 && cut) || (m.msg_flags & MSG_TRUNC)) {
 		if (*content >= 0)
 			close(*content);
 		*content = -1;
 		return -EBADMSG;
 	}
 	*n = (size_t)got;
-	return 0;
+	/* There is room for two: it was this process that had no descriptor for one. */
+	return cut ? -EMFILE : 0;
 }
 
 /* ---- what is long -------------------------------------------------------------------------- */

@@ -23,7 +23,8 @@ int key_channel_accept(int listener, unsigned user);
 int key_channel_send(int fd, struct bytes message, int content);
 /*
  * *n octets of a message into buffer, *content (-1: none) is the caller's. 0; -EAGAIN; -EPIPE: the
- * other side has gone; -EBADMSG: longer than the room, or more descriptors than one.
+ * other side has gone; -EBADMSG: longer than the room, or more descriptors than one; -EMFILE: the
+ * message is there, the descriptor that came with it is lost, as this process has no room for it.
  */
 int key_channel_receive(int fd, uint8_t *buffer, size_t room, size_t *n, int *content);
 

@@ -256,7 +256,8 @@ static void take_hello(struct key_client *c, const struct key_message *m)
 }
 
 /* 0, or -EBADMSG. */
-static int take_answer(struct key_client *c, struct key_message *m, struct bytes from, int *content)
+static int take_answer(struct key_client *c, struct key_message *m, struct bytes from, int lost,
+		       int *content)
 {
 	struct question *q = questions_find(&c->questions, m->id);
 
@@ -267,11 +268,14 @@ static int take_answer(struct key_client *c, struct key_message *m, struct bytes
 	m->job = q->job;
 	if (key_message_take(from, m) != 0)
 		return -EBADMSG;
+	if (lost != 0 && m->result == 0)
+		m->result = lost;
 	answered(c, q, m, content);
 	return 0;
 }
 
-static int take(struct key_client *c, struct bytes from, int *content)
+/* lost: why there is no content that should have come; else 0. */
+static int take(struct key_client *c, struct bytes from, int lost, int *content)
 {
 	struct key_message m;
 	int err = key_message_peek(from, &m);
@@ -279,7 +283,7 @@ static int take(struct key_client *c, struct bytes from, int *content)
 	if (err != 0 || !m.answer)
 		return -EBADMSG;
 	if (m.id >= ID_FIRST)
-		return c->greeted ? take_answer(c, &m, from, content) : -EBADMSG;
+		return c->greeted ? take_answer(c, &m, from, lost, content) : -EBADMSG;
 	err = key_message_take(from, &m);
 	if (err == 0 && m.kind == KEY_HELLO && m.id == ID_HELLO) {
 		take_hello(c, &m);
@@ -308,8 +312,8 @@ static void read_all(struct key_client *c)
 		err = key_channel_receive(c->fd, c->buffer, sizeof(c->buffer), &n, &content);
 		if (err == -EAGAIN)
 			return;
-		if (err == 0)
-			err = take(c, BYTES(c->buffer, n), &content);
+		if (err == 0 || err == -EMFILE)
+			err = take(c, BYTES(c->buffer, n), err, &content);
 		wipe(c->buffer, n);
 		if (content >= 0)
 			close(content);

@@ -20,6 +20,7 @@
 #define ERRANDS_MAX 32 /* the same */
 #define PARKED_MAX 4096
 #define AGAIN_US (5 * CLOCK_SECOND) /* until a configuration that was bad is read once more */
+#define ACCEPT_AGAIN_US (CLOCK_SECOND / 4) /* until it is tried again to let somebody in */
 
 /* Who asked: the place, and which of those who sat there. */
 struct asker {
@@ -43,6 +44,7 @@ struct parked {
 struct keyholder {
 	struct keyholder_options options;
 	struct client clients[CLIENTS];
+	struct mono accept_at; /* there was no descriptor for who came; MONO_NEVER: there was */
 	uint64_t visits;
 	size_t first; /* client to be served in the next turn */
 	struct pool *signers, *readers;
@@ -73,12 +75,25 @@ static void client_close(struct client *c)
 	c->fd = -1;
 }
 
+/* Whoever comes stays in the kernel's queue, which is not looked at for a while. Told once. */
+static void rest_from_accepting(struct keyholder *h, int err)
+{
+	if (h->accept_at.us == MONO_NEVER.us)
+		fprintf(stderr, "ikemeshd: keyholder: whoever connects has to wait: %s\n",
+			strerror(-err));
+	h->accept_at = clock_after(clock_now(), ACCEPT_AGAIN_US);
+}
+
 static void accept_one(struct keyholder *h)
 {
 	int fd = key_channel_accept(h->options.listener, h->options.user);
 
 	if (fd == -EPERM)
 		fprintf(stderr, "ikemeshd: keyholder: somebody else than ikemeshd was refused\n");
+	else if (fd < 0 && fd != -EAGAIN && fd != -EINTR && fd != -ECONNABORTED)
+		rest_from_accepting(h, fd);
+	if (fd >= 0)
+		h->accept_at = MONO_NEVER;
 	for (size_t i = 0; i < CLIENTS && fd >= 0; i++) {
 		if (h->clients[i].fd >= 0)
 			continue;
@@ -487,18 +502,29 @@ static void serve_clients(struct keyholder *h, const struct pollfd p[static CLIE
 	}
 }
 
+/* Milliseconds until the listener is looked at again; -1: it is looked at. */
+static int rest_ms(const struct keyholder *h)
+{
+	const struct mono now = clock_now();
+
+	if (h->accept_at.us == MONO_NEVER.us || h->accept_at.us <= now.us)
+		return -1;
+	return (int)((h->accept_at.us - now.us) / 1000) + 1;
+}
+
 static void turn(struct keyholder *h)
 {
+	const int rest = rest_ms(h);
 	struct pollfd p[POLLED] = {
 		[POLL_STOP] = { h->options.stop, POLLIN, 0 },
 		[POLL_SIGNERS] = { pool_fd(h->signers), POLLIN, 0 },
 		[POLL_READERS] = { pool_fd(h->readers), POLLIN, 0 },
-		[POLL_LISTENER] = { h->options.listener, POLLIN, 0 },
+		[POLL_LISTENER] = { rest < 0 ? h->options.listener : -1, POLLIN, 0 },
 	};
 
 	for (size_t i = 0; i < CLIENTS; i++)
 		p[POLL_CLIENTS + i] = (struct pollfd){ h->clients[i].fd, POLLIN, 0 };
-	if (poll(p, POLLED, -1) < 0) {
+	if (poll(p, POLLED, rest) < 0) {
 		h->leaves = errno != EINTR;
 		return;
 	}
@@ -550,6 +576,7 @@ int keyholder_serve(const struct keyholder_options *options)
 		return 1;
 	h->options = *options;
 	h->parked_end = &h->parked;
+	h->accept_at = MONO_NEVER;
 	metrics_host_open_self(&h->self);
 	for (size_t i = 0; i < CLIENTS; i++)
 		h->clients[i].fd = -1;
