@@ -139,7 +139,9 @@ struct handshake {
 	struct blob ke_public;
 	struct blob init_i, init_r; /* whole IKE_SA_INIT messages, for AUTH (RFC 7296 2.15) */
 	struct blob cookie;
-	unsigned restarts;    /* COOKIE and INVALID_KE_PAYLOAD answers taken so far */
+	unsigned cookies;     /* COOKIE answers since the request was last sent by its time */
+	bool cookie_waits;    /* the newest cookie is for the next time that it is sent */
+	unsigned restarts;    /* INVALID_KE_PAYLOAD answers taken so far */
 	uint32_t peer_hashes; /* SIGNATURE_HASH_ALGORITHMS, bit per id; 0: not sent */
 	const struct sig_scheme *peer_scheme;
 	const struct sig_scheme *our_scheme;

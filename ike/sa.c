@@ -466,6 +466,8 @@ static void retransmit(struct engine *e, struct ike_sa *sa)
 	       "no answer yet: the request is sent again (%u)", w->tries);
 	sa->retransmit_at = mono_after(e->now, window_wait(w->tries));
 	sa_arm(e, sa);
+	if (w->request_exchange == EXCHANGE_IKE_SA_INIT && !init_again(e, sa))
+		return;
 	sa_send_request(e, sa);
 }
 

@@ -130,7 +130,8 @@ static const struct cause causes[] = {
 	[CAUSE_IKE_FILTERED] = { "ike-filtered", true,
 				 "the peer is there, but nothing comes back from its UDP port 500",
 				 "let UDP 500 and 4500 through, both ways, here, on the way and "
-				 "there" },
+				 "there; a strongSwan that has 5 half open negotiations with this "
+				 "address ignores more of them, for 30 s: its log says so" },
 	[CAUSE_SILENT] = { "silent", true,
 			   "the peer does not answer: it is down, or UDP port 500 is filtered on "
 			   "the "

@@ -44,6 +44,8 @@ size_t init_request_size(struct engine *e, const struct endpoint *local,
 void init_ask(struct engine *e, struct ike_sa *sa, uint16_t group);
 void init_answer(struct engine *e, const struct init_request *m);
 void init_take(struct engine *e, struct ike_sa *sa, const struct init_request *m);
+/* The request is due again: with the newest cookie. false: there is no memory, and sa has failed. */
+bool init_again(struct engine *e, struct ike_sa *sa);
 void init_give_up(struct engine *e, struct ike_sa *sa);
 /* Initiator: new keys are there. What comes next: IKE_INTERMEDIATE, or the PPK and IKE_AUTH. */
 void init_go_on(struct engine *e, struct ike_sa *sa);

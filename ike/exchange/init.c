@@ -17,8 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONCE_LEN 32   /* RFC 7296 2.10: at least half the key size of the prf */
-#define RESTARTS_MAX 5 /* COOKIE and INVALID_KE_PAYLOAD answers that we follow in one attempt */
+#define NONCE_LEN 32	  /* RFC 7296 2.10: at least half the key size of the prf */
+#define RESTARTS_MAX 5	  /* INVALID_KE_PAYLOAD answers that we follow in one attempt */
+#define COOKIES_AT_ONCE 2 /* that we follow before the request is due again */
 
 /* Tells an ikemesh peer from others: the first 16 octets of SHA-256("ikemesh 1"). */
 static const uint8_t vendor_id[16] = { 0x0a, 0x10, 0x9b, 0xb3, 0xdf, 0x1b, 0x7f, 0xaa,
@@ -162,12 +163,14 @@ size_t init_request_size(struct engine *e, const struct endpoint *local,
 	return request_encode(e, &sa, buffer).n;
 }
 
-static void init_send(struct engine *e, struct ike_sa *sa)
+/* What is to be sent, and what AUTH will sign. false: the attempt has failed. */
+static bool request_build(struct engine *e, struct ike_sa *sa)
 {
 	struct handshake *hs = sa->hs;
 	uint8_t buffer[INIT_ROOM];
 	struct bytes message = request_encode(e, sa, buffer);
 	struct window *w = &sa->window;
+
 	datagrams_free(&w->request);
 	w->request.d = calloc(1, sizeof(*w->request.d));
 	w->request.n = w->request.d ? 1 : 0;
@@ -175,15 +178,32 @@ static void init_send(struct engine *e, struct ike_sa *sa)
 	if (message.n == 0 || w->request.n == 0 || blob_copy(&w->request.d[0], message) != 0 ||
 	    blob_copy(&hs->init_i, message) != 0) {
 		sa_fail(e, sa, 0, false, "cannot build IKE_SA_INIT: out of memory");
-		return;
+		return false;
 	}
+	hs->cookie_waits = false;
+	hs->sent_at = e->now;
+	return true;
+}
+
+static void init_send(struct engine *e, struct ike_sa *sa)
+{
+	struct window *w = &sa->window;
+
+	if (!request_build(e, sa))
+		return;
+	sa->hs->cookies = 0;
 	w->request_out = true;
 	w->request_exchange = EXCHANGE_IKE_SA_INIT;
 	w->tries = 1;
-	hs->sent_at = e->now;
 	sa->retransmit_at = mono_after(e->now, window_wait(1));
 	sa_set_state(e, sa, SA_I_INIT);
-	act_send(e, &sa->local, &sa->remote, message);
+	sa_send_request(e, sa);
+}
+
+bool init_again(struct engine *e, struct ike_sa *sa)
+{
+	sa->hs->cookies = 0;
+	return !sa->hs->cookie_waits || request_build(e, sa);
 }
 
 static void init_key_done(struct engine *e, struct ike_sa *sa, struct job *job)
@@ -228,6 +248,8 @@ void init_give_up(struct engine *e, struct ike_sa *sa)
 
 	if (hs->hint_notify != 0 || hs->hint[0] != '\0')
 		sa_fail(e, sa, hs->hint_notify, false, "%s", hs->hint);
+	else if (hs->cookies > 0)
+		sa_fail(e, sa, NOTIFY_COOKIE, false, "peer keeps asking for another cookie");
 	else if (error != 0)
 		sa_fail(e, sa, 0, false,
 			"no answer to IKE_SA_INIT after %u tries; the network says: %s",
@@ -331,17 +353,34 @@ static bool may_restart(struct engine *e, struct ike_sa *sa)
 {
 	if (++sa->hs->restarts <= RESTARTS_MAX)
 		return true;
-	take_hint(e, sa, NOTIFY_COOKIE, "peer keeps asking for another IKE_SA_INIT");
+	take_hint(e, sa, NOTIFY_INVALID_KE_PAYLOAD,
+		  "peer keeps asking for another key exchange group");
 	return false;
 }
 
+/*
+ * RFC 7296 2.6: 1 to 64 octets. The same request with the cookie goes at once, so often as a
+ * replaced secret or a repeated answer can make it necessary; after that when it is due again: a
+ * strongSwan that has just started on a host that has just been switched on takes none of its own
+ * cookies for up to 10 s. What AUTH signs changes only with what is sent.
+ */
 static void take_cookie(struct engine *e, struct ike_sa *sa, struct bytes cookie)
 {
-	if (cookie.n < 1 || cookie.n > 64 || !may_restart(e, sa))
-		return; /* RFC 7296 2.6: 1 to 64 octets */
-	blob_free(&sa->hs->cookie);
-	if (blob_copy(&sa->hs->cookie, cookie) == 0)
-		init_send(e, sa);
+	struct handshake *hs = sa->hs;
+	struct window *w = &sa->window;
+
+	if (cookie.n < 1 || cookie.n > 64)
+		return;
+	blob_free(&hs->cookie);
+	if (blob_copy(&hs->cookie, cookie) != 0)
+		return;
+	attempt_silent(sa, false);
+	hs->cookie_waits = ++hs->cookies > COOKIES_AT_ONCE;
+	if (hs->cookie_waits || !request_build(e, sa))
+		return;
+	sa->retransmit_at = mono_after(e->now, window_wait(w->tries));
+	sa_arm(e, sa);
+	sa_send_request(e, sa);
 }
 
 static void take_invalid_ke(struct engine *e, struct ike_sa *sa, struct bytes data)

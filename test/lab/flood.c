@@ -6,8 +6,9 @@
  *	flood INTERFACE MAC ADDRESS PREFIX RATE SECONDS
  *
  * To ADDRESS (IPv4), whose hardware address is MAC, from all of PREFIX.x.y (PREFIX is two octets:
- * 10.9) by chance, RATE a second. What could not leave in time is made up for within 50 ms or not
- * at all, so that a busy machine makes no burst. At its end it writes
+ * 10.9) by chance, or from one alone (four octets), RATE a second. What could not leave in time is
+ *made up for within 50 ms or not at all, so that a busy machine makes no burst. At its end it
+ *writes
  *
  *	SENT OCTETS MS CPU_MS
  *
@@ -20,6 +21,7 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +49,10 @@ struct __attribute__((packed)) frame {
 	struct iphdr ip;
 	struct udphdr udp;
 	struct ike ike;
+};
+
+struct source {
+	uint32_t prefix, any; /* host order; any: the bits that are by chance */
 };
 
 #define DATAGRAM_LEN (sizeof(struct frame) - 14)
@@ -131,11 +137,11 @@ static void frame_fill(struct frame *f, const uint8_t mac[6], struct in_addr to)
 }
 
 /* Another sender, another SPI, another nonce. */
-static void frame_renew(struct frame *f, uint32_t prefix)
+static void frame_renew(struct frame *f, const struct source *from)
 {
 	const uint64_t a = next_chance(), b = next_chance();
 
-	f->ip.saddr = htonl(prefix | (uint32_t)(b & 0xffff));
+	f->ip.saddr = htonl(from->prefix | ((uint32_t)b & from->any));
 	f->ip.check = 0;
 	const struct iphdr ip = f->ip;
 	f->ip.check = checksum(&ip);
@@ -158,14 +164,14 @@ static int socket_open(const char *interface)
 	return fd;
 }
 
-static unsigned send_some(int fd, struct frame *frames, unsigned n, uint32_t prefix)
+static unsigned send_some(int fd, struct frame *frames, unsigned n, const struct source *from)
 {
 	struct mmsghdr m[BATCH] = { 0 };
 	struct iovec v[BATCH];
 	int sent;
 
 	for (unsigned i = 0; i < n; i++) {
-		frame_renew(&frames[i], prefix);
+		frame_renew(&frames[i], from);
 		v[i] = (struct iovec){ .iov_base = &frames[i], .iov_len = sizeof(frames[i]) };
 		m[i].msg_hdr = (struct msghdr){ .msg_iov = &v[i], .msg_iovlen = 1 };
 	}
@@ -175,7 +181,8 @@ static unsigned send_some(int fd, struct frame *frames, unsigned n, uint32_t pre
 	return sent > 0 ? (unsigned)sent : 0;
 }
 
-static uint64_t flood(int fd, struct frame *frames, uint32_t prefix, int64_t rate, int64_t seconds)
+static uint64_t flood(int fd, struct frame *frames, const struct source *from, int64_t rate,
+		      int64_t seconds)
 {
 	const int64_t began = now_us(), end = began + seconds * 1000000;
 	int64_t paid = began; /* all that is due until then has left */
@@ -193,15 +200,26 @@ static uint64_t flood(int fd, struct frame *frames, uint32_t prefix, int64_t rat
 		}
 		due = due > BATCH ? BATCH : due;
 		paid += due * 1000000 / rate;
-		sent += send_some(fd, frames, (unsigned)due, prefix);
+		sent += send_some(fd, frames, (unsigned)due, from);
 	}
 	return sent;
+}
+
+static bool source_parse(const char *text, struct source *out)
+{
+	unsigned o[4] = { 0 };
+	const int n = sscanf(text, "%u.%u.%u.%u", &o[0], &o[1], &o[2], &o[3]);
+
+	out->prefix = o[0] << 24 | o[1] << 16 | o[2] << 8 | o[3];
+	out->any = n == 4 ? 0 : 0xffff;
+	return n == 2 || n == 4;
 }
 
 int main(int argc, char **argv)
 {
 	static struct frame frames[BATCH];
-	unsigned mac[6], a, b;
+	unsigned mac[6];
+	struct source from;
 	uint8_t to_mac[6];
 	struct in_addr to;
 	struct rusage used;
@@ -212,7 +230,7 @@ int main(int argc, char **argv)
 	if (argc != 7 ||
 	    sscanf(argv[2], "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
 		   &mac[5]) != 6 ||
-	    inet_pton(AF_INET, argv[3], &to) != 1 || sscanf(argv[4], "%u.%u", &a, &b) != 2 ||
+	    inet_pton(AF_INET, argv[3], &to) != 1 || !source_parse(argv[4], &from) ||
 	    atoi(argv[5]) < 1) {
 		fprintf(stderr, "flood INTERFACE MAC ADDRESS PREFIX RATE SECONDS\n");
 		return 2;
@@ -226,7 +244,7 @@ int main(int argc, char **argv)
 		frame_fill(&frames[i], to_mac, to);
 	fd = socket_open(argv[1]);
 	began = now_us();
-	sent = flood(fd, frames, a << 24 | b << 16, atoi(argv[5]), atoi(argv[6]));
+	sent = flood(fd, frames, &from, atoi(argv[5]), atoi(argv[6]));
 	getrusage(RUSAGE_SELF, &used);
 	printf("%llu %llu %lld %lld\n", (unsigned long long)sent,
 	       (unsigned long long)(sent * DATAGRAM_LEN), (long long)(now_us() - began) / 1000,
