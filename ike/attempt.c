@@ -39,6 +39,16 @@ void attempt_unpack(const struct past_attempt *p, struct status_attempt *out)
 	memcpy(out->offered, p->texts + reason, strlen(p->texts + reason) + 1);
 }
 
+void attempt_amend(struct past_attempt **p, const struct status_attempt *a)
+{
+	struct past_attempt *other = attempt_pack(a);
+
+	if (other == NULL)
+		return;
+	free(*p);
+	*p = other;
+}
+
 struct status_attempt *attempt_new(const struct engine *e, bool initiator)
 {
 	struct status_attempt *a = calloc(1, sizeof(*a));

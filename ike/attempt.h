@@ -15,6 +15,8 @@
 struct past_attempt;
 struct past_attempt *attempt_pack(const struct status_attempt *a);
 void attempt_unpack(const struct past_attempt *p, struct status_attempt *out);
+/* Something became known of it since. On no memory it stays what it was. */
+void attempt_amend(struct past_attempt **p, const struct status_attempt *a);
 
 /* NULL on no memory. */
 struct status_attempt *attempt_new(const struct engine *e, bool initiator);

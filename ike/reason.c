@@ -75,5 +75,8 @@ enum reason attempt_reason(const struct status_attempt *a)
 		return reason_of_notify(a->notify, a->notify_ours, a->stage == STAGE_INIT);
 	if (a->silent)
 		return of_silence(a);
-	return a->failed ? REASON_OTHER : REASON_NONE;
+	if (a->failed)
+		return REASON_OTHER;
+	/* It came up, and was not well for long. */
+	return a->stage == STAGE_UP && a->reason[0] != '\0' ? REASON_PEER_DELETED : REASON_NONE;
 }

@@ -415,8 +415,10 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 	sa_plan_idle(e, sa);
 	if (a != NULL) {
 		a->ended_at = e->now;
-		if (!a->failed)
+		if (!a->failed) {
 			a->stage = STAGE_UP;
+			a->reason[0] = '\0';
+		}
 		a->retransmits = sa->retransmits;
 		tally_attempt(&e->counters.tally, a);
 		pair_remember(sa->pair, a);

@@ -5,6 +5,8 @@
 #include "crypto/trust.h"
 
 #define ESP_SENT_SURE 3 /* packets without one that came back */
+#define DELETED_OFTEN 2 /* IKE SAs that the peer deleted at once */
+#define DELETED_WITHIN_S 120
 
 /* In the order of `causes`. */
 enum cause_id {
@@ -42,6 +44,7 @@ enum cause_id {
 	CAUSE_ESP_FILTERED,
 	CAUSE_ESP_IN_UDP,
 	CAUSE_MTU,
+	CAUSE_PEER_DELETED,
 	CAUSE_OTHER,
 };
 
@@ -157,6 +160,12 @@ static const struct cause causes[] = {
 			"small packets pass, large ones are lost without a word: a link on the way "
 			"takes less than is known here",
 			"`ikectl doctor` with this peer says which size, and what would help" },
+	[CAUSE_PEER_DELETED] = { "peer-deleted", true,
+				 "SAs come up, and the peer deletes them soon after, again and "
+				 "again",
+				 "if it is a strongSwan, set uniqueids=no there: with its default "
+				 "it keeps one IKE SA for each identity, and hosts that share a "
+				 "certificate have the same; otherwise see its log" },
 	[CAUSE_OTHER] = { "other", true, "the last attempt failed",
 			  "see the reason below, and the "
 			  "peer's log" },
@@ -269,6 +278,20 @@ static enum cause_id by_attempt(const struct why_facts *f, const json_t *attempt
 	return is(attempt, "stage", "IKE_AUTH") ? by_own(f, CAUSE_OTHER) : CAUSE_OTHER;
 }
 
+/* It came up each time, and not for long. */
+static bool is_deleted_often(const json_t *pair)
+{
+	unsigned n = 0;
+	const json_t *a;
+
+	EACH(get(pair, "attempts"), a)
+	{
+		n += !json_is_true(get(a, "failed")) && is(a, "cause", "peer-deleted") &&
+		     number(a, "ended_s_ago") <= DELETED_WITHIN_S;
+	}
+	return n >= DELETED_OFTEN;
+}
+
 /* The newest that tells something: failed, or without an answer; not one that has just begun. */
 static const json_t *telling(const json_t *pair)
 {
@@ -357,6 +380,8 @@ static enum cause_id without_pair(const json_t *status)
 
 static enum cause_id of_pair(const struct why_facts *f, const json_t *pair, struct diagnosis *out)
 {
+	if (is_deleted_often(pair))
+		return CAUSE_PEER_DELETED;
 	if (is(pair, "state", "up"))
 		return by_flow(f, pair, out->detail);
 	out->attempt = telling(pair);

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SHORT_LIFE_US INT64_C(10000000) /* of an IKE SA, so short that it was of no use */
+
 /* ---- ask -------------------------------------------------------------------------------- */
 
 static void ask(struct engine *e, struct ike_sa *sa, struct chain *c)
@@ -234,7 +236,7 @@ static bool peer_rejects_us(uint16_t error)
 
 static void remember_rejection(struct engine *e, struct ike_sa *sa, uint16_t error)
 {
-	struct past_attempt **last = &sa->pair->attempts[0], *other;
+	struct past_attempt **last = &sa->pair->attempts[0];
 	struct status_attempt a;
 
 	report_reason(e, REPORT_ERROR, AREA_AUTH, reason_of_notify(error, false, false), sa->pair,
@@ -252,11 +254,29 @@ static void remember_rejection(struct engine *e, struct ike_sa *sa, uint16_t err
 	a.ended_at = e->now;
 	snprintf(a.reason, sizeof(a.reason), "peer sent %s after the handshake",
 		 notify_name(error));
-	other = attempt_pack(&a);
-	if (other == NULL)
+	attempt_amend(last, &a);
+}
+
+/*
+ * Up, and at once gone again, with nothing in its place: a peer that keeps one IKE SA for an
+ * identity (uniqueids=yes of strongSwan's) does so to each of the hosts that share a certificate.
+ */
+static void remember_short_life(struct engine *e, struct ike_sa *sa)
+{
+	struct past_attempt **last = &sa->pair->attempts[0];
+	struct status_attempt a;
+
+	for (const struct ike_sa *other = sa->pair->sas; other; other = other->next)
+		if (other != sa && sa_is_up(other))
+			return;
+	if (sa->state == SA_REKEYED || *last == NULL ||
+	    mono_reached(e->now, mono_after(sa->authenticated_at, SHORT_LIFE_US)))
 		return;
-	free(*last);
-	*last = other;
+	attempt_unpack(*last, &a);
+	if (a.failed || a.stage != STAGE_UP)
+		return;
+	snprintf(a.reason, sizeof(a.reason), "the peer deleted it soon after");
+	attempt_amend(last, &a);
 }
 
 static void informational_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)
@@ -286,6 +306,7 @@ static void informational_answer(struct engine *e, struct ike_sa *sa, const stru
 	if (f.delete_sa) {
 		report_reason(e, REPORT_NOTICE, AREA_IKE, REASON_PEER_DELETED, sa->pair, sa,
 			      EXCHANGE_INFORMATIONAL, "peer deleted IKE SA [%u]", sa->number);
+		remember_short_life(e, sa);
 		let_another_in(e, sa);
 		gone(e, sa);
 	} else if (peer_rejects_us(f.error)) {

@@ -100,6 +100,66 @@ static void test_delete_ike_sa(void **state)
 	}
 }
 
+static void delete_after(struct duet *d, int64_t us)
+{
+	struct draft said, heard;
+	struct blob request;
+
+	duet_wait(d, us);
+	while (duet_take(d) != NULL)
+		;
+	peer_ask_delete_ike(&d->peer, &said);
+	request = peer_seal(&d->peer, &said);
+	draft_free(&said);
+	duet_give(d, blob_view(&request));
+	duet_hear(d, EXCHANGE_INFORMATIONAL, true, &heard);
+	draft_free(&heard);
+	blob_free(&request);
+}
+
+static void remember(void *arg, const struct status_pair *p)
+{
+	if (p->n_attempts > 0)
+		*(struct status_attempt *)arg = p->attempts[0];
+}
+
+static void pass_ike(void *arg, const struct status_ike *s)
+{
+	(void)arg;
+	(void)s;
+}
+
+static void pass_child(void *arg, const struct status_child *c)
+{
+	(void)arg;
+	(void)c;
+}
+
+/* What the peer deletes at once is remembered; an IKE SA that had its time is not. */
+static void test_delete_soon(void **state)
+{
+	static const struct {
+		int64_t us;
+		enum reason reason;
+	} rows[] = { { 2 * SECOND, REASON_PEER_DELETED }, { 20 * SECOND, REASON_NONE } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct status_attempt last = { .failed = true };
+		const struct status_visitor v = { remember, pass_ike, pass_child, &last };
+		struct duet d;
+
+		duet_start(&d, &standin);
+		duet_peer_up(&d);
+		delete_after(&d, rows[i].us);
+		engine_status(d.engine, &v);
+		assert_false(last.failed);
+		assert_int_equal(last.stage, STAGE_UP);
+		assert_int_equal(attempt_reason(&last), rows[i].reason);
+		duet_end(&d);
+	}
+}
+
 /* The other half comes back with the answer. */
 static void test_delete_child_sa(void **state)
 {
@@ -512,6 +572,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_empty_request),
 		cmocka_unit_test(test_request_in_fragments),
 		cmocka_unit_test(test_delete_ike_sa),
+		cmocka_unit_test(test_delete_soon),
 		cmocka_unit_test(test_delete_child_sa),
 		cmocka_unit_test(test_delete_of_strange_spis),
 		cmocka_unit_test(test_delete_twice),

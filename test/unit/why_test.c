@@ -57,6 +57,36 @@ static void assert_cause(const char *status, const char *cause, bool amiss)
 	json_decref((json_t *)f.status);
 }
 
+/* Two IKE SAs that were deleted soon, so long ago, on a pair in that state. */
+static void assert_deleted(const char *state, unsigned first, unsigned second, const char *cause,
+			   bool amiss)
+{
+	static const char attempt[] = "{\"failed\":false,\"cause\":\"peer-deleted\","
+				      "\"reason\":\"x\",\"ended_s_ago\":%u},";
+	char *status, attempts[2 * sizeof(attempt) + 16];
+
+	snprintf(attempts, sizeof(attempts), attempt, first);
+	snprintf(attempts + strlen(attempts), sizeof(attempts) - strlen(attempts), attempt, second);
+	if (asprintf(&status,
+		     "{%s,\"peer\":{\"address\":\"10.1.0.9\",\"ruling\":\"enforced\"},\"pairs\":[{"
+		     "\"remote\":\"10.1.0.9\",\"state\":\"%s\",\"attempts\":[%s"
+		     "{\"failed\":false,\"cause\":null,\"ended_s_ago\":1}],\"ike_sas\":[]}]}",
+		     OWN, state, attempts) < 0)
+		abort();
+	assert_cause(status, cause, amiss);
+	free(status);
+}
+
+/* Once may happen; again and again is told, be it up at the moment or not. */
+static void test_deleted_again_and_again(void **state)
+{
+	(void)state;
+	assert_deleted("up", 5, 40, "peer-deleted", true);
+	assert_deleted("connecting", 5, 40, "peer-deleted", true);
+	assert_deleted("up", 5, 400, "idle", false);
+	assert_deleted("connecting", 5, 400, "connecting", false);
+}
+
 /* A pair that is not up, with this as its only attempt. */
 static char *failed(const char *own, const char *attempt)
 {
@@ -411,6 +441,7 @@ static void test_meanings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_deleted_again_and_again),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_silence),
