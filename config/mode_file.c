@@ -12,10 +12,11 @@
 
 #define SIZE_MAX_OCTETS (1 << 20)
 #define PATH_LEN 4096
+#define NAME "mode"
 
 static int path_of(const char *state_dir, char path[static PATH_LEN])
 {
-	return snprintf(path, PATH_LEN, "%s/mode", state_dir) < PATH_LEN ? 0 : -ENAMETOOLONG;
+	return snprintf(path, PATH_LEN, "%s/" NAME, state_dir) < PATH_LEN ? 0 : -ENAMETOOLONG;
 }
 
 /*
@@ -106,20 +107,15 @@ int mode_load(const char *state_dir, struct mode *out, char why[static MODE_TEXT
 
 static int save(const char *state_dir, const struct mode *m)
 {
-	char path[PATH_LEN], *text;
-	int err = path_of(state_dir, path);
+	char *text;
+	int err;
 
-	if (err != 0)
-		return err;
-	if (m->all == MODE_FILE && m->n == 0) {
-		if (unlink(path) != 0)
-			return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-		return state_file_sync(state_dir);
-	}
+	if (m->all == MODE_FILE && m->n == 0)
+		return state_file_remove(state_dir, NAME);
 	text = mode_write(m);
 	if (text == NULL)
 		return -ENOMEM;
-	err = state_file_write(state_dir, "mode", text);
+	err = state_file_write(state_dir, NAME, text);
 	free(text);
 	return err;
 }

@@ -45,19 +45,6 @@ static int write_fresh(const char *state_dir, const char *fresh, const char *tex
 	return err;
 }
 
-/* A name is on the disk when its directory is. */
-int state_file_sync(const char *state_dir)
-{
-	int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = fsync(fd) == 0 ? 0 : -errno;
-	close(fd);
-	return err;
-}
-
 static int replace(const char *state_dir, const char *path, const char *fresh, const char *text)
 {
 	int err = write_fresh(state_dir, fresh, text);
@@ -69,16 +56,56 @@ static int replace(const char *state_dir, const char *path, const char *fresh, c
 	return err;
 }
 
+/* Opened before anything changes, as this may fail. */
+static int open_dir(const char *state_dir)
+{
+	int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 ? fd : -errno;
+}
+
+/* A name is on the disk when its directory is. */
+static int sync_dir(int dir)
+{
+	int err = fsync(dir) == 0 ? 0 : -errno;
+
+	close(dir);
+	return err;
+}
+
 int state_file_write(const char *state_dir, const char *name, const char *text)
 {
 	char path[PATH_LEN], fresh[PATH_LEN];
-	int err;
+	int dir, err;
 
 	if (snprintf(path, PATH_LEN, "%s/%s", state_dir, name) >= PATH_LEN ||
 	    snprintf(fresh, PATH_LEN, "%s/%s.new", state_dir, name) >= PATH_LEN)
 		return -ENAMETOOLONG;
 	if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
 		return -errno;
+	dir = open_dir(state_dir);
+	if (dir < 0)
+		return dir;
 	err = replace(state_dir, path, fresh, text);
-	return err == 0 ? state_file_sync(state_dir) : err;
+	if (err == 0)
+		return sync_dir(dir);
+	close(dir);
+	return err;
+}
+
+int state_file_remove(const char *state_dir, const char *name)
+{
+	char path[PATH_LEN];
+	int dir, err;
+
+	if (snprintf(path, PATH_LEN, "%s/%s", state_dir, name) >= PATH_LEN)
+		return -ENAMETOOLONG;
+	dir = open_dir(state_dir);
+	if (dir < 0)
+		return dir == -ENOENT || dir == -ENOTDIR ? 0 : dir;
+	if (unlink(path) == 0)
+		return sync_dir(dir);
+	err = errno == ENOENT ? 0 : -errno;
+	close(dir);
+	return err;
 }

@@ -5,12 +5,13 @@
 
 /*
  * Writes STATE_DIR/NAME, and the directory if it is not there, so that after a loss of power there
- * is the old file or the new one, whole. Of root's it becomes the directory's owner's. 0 or negative
- * errno, and the old one is there still.
+ * is the old file or the new one, whole. Of root's it becomes the directory's owner's. 0 or
+ * negative errno, and the old one is there still; where the disk did not take the directory, the
+ * new one.
  */
 int state_file_write(const char *state_dir, const char *name, const char *text);
 
-/* A name is on the disk when its directory is. 0 or negative errno. */
-int state_file_sync(const char *state_dir);
+/* No STATE_DIR/NAME, also after a loss of power. 0, also if there was none, or negative errno. */
+int state_file_remove(const char *state_dir, const char *name);
 
 #endif

@@ -12,6 +12,7 @@
 #define PATH_ROOM 4096
 #define TEXT_ROOM 256
 #define DEFAULT_FILE "default-policy"
+#define FRESH ".new"
 
 static int path_of(const char *run_dir, const char *file, char path[static PATH_ROOM])
 {
@@ -20,22 +21,41 @@ static int path_of(const char *run_dir, const char *file, char path[static PATH_
 	return n < 0 || n >= PATH_ROOM ? -ENAMETOOLONG : 0;
 }
 
-/* O_EXCL: the first to come knows what the host had. */
-static int keep(const char *run_dir, const char *file, const char *text)
+static int write_fresh(const char *run_dir, const char *fresh, const char *text)
 {
-	char path[PATH_ROOM];
 	ssize_t written;
-	int fd, r = path_of(run_dir, file, path);
+	int fd, r = 0;
 
-	if (r)
-		return r;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	unlink(fresh);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return errno == EEXIST ? 0 : -errno;
+		return -errno;
 	written = write(fd, text, strlen(text));
+	if (written != (ssize_t)strlen(text))
+		r = written < 0 ? -errno : -ENOSPC;
 	(void)file_owner_follow(fd, run_dir); /* root's alone, it is there all the same */
 	close(fd);
-	return written == (ssize_t)strlen(text) ? 0 : -EIO;
+	return r;
+}
+
+/*
+ * The first to come knows what the host had; it has its name when it is whole, as half of it would
+ * be no way back.
+ */
+static int keep(const char *run_dir, const char *file, const char *text)
+{
+	char path[PATH_ROOM], fresh[PATH_ROOM + sizeof(FRESH)];
+	int r = path_of(run_dir, file, path);
+
+	if (r || !access(path, F_OK))
+		return r;
+	snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
+	r = write_fresh(run_dir, fresh, text);
+	if (!r && rename(fresh, path))
+		r = -errno;
+	if (r)
+		unlink(fresh);
+	return r;
 }
 
 /* What was kept; NULL: nothing. */

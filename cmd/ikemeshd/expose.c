@@ -177,11 +177,26 @@ const char *expose_dir(const struct expose *x)
 	return x != NULL ? x->dir : NULL;
 }
 
+/* Half a line would spoil the whole file for Wireshark: what there is of it is taken back. */
+static int put_line(int fd, const char *line, size_t n)
+{
+	struct stat before;
+	ssize_t done;
+
+	if (fstat(fd, &before) != 0)
+		return -errno;
+	done = write(fd, line, n);
+	if (done < 0)
+		return -errno;
+	if (done == (ssize_t)n)
+		return 0;
+	return ftruncate(fd, before.st_size) == 0 ? -ENOSPC : -errno;
+}
+
 /* Wipes the line. */
 static int put(int fd, char line[static WIRESHARK_LINE_LEN], size_t n)
 {
-	ssize_t done = n > 0 ? write(fd, line, n) : -1;
-	int err = n == 0 ? -ENOTSUP : done < 0 ? -errno : done == (ssize_t)n ? 0 : -ENOSPC;
+	int err = n > 0 ? put_line(fd, line, n) : -ENOTSUP;
 
 	wipe(line, WIRESHARK_LINE_LEN);
 	return err;

@@ -289,6 +289,15 @@ WRAP(ssize_t, write, (int fd, const void *from, size_t n))
 	return __real_write(fd, from, cuts ? n / 2 : n);
 }
 
+WRAP(ssize_t, pwrite, (int fd, const void *from, size_t n, off_t at))
+{
+	bool cuts = false;
+
+	if (is_of_disk(fd) && fails(CALLS_DISK, "pwrite", n > 1 ? &cuts : NULL))
+		return -1;
+	return __real_pwrite(fd, from, cuts ? n / 2 : n, at);
+}
+
 WRAP(int, fsync, (int fd))
 {
 	return no_room("fsync") ? -1 : __real_fsync(fd);

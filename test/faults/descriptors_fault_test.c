@@ -7,6 +7,7 @@
  */
 #include "faults/calls.h"
 #include "faults/node.h"
+#include "faults/points.h"
 
 #include "cmd/ikemeshd/clock.h"
 #include "cmd/ikemeshd/crash_secret.h"
@@ -28,83 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum outcome {
-	DONE,
-	REFUSED,
-	WRONG,
-};
-
-static const char *const outcomes[] = { "done", "refused", "WRONG" };
-
 static struct node node;
-
-static void pause_ms(long ms)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
-}
-
-/* The keyholder is another thread, and may be late to close. */
-static bool has_descriptors(size_t n)
-{
-	for (int i = 0; i < 400; i++) {
-		if (calls_descriptors() == n)
-			return true;
-		pause_ms(5);
-	}
-	print_message("%zu descriptors, and there were %zu\n", calls_descriptors(), n);
-	return false;
-}
-
-/* One point: true if there was one. */
-static bool point(const char *what, enum outcome (*call)(void), const struct calls_fault *fault,
-		  size_t open, uint64_t *survived)
-{
-	enum outcome was, after;
-	const char *which;
-	bool hit, whole;
-
-	calls_fail(fault);
-	was = call();
-	hit = calls_failed() > 0;
-	which = calls_which();
-	calls_fail(NULL);
-	whole = has_descriptors(open);
-	after = hit ? call() : DONE;
-	if (hit ? was != WRONG && after == DONE && whole : was == DONE && whole)
-		*survived += hit;
-	else
-		print_message("%s, call %llu (%s, %s%s): %s, then %s\n", what,
-			      (unsigned long long)fault->n, which, strerror(fault->error),
-			      fault->lasting ? ", lasting" : "", outcomes[was], outcomes[after]);
-	return hit;
-}
-
-/* call() arms what is tried. least: so many calls make descriptors in it. */
-static void each_call(const char *what, enum outcome (*call)(void), uint64_t least)
-{
-	static const int errors[] = { EMFILE, ENFILE };
-	uint64_t points = 0, survived = 0;
-	size_t open;
-
-	assert_int_equal(call(), DONE); /* what is made once a process is made */
-	pause_ms(200);
-	open = calls_descriptors();
-	for (size_t e = 0; e < 2; e++) {
-		for (int lasting = 0; lasting < 2; lasting++) {
-			struct calls_fault f = { .kind = CALLS_DESCRIPTOR,
-						 .n = 1,
-						 .error = errors[e],
-						 .lasting = lasting };
-
-			for (; point(what, call, &f, open, &survived); f.n++)
-				points++;
-			assert_true(f.n > least);
-		}
-	}
-	print_message("%s: %llu injection points, %llu survived\n", what,
-		      (unsigned long long)points, (unsigned long long)survived);
-	assert_true(points == survived);
-}
 
 /* ---- who comes and cannot be let in --------------------------------------------------------- */
 
@@ -123,7 +48,7 @@ static enum outcome question(void)
 static void test_a_question_to_the_daemon(void **state)
 {
 	(void)state;
-	each_call("question at the control socket", question, 1);
+	points_try("question at the control socket", question, CALLS_DESCRIPTOR, 1);
 	assert_true(node_logged(&node, "whoever asks at the control socket has to wait"));
 }
 
@@ -244,7 +169,7 @@ static enum outcome keyholder_asked(void)
 static void test_the_keyholder(void **state)
 {
 	(void)state;
-	each_call("question to the keyholder", keyholder_asked, 4);
+	points_try("question to the keyholder", keyholder_asked, CALLS_DESCRIPTOR, 4);
 }
 
 /* What was lost on its way is told as what it is, and the line stays as it is. */
@@ -305,7 +230,7 @@ static enum outcome reload(void)
 static void test_a_reload(void **state)
 {
 	(void)state;
-	each_call("reload", reload, 8);
+	points_try("reload", reload, CALLS_DESCRIPTOR, 8);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -315,7 +240,7 @@ static enum outcome of(int err)
 	return err == 0 ? DONE : err == -EMFILE || err == -ENFILE ? REFUSED : WRONG;
 }
 
-/* Whatever becomes of it, what is read afterwards is the old mode or the new one. */
+/* What is read afterwards is the new mode, or, where it was refused, the old one. */
 static enum outcome mode_kept(void)
 {
 	static bool optional;
@@ -330,7 +255,7 @@ static enum outcome mode_kept(void)
 	calls_arm(false);
 	if ((err != 0) != (why[0] != '\0') || mode_load(node.state, &got, why) != 0)
 		return WRONG;
-	if (got.all != is.all && (err == 0 || got.all != was.all))
+	if (got.all != (err == 0 ? is.all : was.all))
 		return WRONG;
 	optional = got.all == MODE_OPTIONAL;
 	calls_arm(true);
@@ -412,12 +337,12 @@ static enum outcome keys_exposed(void)
 static void test_files(void **state)
 {
 	(void)state;
-	each_call("mode written and read", mode_kept, 3);
-	each_call("protected subnets written", remembered, 2);
-	each_call("crash secret", crash_secret, 3);
-	each_call("log opened, and anew", log_opened, 3);
+	points_try("mode written and read", mode_kept, CALLS_DESCRIPTOR, 3);
+	points_try("protected subnets written", remembered, CALLS_DESCRIPTOR, 2);
+	points_try("crash secret", crash_secret, CALLS_DESCRIPTOR, 3);
+	points_try("log opened, and anew", log_opened, CALLS_DESCRIPTOR, 3);
 	if (geteuid() == 0)
-		each_call("keys exposed", keys_exposed, 3);
+		points_try("keys exposed", keys_exposed, CALLS_DESCRIPTOR, 3);
 }
 
 /* ---- lists of revoked ones ------------------------------------------------------------------- */
@@ -503,9 +428,9 @@ static void test_what_the_next_process_gets(void **state)
 	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s/notify", node.dir);
 	assert_int_equal(bind(manager, (struct sockaddr *)&a, sizeof(a)), 0);
-	each_call("state kept: no service manager", settled, 1);
+	points_try("state kept: no service manager", settled, CALLS_DESCRIPTOR, 1);
 	setenv("NOTIFY_SOCKET", a.sun_path, 1);
-	each_call("state kept", state_kept, 4);
+	points_try("state kept", state_kept, CALLS_DESCRIPTOR, 4);
 	unsetenv("NOTIFY_SOCKET");
 	close(manager);
 	unlink(a.sun_path);
@@ -611,13 +536,13 @@ static enum outcome ports_opened(void)
 static void test_a_start(void **state)
 {
 	(void)state;
-	each_call("control socket opened", control_opened, 3);
-	each_call("loop, pool and watch opened", loop_opened, 4);
-	each_call("IKE ports opened", ports_opened, 2);
+	points_try("control socket opened", control_opened, CALLS_DESCRIPTOR, 3);
+	points_try("loop, pool and watch opened", loop_opened, CALLS_DESCRIPTOR, 4);
+	points_try("IKE ports opened", ports_opened, CALLS_DESCRIPTOR, 2);
 	if (geteuid() != 0)
 		return;
-	each_call("raw and packet sockets opened", sockets_opened, 3);
-	each_call("netlink opened", netlink_opened, 2);
+	points_try("raw and packet sockets opened", sockets_opened, CALLS_DESCRIPTOR, 3);
+	points_try("netlink opened", netlink_opened, CALLS_DESCRIPTOR, 2);
 }
 
 static int set_up(void **state)
