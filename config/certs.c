@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/certs.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ const char *time_text(time_t at, char out[static TIME_TEXT_LEN])
 	struct tm tm;
 
 	if (!gmtime_r(&at, &tm) || !strftime(out, TIME_TEXT_LEN, "%Y-%m-%d %H:%M:%S UTC", &tm))
-		strcpy(out, "(a date out of range)");
+		snprintf(out, TIME_TEXT_LEN, "(a date out of range)");
 	return out;
 }
 

@@ -256,7 +256,8 @@ static bool limit_text(const char *limit, char *out, size_t room)
 	if (!n || (n == 4 && !strncmp(limit, "%any", 4)))
 		return any;
 	if (strspn(limit, "abcdefghijklmnopqrstuvwxyz0123456789") != n ||
-	    (!any && (strspn(port, "0123456789") != strlen(port) || atoi(port) > 65535)))
+	    (!any &&
+	     (strspn(port, "0123456789") != strlen(port) || strtoul(port, NULL, 10) > 65535)))
 		return false;
 	snprintf(out, room, ", protocol: %.*s%s%s", (int)n, limit,
 		 any ? "" : ", port: ", any ? "" : port);

@@ -74,7 +74,7 @@ static void subnet_fault(struct list *l, const struct node *node, const char *le
 	struct ip ip;
 
 	shown(node->text, said);
-	strcpy(address, said);
+	shown(node->text, address);
 	slash = strchr(address, '/');
 	prefix = slash ? slash + 1 : "";
 	address[strcspn(address, "/")] = '\0';

@@ -44,7 +44,7 @@ bool pattern_host_canonical(uint8_t *p, size_t *n)
 		p[i] = lower(p[i]);
 		if (p[i] != PATTERN_ANY && (p[i] <= ' ' || p[i] >= 0x7f))
 			return false;
-		if (p[i] == '.' && p[i + 1] == '.')
+		if (p[i] == '.' && i + 1 < *n && p[i + 1] == '.')
 			return false;
 	}
 	return true;

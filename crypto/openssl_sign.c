@@ -222,10 +222,11 @@ int sign_key_from_pem(struct bytes pem, struct sign_key **out)
 {
 	struct pem_block block;
 	struct secret der;
-	int r;
 
 	*out = NULL;
-	while ((r = pem_next(&pem, &block)) == 0) {
+	while (pem_next(&pem, &block) == 0) {
+		int r;
+
 		if (label_is(&block, "ENCRYPTED PRIVATE KEY") || pem_is_encrypted(&block))
 			return -EACCES;
 		if (!label_is(&block, "PRIVATE KEY") && !label_is(&block, "RSA PRIVATE KEY") &&

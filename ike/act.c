@@ -205,10 +205,10 @@ static bool message_meant(const struct engine *e, const struct ike_sa *sa, uint8
 {
 	const struct window *w = sa != NULL ? &sa->window : NULL;
 
-	if (exchange != 0 && e->heard_exchange == exchange)
-		*id = e->heard_id;
-	else if (w == NULL || exchange == 0)
+	if (exchange == 0 || (w == NULL && e->heard_exchange != exchange))
 		return false;
+	if (e->heard_exchange == exchange)
+		*id = e->heard_id;
 	else if (w->request_out && w->request_exchange == exchange)
 		*id = w->send_id;
 	else if (is_handshake(exchange) && !sa->initiator && w->recv_id > 0)

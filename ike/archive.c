@@ -163,7 +163,7 @@ void archive_octets(struct archive *a, uint8_t *p, size_t n)
 	} else {
 		uint8_t *to = space(a, n);
 
-		if (to != NULL && n > 0)
+		if (to != NULL && p != NULL)
 			memcpy(to, p, n);
 	}
 }

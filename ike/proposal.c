@@ -243,13 +243,11 @@ static void transform_text(const struct transform *t, char *out, size_t size)
 		name = integ_by_id(t->id)->name;
 	else if (t->type == TRANSFORM_PRF && prf_by_id(t->id))
 		name = prf_by_id(t->id)->name;
-	else if (t->type == TRANSFORM_KE && ke_by_id(t->id))
-		name = ke_by_id(t->id)->name;
 	else if (t->type == TRANSFORM_ESN)
 		name = t->id == ESN_YES ? "ESN" : "NO_EXT_SEQ";
 	else if (is_add_ke(t->type) && t->id == KE_NONE)
 		name = "NONE";
-	else if (is_add_ke(t->type) && ke_by_id(t->id))
+	else if ((t->type == TRANSFORM_KE || is_add_ke(t->type)) && ke_by_id(t->id))
 		name = ke_by_id(t->id)->name;
 	if (is_add_ke(t->type))
 		snprintf(number, sizeof(number), "KE%u_", t->type - TRANSFORM_ADDKE1 + 1u);

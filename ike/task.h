@@ -54,7 +54,7 @@ void task_free(struct task *t);
 
 /* An object goes: no task of the pair may name it any longer. */
 void tasks_forget_child(struct pair *p, const struct child *c);
-void tasks_forget_sa(struct pair *p, const struct ike_sa *sa);
+void tasks_forget_sa(struct pair *p, const struct ike_sa *gone);
 
 /* A nonce of ours, 32 octets: at least half the key of any prf (RFC 7296 2.10). */
 int task_nonce(struct engine *e, struct blob *out);

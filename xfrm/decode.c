@@ -51,7 +51,7 @@ static bool unspecified(const xfrm_address_t *a)
 {
 	static const xfrm_address_t none;
 
-	return !memcmp(a, &none, sizeof(none));
+	return !memcmp(a->a6, none.a6, sizeof(none.a6));
 }
 
 /* Is it the template that encode.c writes, its optional flag aside? */

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -23,6 +24,7 @@ static const struct {
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define ALG_NAME_ROOM 64     /* of alg_name in the kernel's structs */
 #define REPLAY_LEGACY_MAX 32 /* packets: beyond, the window needs a bitmap */
 
 static const char *encr_name(uint16_t id)
@@ -94,6 +96,11 @@ static void put_sa_selector(struct xfrm_selector *sel, const struct sa_spec *sa)
 	sel->dport_mask = sa->sel_dst_port ? 0xffff : 0;
 }
 
+static void put_name(char out[static ALG_NAME_ROOM], const char *name)
+{
+	snprintf(out, ALG_NAME_ROOM, "%s", name);
+}
+
 static void put_aead(struct nlmsghdr *nlh, const struct sa_spec *sa)
 {
 	struct {
@@ -101,7 +108,7 @@ static void put_aead(struct nlmsghdr *nlh, const struct sa_spec *sa)
 		uint8_t key[SA_KEY_MAX];
 	} alg = { 0 };
 
-	strcpy(alg.a.alg_name, encr_name(sa->encr->id));
+	put_name(alg.a.alg_name, encr_name(sa->encr->id));
 	alg.a.alg_key_len = (uint32_t)sa->key_len * 8;
 	alg.a.alg_icv_len = (uint32_t)sa->encr->icv_len * 8;
 	memcpy(alg.a.alg_key, sa->key, sa->key_len);
@@ -116,7 +123,7 @@ static void put_crypt(struct nlmsghdr *nlh, const struct encr_alg *encr, const u
 		uint8_t key[ENCR_MAX_KEY];
 	} alg = { 0 };
 
-	strcpy(alg.a.alg_name, encr_name(encr->id));
+	put_name(alg.a.alg_name, encr_name(encr->id));
 	alg.a.alg_key_len = (uint32_t)encr->key_len * 8;
 	memcpy(alg.a.alg_key, key, encr->key_len);
 	mnl_attr_put(nlh, XFRMA_ALG_CRYPT, sizeof(alg.a) + encr->key_len, &alg);
@@ -130,7 +137,7 @@ static void put_auth(struct nlmsghdr *nlh, const struct integ_alg *integ, const 
 		uint8_t key[INTEG_MAX_LEN];
 	} alg = { 0 };
 
-	strcpy(alg.a.alg_name, integ_name(integ->id));
+	put_name(alg.a.alg_name, integ_name(integ->id));
 	alg.a.alg_key_len = (uint32_t)integ->key_len * 8;
 	alg.a.alg_trunc_len = (uint32_t)integ->icv_len * 8;
 	memcpy(alg.a.alg_key, key, integ->key_len);
@@ -282,7 +289,8 @@ struct nlmsghdr *encode_sa_dump(void *buf)
 	struct nlmsghdr *nlh = start(buf, XFRM_MSG_GETSA);
 
 	nlh->nlmsg_flags |= NLM_F_DUMP;
-	/* A request for a dump has no fixed part: the kernel reads attributes from its beginning. */
+	/* A request for a dump has no fixed part: the kernel reads attributes from its beginning.
+	 */
 	mnl_attr_put_u8(nlh, XFRMA_PROTO, IPPROTO_ESP);
 	return nlh;
 }

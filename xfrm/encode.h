@@ -55,6 +55,6 @@ struct nlmsghdr *encode_default_get(void *buf);
 struct nlmsghdr *encode_default_set(void *buf, const struct policy_default *d);
 
 /* The per-socket policy that lets a socket's packets pass in the clear, for setsockopt. */
-struct xfrm_userpolicy_info encode_socket_bypass(enum policy_dir dir, uint16_t af);
+struct xfrm_userpolicy_info encode_socket_bypass(enum policy_dir dir, uint16_t family);
 
 #endif

@@ -8,9 +8,12 @@
 #include <unistd.h>
 
 #include "crypto/file_owner.h"
+#include "xfrm/number.h"
 
 #define PATH_ROOM 4096
 #define TEXT_ROOM 256
+#define LINE_ROOM 128
+#define N(x) (sizeof(x) / sizeof((x)[0]))
 #define DEFAULT_FILE "default-policy"
 #define FRESH ".new"
 
@@ -80,22 +83,33 @@ int found_keep_sysctls(const char *run_dir, const struct found_value *values, si
 	return keep(run_dir, "sysctl", text);
 }
 
+/* The next line: where its name ends, a NUL is put. false: no line, or none of ours. */
+static bool read_value(FILE *f, char line[static LINE_ROOM], int *value)
+{
+	char *blank = fgets(line, LINE_ROOM, f) ? strchr(line, ' ') : NULL;
+
+	if (!blank || !number_int(blank, value))
+		return false;
+	*blank = '\0';
+	return true;
+}
+
 int found_restore_sysctls(const char *run_dir, found_told told, void *arg)
 {
-	char path[PATH_ROOM], name[64];
+	char path[PATH_ROOM], name[LINE_ROOM];
 	int value, first = 0;
 	FILE *f = kept(run_dir, "sysctl", path);
 
 	if (!f)
 		return 0;
-	while (fscanf(f, "%63[a-z_] %d\n", name, &value) == 2) {
+	while (read_value(f, name, &value)) {
 		int r = kernel_sysctl_set(name, value, NULL);
 
 		if (told)
 			told(arg, name, value, r);
 		first = first ? first : r;
 	}
-	fclose(f);
+	(void)fclose(f);
 	if (!first)
 		unlink(path);
 	return first;
@@ -124,19 +138,22 @@ int found_strict(struct kernel *k, const char *run_dir)
 
 int found_loosen(struct kernel *k, const char *run_dir)
 {
+	static const char *const names[] = { "in", "fwd", "out" };
 	char path[PATH_ROOM];
 	struct policy_default was;
-	int in, fwd, out, n, r;
+	char line[LINE_ROOM];
+	int value[N(names)], r = 0;
 	FILE *f = kept(run_dir, DEFAULT_FILE, path);
 
 	if (!f)
 		return 0;
-	n = fscanf(f, "in %d fwd %d out %d", &in, &fwd, &out);
-	fclose(f);
-	if (n != 3)
-		return -EINVAL;
-	was = (struct policy_default){ (enum default_action)in, (enum default_action)fwd,
-				       (enum default_action)out };
+	for (size_t i = 0; i < N(names) && !r; i++)
+		r = read_value(f, line, &value[i]) && !strcmp(line, names[i]) ? 0 : -EINVAL;
+	(void)fclose(f);
+	if (r)
+		return r;
+	was = (struct policy_default){ (enum default_action)value[0], (enum default_action)value[1],
+				       (enum default_action)value[2] };
 	r = kernel_default_set(k, &was);
 	if (!r)
 		unlink(path);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "xfrm/encode.h"
+#include "xfrm/number.h"
 
 int kernel_socket_bypass(int fd, int family)
 {
@@ -58,7 +59,7 @@ static int sysctl_get(const char *name, int *value)
 		return fd;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	return n > 0 && sscanf(text, "%d", value) == 1 ? 0 : -EIO;
+	return n > 0 && number_int(text, value) ? 0 : -EIO;
 }
 
 int kernel_sysctl_set(const char *name, int value, int *old)

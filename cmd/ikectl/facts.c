@@ -3,6 +3,7 @@
 #include "cmd/ikectl/client.h"
 #include "cmd/ikectl/model.h"
 #include "crypto/secret.h"
+#include "xfrm/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -175,7 +176,7 @@ static void gather_abilities(struct facts *f)
 static void add_sysctl(struct facts *f, const char *format, const char *name)
 {
 	struct sysctl *s = &f->sysctls[f->n_sysctls];
-	char path[128];
+	char path[128], text[32];
 	FILE *file;
 
 	if (f->n_sysctls == SYSCTLS_MAX)
@@ -185,8 +186,9 @@ static void add_sysctl(struct facts *f, const char *format, const char *name)
 	file = fopen(path, "re");
 	if (file == NULL)
 		return;
-	f->n_sysctls += fscanf(file, "%d", &s->value) == 1;
-	fclose(file);
+	f->n_sysctls +=
+		fgets(text, sizeof(text), file) != NULL && number_int(text, &s->value) != NULL;
+	(void)fclose(file);
 }
 
 static void gather_sysctls(struct facts *f)
@@ -223,7 +225,7 @@ static char *read_stat(void)
 		out = NULL;
 	}
 	if (file != NULL)
-		fclose(file);
+		(void)fclose(file);
 	return out;
 }
 

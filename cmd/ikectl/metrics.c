@@ -303,11 +303,11 @@ static void print_duration(const struct family *f, const json_t *node, FILE *out
 
 	EACH(get(node, "within"), bucket)
 	{
-		snprintf(value, sizeof(value), "%g",
-			 (double)json_integer_value(json_array_get(bucket, 0)) / 1e6);
-		/* OpenMetrics wants "1.0" */
-		if (strchr(value, '.') == NULL)
-			strcat(value, ".0");
+		const double s = (double)json_integer_value(json_array_get(bucket, 0)) / 1e6;
+
+		snprintf(value, sizeof(value), "%g", s);
+		if (strchr(value, '.') == NULL) /* OpenMetrics wants "1.0" */
+			snprintf(value, sizeof(value), "%g.0", s);
 		print_bucket(f, value, json_integer_value(json_array_get(bucket, 1)), out);
 	}
 	print_bucket(f, "+Inf", number(node, "done"), out);

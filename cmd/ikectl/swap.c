@@ -25,7 +25,7 @@ static bool attribute(const char *dir, const char *name, char out[static ATTRIBU
 	f = fopen(path, "re");
 	read = f != NULL && fgets(out, ATTRIBUTE_LEN, f) != NULL;
 	if (f != NULL)
-		fclose(f);
+		(void)fclose(f);
 	if (read)
 		out[strcspn(out, "\n")] = '\0';
 	return read;
@@ -125,6 +125,6 @@ int swaps_read(const char *swaps, const char *sys, struct swap **out, size_t *n)
 		s->kind = kind_at(sys, s->path);
 		++*n;
 	}
-	fclose(f);
+	(void)fclose(f);
 	return *out != NULL ? 0 : -ENOMEM;
 }

@@ -179,9 +179,8 @@ enum status top_run(const struct invocation *in)
 		return print_json(in);
 	if (command_option(in, "once") != NULL)
 		status = once(&t);
-	else if (!terminal_is_able(STDOUT_FILENO) || isatty(STDIN_FILENO) != 1)
-		status = no_terminal();
-	else if ((status = live(&t)) == STATUS_USAGE)
+	else if (!terminal_is_able(STDOUT_FILENO) || isatty(STDIN_FILENO) != 1 ||
+		 (status = live(&t)) == STATUS_USAGE)
 		status = no_terminal();
 	top_sample_free(&t.now);
 	top_sample_free(&t.before);

@@ -35,7 +35,7 @@ struct verification {
 
 /* An SA went in between, as at a rekeying, and what it counted: nothing can be concluded. */
 bool verify_missed_some(const struct verify_facts *facts);
-void verify_judge(const struct verify_facts *facts, struct verification *out);
+void verify_judge(const struct verify_facts *f, struct verification *v);
 void verify_print(const char *peer, const struct verification *v, FILE *out);
 json_t *verify_json(const char *peer, const struct verify_facts *facts,
 		    const struct verification *v);

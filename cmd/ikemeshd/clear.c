@@ -296,7 +296,7 @@ bool clear_module_builtin(const char *modules_builtin)
 	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
 		found = names_gro_module(line);
 	if (f != NULL)
-		fclose(f);
+		(void)fclose(f);
 	return found;
 }
 

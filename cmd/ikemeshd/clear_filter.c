@@ -187,7 +187,7 @@ static void drop_ike(struct code *c)
 		verdict(c, false);
 		put(c, BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0);
 	} else {
-		put(c, BPF_LDX | BPF_W | BPF_IMM, 40, 0, 0);
+		put(c, BPF_LDX | BPF_IMM, 40, 0, 0); /* a word: BPF_W is 0 */
 	}
 	put(c, BPF_LD | BPF_H | BPF_IND, 2, 0, 0);
 	drop_if(c, IKE_PORT);

@@ -289,7 +289,7 @@ int wire_put_config(const struct problems *ps, const struct config *c, struct se
 
 	problems_fields(&a, &problems);
 	archive_bool(&a, &there);
-	if (there) {
+	if (c != NULL) {
 		struct config copy = *c; /* the archive may write: to nothing that lasts */
 
 		config_fields(&a, &copy);

@@ -18,9 +18,9 @@ struct mono daemon_now(const struct daemon *d)
 	return d->loop != NULL ? loop_now(d->loop) : clock_now();
 }
 
-struct mono daemon_clock(void *arg)
+struct mono daemon_clock(void *d)
 {
-	return daemon_now(arg);
+	return daemon_now(d);
 }
 
 void daemon_feed(struct daemon *d, const struct event *event)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/expose.h"
 #include "cmd/ikemeshd/wireshark.h"
+#include "xfrm/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,9 +112,9 @@ static bool adopt(struct expose *x)
 {
 	const char *text = getenv(PASSED);
 	int ike = -1, esp = -1;
-	const bool named = text != NULL && sscanf(text, "%d,%d", &ike, &esp) == 2;
+	const char *comma = text != NULL ? number_int(text, &ike) : NULL;
 
-	if (!named)
+	if (comma == NULL || *comma != ',' || number_int(comma + 1, &esp) == NULL)
 		return false;
 	unsetenv(PASSED);
 	if (!is_passed(ike) || !is_passed(esp))

@@ -22,7 +22,7 @@ struct expose;
  * -EPERM: we are not root, or dir or a file is not root's alone; -EINVAL: a file is none. why is
  * not empty either if dir lies on a disk, which is no error.
  */
-int expose_open(const char *dir, struct expose **out, char why[static EXPOSE_TEXT_LEN]);
+int expose_open(const char *path, struct expose **out, char why[static EXPOSE_TEXT_LEN]);
 void expose_close(struct expose *x); /* NULL is fine */
 
 /*

@@ -103,11 +103,9 @@ static int say(const struct fd_store *s)
 {
 	char n[16], pid[16], names[FD_STORE_MAX * FD_STORE_NAME_LEN] = "";
 
-	for (size_t i = 0; i < s->n; i++) {
-		if (i > 0)
-			strcat(names, ":");
-		strcat(names, s->p[i].name);
-	}
+	for (size_t i = 0, at = 0; i < s->n; i++)
+		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", i > 0 ? ":" : "",
+				       s->p[i].name);
 	snprintf(n, sizeof(n), "%zu", s->n);
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	if (setenv("LISTEN_FDS", n, 1) != 0 || setenv("LISTEN_PID", pid, 1) != 0 ||

@@ -12,6 +12,7 @@
 #define STAT_PATH "/proc/net/xfrm_stat"
 #define STAT_ROOM 8192
 #define STAT_NAME 64
+#define STAT_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 void metrics_host_open_self(struct metrics_host *h)
 {
@@ -44,13 +45,12 @@ static bool read_small(int fd, char *out, size_t room)
 
 uint64_t host_resident_bytes(const struct metrics_host *h)
 {
-	unsigned long long size, resident;
+	const char *resident; /* the second number */
 	char text[256];
 
-	if (!read_small(h->statm, text, sizeof(text)) ||
-	    sscanf(text, "%llu %llu", &size, &resident) != 2)
+	if (!read_small(h->statm, text, sizeof(text)) || (resident = strchr(text, ' ')) == NULL)
 		return 0;
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	return strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t us_of(const struct timeval *t)
@@ -69,13 +69,17 @@ uint64_t host_cpu_us(void)
 json_t *host_xfrm_stat_parse(const char *text)
 {
 	json_t *all = json_object();
+	char *end;
 
 	for (const char *line = text; line != NULL && *line != '\0';) {
+		const size_t n = strspn(line, STAT_LETTERS);
+		const unsigned long long value = strtoull(line + n, &end, 10);
 		char name[STAT_NAME];
-		unsigned long long value;
 
-		if (sscanf(line, "%63[A-Za-z0-9_] %llu", name, &value) == 2)
+		if (n > 0 && n < sizeof(name) && end > line + n) {
+			snprintf(name, sizeof(name), "%.*s", (int)n, line);
 			json_object_set_new(all, name, json_integer((json_int_t)value));
+		}
 		line = strchr(line, '\n');
 		line = line != NULL ? line + 1 : NULL;
 	}

@@ -2,6 +2,7 @@
 #include "cmd/ikemeshd/run_dir.h"
 #include "cmd/ikemeshd/control.h"
 #include "crypto/file_owner.h"
+#include "xfrm/number.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -34,11 +35,11 @@ static int passed_lock(const char *path)
 {
 	const char *text = getenv(PASSED);
 	struct stat st, named;
-	int fd;
+	int fd = -1;
 
 	if (text == NULL)
 		return -1;
-	fd = atoi(text);
+	(void)number_int(text, &fd);
 	unsetenv(PASSED);
 	if (fd < PASSED_FD || fstat(fd, &st) != 0)
 		return -1;

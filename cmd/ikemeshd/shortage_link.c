@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);
@@ -25,6 +26,7 @@ char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t n);
 int __wrap_vasprintf(char **out, const char *format, va_list args);
 int __wrap___vasprintf_chk(char **out, int flag, const char *format, va_list args);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 static void *counted(void *p)
 {

@@ -27,8 +27,8 @@ enum standing {
 	STANDING_BACKING_OFF,
 	STANDING_DOWN,
 };
-enum standing status_standing(const struct pair_seen *seen);
-const char *status_pair_state(const struct pair_seen *seen); /* "up", "backing off" ... */
+enum standing status_standing(const struct pair_seen *p);
+const char *status_pair_state(const struct pair_seen *p); /* "up", "backing off" ... */
 
 /* What the head of the document says in the same words. */
 json_t *status_ip(const struct ip *ip);

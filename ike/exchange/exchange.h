@@ -82,7 +82,7 @@ void rekey_ike_take(struct engine *e, struct ike_sa *sa, const struct inbound *m
  */
 void rekey_ike_ours_made(struct engine *e, struct ike_sa *sa);
 void rekey_ike_fail(struct engine *e, struct ike_sa *sa, const char *why);
-struct ike_sa *rekey_ike_successor(struct engine *e, struct ike_sa *sa, struct task *t);
+struct ike_sa *rekey_ike_successor(struct engine *e, struct ike_sa *old, struct task *t);
 void rekey_ike_theirs_made(struct engine *e, struct ike_sa *sa, struct ike_sa *fresh);
 
 /* followup.c: sa->ours has its first secret and a link; the next additional key exchange. */

@@ -407,6 +407,13 @@ static void test_optional_and_ports(void **state)
 		"ipsec_subnets",
 		"/etc/ipsec.conf:12: warning: rightsubnet: 10.0.0.1[udp/99999]: an entry has one "
 		"protocol and one port at most; write it into the result, if it is needed\n");
+	/* 2^32 + 53, as no int has it */
+	expect_conn("conn dns\n    auto=route\n    type=passthrough\n    "
+		    "rightsubnet=10.0.0.1[udp/4294967349]\n",
+		    "ipsec_subnets",
+		    "/etc/ipsec.conf:12: warning: rightsubnet: 10.0.0.1[udp/4294967349]: an entry "
+		    "has one protocol and one port at most; write it into the result, if it is "
+		    "needed\n");
 }
 
 static void test_secrets(void **state)
