@@ -21,6 +21,8 @@
 #define TURN_PART 8
 #define TURN_US 1000
 #define TURN_MAX_US 20000
+/* More is no time of answers: the machine slept meanwhile. */
+#define REST_MAX_US (2 * CLOCK_SECOND)
 /* Until it is tried again to let somebody in. */
 #define ACCEPT_AGAIN_US (CLOCK_SECOND / 4)
 
@@ -350,6 +352,7 @@ static void serve(struct control *c, int64_t allowed_us)
 	const struct mono began = clock_now();
 	struct mono now = began;
 	struct client *client;
+	int64_t took_us;
 
 	if (c->rest_until.us > began.us)
 		return;
@@ -357,7 +360,8 @@ static void serve(struct control *c, int64_t allowed_us)
 		ask(c, client, false);
 		now = clock_now();
 	}
-	c->rest_until = clock_after(now, now.us - began.us);
+	took_us = now.us - began.us;
+	c->rest_until = clock_after(now, took_us < REST_MAX_US ? took_us : REST_MAX_US);
 }
 
 /* ---- events --------------------------------------------------------------------------------- */

@@ -24,8 +24,11 @@ void daemon_watch_look(struct daemon *d)
 	const struct config *c = d->config;
 	struct ending e;
 
-	if (d->watch == NULL || ending_collect(c, d->engine, &e) != 0)
-		return; /* the next look is due in time all the same */
+	if (d->watch == NULL)
+		return;
+	/* Nothing is seen then, and the next look is due in time all the same. */
+	if (ending_collect(c, d->engine, &e) != 0)
+		e = (struct ending){ 0 };
 	watch_look(d->watch, &e, c->expiry_days, c->n_expiry_days, time(NULL), say, d);
 	ending_free(&e);
 }

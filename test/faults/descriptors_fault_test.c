@@ -548,6 +548,7 @@ static void test_a_start(void **state)
 static int set_up(void **state)
 {
 	node_pki(state);
+	node_arm = calls_arm;
 	node_start(&node);
 	return 0;
 }

@@ -362,6 +362,7 @@ static void test_what_is_in_memory(void **state)
 static int set_up(void **state)
 {
 	node_pki(state);
+	node_arm = calls_arm;
 	node_start(&node);
 	return mode_switch_load(&node.d.mode, node.state);
 }

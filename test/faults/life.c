@@ -120,6 +120,7 @@ const char *life_live(const struct life *l)
 		.seed = l->begins ? 1 : 2,
 		.hosts = 2,
 		.wire = { .delay_us = 1000 },
+		.fleet = l->fleet,
 		.quiet = getenv("IKEMESH_LIFE_TRACE") == NULL,
 		.other_core = l->core,
 		.breach = breach,

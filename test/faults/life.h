@@ -15,6 +15,7 @@
 
 struct life {
 	bool begins; /* the victim does, with each of them; else the other host */
+	struct fleet_options fleet;
 	/* The victim's core; NULL: as it is. */
 	const struct sim_core *core;
 	void (*prepare)(struct sim *s); /* before the first event; NULL: nothing */

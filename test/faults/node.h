@@ -49,6 +49,9 @@ void node_forget_log(const struct node *n);
 
 /* One question at the control socket. NULL: no answer within ms; else the caller's. */
 char *node_ask(struct node *n, const char *question, int ms);
+/* Called before the daemon does something in the functions below, and after it; NULL: nobody is. */
+extern void (*node_arm)(bool on);
+
 /* How often the loop was woken for the control socket since node_start(). */
 extern unsigned node_wakes;
 
