@@ -16,10 +16,16 @@ struct past_attempt {
 	char texts[];
 };
 
-struct past_attempt *attempt_pack(const struct status_attempt *a)
+static bool is_short(size_t texts)
+{
+	return sizeof(struct past_attempt) + texts <= ATTEMPT_SHORT;
+}
+
+struct past_attempt *attempt_pack(struct engine *e, const struct status_attempt *a)
 {
 	const size_t reason = strlen(a->reason) + 1, offered = strlen(a->offered) + 1;
-	struct past_attempt *p = malloc(sizeof(*p) + reason + offered);
+	struct past_attempt *p = is_short(reason + offered) ? store_take(&e->attempt_store)
+							    : malloc(sizeof(*p) + reason + offered);
 
 	if (p == NULL)
 		return NULL;
@@ -27,6 +33,19 @@ struct past_attempt *attempt_pack(const struct status_attempt *a)
 	memcpy(p->texts, a->reason, reason);
 	memcpy(p->texts + reason, a->offered, offered);
 	return p;
+}
+
+void attempt_free(struct engine *e, struct past_attempt *p)
+{
+	size_t reason;
+
+	if (p == NULL)
+		return;
+	reason = strlen(p->texts) + 1;
+	if (is_short(reason + strlen(p->texts + reason) + 1))
+		store_give(&e->attempt_store, p);
+	else
+		free(p);
 }
 
 void attempt_unpack(const struct past_attempt *p, struct status_attempt *out)
@@ -39,13 +58,13 @@ void attempt_unpack(const struct past_attempt *p, struct status_attempt *out)
 	memcpy(out->offered, p->texts + reason, strlen(p->texts + reason) + 1);
 }
 
-void attempt_amend(struct past_attempt **p, const struct status_attempt *a)
+void attempt_amend(struct engine *e, struct past_attempt **p, const struct status_attempt *a)
 {
-	struct past_attempt *other = attempt_pack(a);
+	struct past_attempt *other = attempt_pack(e, a);
 
 	if (other == NULL)
 		return;
-	free(*p);
+	attempt_free(e, *p);
 	*p = other;
 }
 

@@ -10,13 +10,15 @@
 
 /*
  * One that is over, in no more octets than it needs: each pair keeps some, and most have no text.
- * NULL on no memory; freed by free().
+ * NULL on no memory; freed by attempt_free().
  */
 struct past_attempt;
-struct past_attempt *attempt_pack(const struct status_attempt *a);
+#define ATTEMPT_SHORT 64 /* octets, of one without much text: in engine.attempt_store */
+struct past_attempt *attempt_pack(struct engine *e, const struct status_attempt *a);
+void attempt_free(struct engine *e, struct past_attempt *p); /* NULL is fine */
 void attempt_unpack(const struct past_attempt *p, struct status_attempt *out);
 /* Something became known of it since. On no memory it stays what it was. */
-void attempt_amend(struct past_attempt **p, const struct status_attempt *a);
+void attempt_amend(struct engine *e, struct past_attempt **p, const struct status_attempt *a);
 
 /* NULL on no memory. */
 struct status_attempt *attempt_new(const struct engine *e, bool initiator);

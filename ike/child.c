@@ -57,13 +57,13 @@ struct child *child_new_with_spi(struct engine *e, struct ike_sa *sa, bool initi
 	HASH_FIND(hh, e->children, &spi_in, sizeof(spi_in), c);
 	if (c != NULL || deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
 		return NULL;
-	c = calloc(1, sizeof(*c));
+	c = store_take(&e->child_store);
 	if (c == NULL)
 		return NULL;
 	c->spi_in = spi_in;
 	HASH_ADD(hh, e->children, spi_in, sizeof(c->spi_in), c);
 	if (c->hh.tbl == NULL) {
-		free(c);
+		store_give(&e->child_store, c);
 		return NULL;
 	}
 	c->sa = sa;
@@ -90,6 +90,14 @@ static size_t key_len(const struct child *c)
 	       (c->suite.integ ? c->suite.integ->key_len : 0);
 }
 
+static void forget_keys(struct child *c)
+{
+	if (c->keys != NULL)
+		wipe(c->keys, sizeof(*c->keys));
+	free(c->keys);
+	c->keys = NULL;
+}
+
 int child_derive(struct child *c, struct bytes shared, struct bytes ni, struct bytes nr)
 {
 	uint8_t keymat[2 * SA_KEY_MAX];
@@ -98,12 +106,16 @@ int child_derive(struct child *c, struct bytes shared, struct bytes ni, struct b
 
 	if (n > SA_KEY_MAX)
 		return -EINVAL;
+	if (c->keys == NULL)
+		c->keys = calloc(1, sizeof(*c->keys));
+	if (c->keys == NULL)
+		return -ENOMEM;
 	int r = keymat_child(sa->suite.prf, secret_view(&sa->keys.d), shared, ni, nr, keymat,
 			     2 * n);
 	if (r == 0) {
 		/* RFC 7296 2.17: first the keys of initiator to responder. */
-		memcpy(c->initiator ? c->key_out : c->key_in, keymat, n);
-		memcpy(c->initiator ? c->key_in : c->key_out, keymat + n, n);
+		memcpy(c->initiator ? c->keys->out : c->keys->in, keymat, n);
+		memcpy(c->initiator ? c->keys->in : c->keys->out, keymat + n, n);
 	}
 	wipe(keymat, sizeof(keymat));
 	return r;
@@ -138,7 +150,8 @@ static void sa_spec_of(const struct engine *e, const struct child *c, bool inbou
 	s->encr = c->suite.encr;
 	s->integ = c->suite.integ;
 	s->key_len = key_len(c);
-	memcpy(s->key, inbound ? c->key_in : c->key_out, s->key_len);
+	if (c->keys != NULL)
+		memcpy(s->key, inbound ? c->keys->in : c->keys->out, s->key_len);
 	s->esn = c->suite.esn;
 	s->replay_window = e->spec->replay_window;
 	s->encap = sa->encap;
@@ -181,11 +194,14 @@ static void add(struct engine *e, struct child *c, bool inbound)
 		s.soft_packets = 1;
 	act_sa_add(e, &s);
 	wipe(&s, sizeof(s));
-	wipe(inbound ? c->key_in : c->key_out, SA_KEY_MAX);
 	if (inbound)
 		c->in_added = true;
 	else
 		c->out_added = true;
+	if (c->in_added && c->out_added)
+		forget_keys(c);
+	else if (c->keys != NULL)
+		wipe(inbound ? c->keys->in : c->keys->out, SA_KEY_MAX);
 }
 
 /* Other than but, and whether they can carry traffic by now or not. */
@@ -467,7 +483,7 @@ void child_install_loser(struct engine *e, struct child *c)
 	act_group(e);
 	plan_life(e, c);
 	add(e, c, true);
-	wipe(c->key_out, sizeof(c->key_out));
+	forget_keys(c);
 	c->state = CHILD_REKEYED;
 	c->want_delete = true;
 }
@@ -665,8 +681,8 @@ void child_remove(struct engine *e, struct child *c)
 	if (c->sa->hs != NULL && c->sa->hs->answer.child == c)
 		c->sa->hs->answer.child = NULL;
 	e->n_objects--;
-	wipe(c, sizeof(*c));
-	free(c);
+	forget_keys(c);
+	store_give(&e->child_store, c);
 }
 
 struct child *child_by_spi_out(const struct pair *p, uint32_t spi_out)

@@ -16,6 +16,7 @@
 #include "ike/message/payload.h"
 #include "ike/message/sealed.h"
 #include "ike/proposal.h"
+#include "ike/store.h"
 #include "ike/window.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -57,6 +58,10 @@ struct job_ref {
 
 /* ---- CHILD_SA --------------------------------------------------------------------------- */
 
+struct child_keys {
+	uint8_t in[SA_KEY_MAX], out[SA_KEY_MAX]; /* each wiped once it is installed */
+};
+
 struct child {
 	UT_hash_handle hh; /* engine: by spi_in */
 	struct child *next;
@@ -72,7 +77,7 @@ struct child {
 	bool initiator;		  /* we asked for it */
 	uint32_t spi_in, spi_out; /* host order */
 	struct esp_suite suite;
-	uint8_t key_in[SA_KEY_MAX], key_out[SA_KEY_MAX]; /* wiped once installed */
+	struct child_keys *keys; /* until both SAs are in the kernel */
 	uint8_t protocol;
 	uint16_t local_port, remote_port; /* of its selectors; 0: any */
 	struct mono installed_at, rekey_at;
@@ -193,6 +198,7 @@ struct ike_sa {
 	bool nat_local, nat_remote, encap;
 	struct ike_suite suite;
 	struct ike_keys keys;
+	uint8_t *kept; /* where they and others stand once it is settled; see kept.h */
 	uint64_t iv_counter;
 	struct handshake *hs;
 	struct window window;
@@ -319,6 +325,8 @@ struct engine {
 	/* Of the datagram under way, once it is known to be a whole message; 0: none. */
 	uint8_t heard_exchange;
 	uint32_t heard_id;
+	/* Where they live; see kept.h and attempt.h. */
+	struct store pair_store, sa_store, child_store, kept_store, attempt_store;
 	struct pair *pairs;
 	struct pair *by_use;   /* the same, the one longest unused first */
 	struct pair *suspects; /* see stray.h */

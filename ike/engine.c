@@ -7,6 +7,7 @@
 #include "ike/core.h"
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
+#include "ike/kept.h"
 #include "ike/leave.h"
 #include "ike/load.h"
 #include "ike/pair.h"
@@ -34,6 +35,11 @@ struct engine *engine_new(const struct engine_options *options)
 		free(e);
 		return NULL;
 	}
+	store_init(&e->pair_store, sizeof(struct pair));
+	store_init(&e->sa_store, sizeof(struct ike_sa));
+	store_init(&e->child_store, sizeof(struct child));
+	store_init(&e->kept_store, KEPT_LEN);
+	store_init(&e->attempt_store, ATTEMPT_SHORT);
 	e->n_objects = 1;
 	e->admission.owner = DEADLINE_ADMISSION;
 	e->starts.tokens = ADMISSION_BURST;
@@ -86,6 +92,11 @@ void engine_free(struct engine *e)
 	sa_free_dead(e);
 	free_job_refs(e);
 	load_free(e);
+	store_free(&e->pair_store);
+	store_free(&e->sa_store);
+	store_free(&e->child_store);
+	store_free(&e->kept_store);
+	store_free(&e->attempt_store);
 	actions_free(&none);
 	deadlines_free(&e->deadlines);
 	cookie_wipe(&e->cookies);
@@ -373,7 +384,7 @@ static void settle(struct engine *e, const struct event *event)
 		return;
 	e->settling = NULL;
 	save_touch(e, sa->pair);
-	sa_settle(sa);
+	sa_settle(e, sa);
 	create_child_settled(e, sa);
 }
 

@@ -56,7 +56,7 @@ static struct pair *pair_new(struct engine *e, const struct ip *local, const str
 
 	if (deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
 		return NULL;
-	p = calloc(1, sizeof(*p));
+	p = store_take(&e->pair_store);
 	if (p == NULL)
 		return NULL;
 	p->key = key_of(local, remote);
@@ -73,7 +73,7 @@ static struct pair *pair_new(struct engine *e, const struct ip *local, const str
 static struct pair *pair_counted(struct engine *e, struct pair *p)
 {
 	if (p->hh.tbl == NULL) {
-		free(p);
+		store_give(&e->pair_store, p);
 		return NULL;
 	}
 	e->n_objects++;
@@ -169,7 +169,7 @@ void pair_free(struct engine *e, struct pair *p)
 		HASH_DELETE(hh, e->pairs, p);
 	}
 	for (size_t i = 0; i < PAIR_ATTEMPTS; i++)
-		free(p->attempts[i]);
+		attempt_free(e, p->attempts[i]);
 	/* What ended in this very step still knows it: nobody is to release it a second time. */
 	for (struct ike_sa *sa = e->dead; sa && p->n_dead > 0; sa = sa->next) {
 		if (sa->pair != p)
@@ -177,7 +177,7 @@ void pair_free(struct engine *e, struct pair *p)
 		sa->pair = NULL;
 		p->n_dead--;
 	}
-	free(p);
+	store_give(&e->pair_store, p);
 }
 
 void pair_arm(struct engine *e, struct pair *p)
@@ -493,14 +493,14 @@ void pair_timer(struct engine *e, struct pair *p)
 		pair_release(e, p);
 }
 
-void pair_remember(struct pair *p, struct status_attempt *a)
+void pair_remember(struct engine *e, struct pair *p, struct status_attempt *a)
 {
-	struct past_attempt *past = attempt_pack(a);
+	struct past_attempt *past = attempt_pack(e, a);
 
 	free(a);
 	if (past == NULL)
 		return;
-	free(p->attempts[PAIR_ATTEMPTS - 1]);
+	attempt_free(e, p->attempts[PAIR_ATTEMPTS - 1]);
 	memmove(&p->attempts[1], &p->attempts[0], sizeof(p->attempts[0]) * (PAIR_ATTEMPTS - 1));
 	p->attempts[0] = past;
 }
@@ -515,5 +515,5 @@ void pair_note(struct engine *e, struct pair *p, enum stage stage, const char *w
 	a->failed = true;
 	a->stage = stage;
 	snprintf(a->reason, sizeof(a->reason), "%s", why);
-	pair_remember(p, a);
+	pair_remember(e, p, a);
 }

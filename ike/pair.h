@@ -46,7 +46,7 @@ void pair_note(struct engine *e, struct pair *p, enum stage stage, const char *w
 struct pair *pair_get_unsolicited(struct engine *e, const struct ip *local,
 				  const struct ip *remote);
 /* Takes over the finished attempt. */
-void pair_remember(struct pair *p, struct status_attempt *a);
+void pair_remember(struct engine *e, struct pair *p, struct status_attempt *a);
 
 /*
  * A child for all traffic (not one narrowed to a port) whose outbound SA is in the kernel or about

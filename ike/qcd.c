@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/qcd.h"
 
+#include "ike/kept.h"
 #include "ike/pair.h"
 #include "ike/sa.h"
 
@@ -69,7 +70,7 @@ void qcd_keep(struct ike_sa *sa, const struct payloads *ps)
 	if (!notify_find(ps, NOTIFY_QUICK_CRASH_DETECTION, &n) || n.data.n < QCD_TOKEN_LEN ||
 	    n.data.n > QCD_TOKEN_MAX_LEN || blob_copy(&copy, n.data) != 0)
 		return;
-	blob_free(&sa->peer_token);
+	kept_forget_token(sa);
 	sa->peer_token = copy;
 }
 

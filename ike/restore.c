@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/child.h"
 #include "ike/exchange/exchange.h"
+#include "ike/kept.h"
 #include "ike/leave.h"
 #include "ike/pair.h"
 #include "ike/peer_certs.h"
@@ -170,6 +171,7 @@ static void load_sa(struct archive *a, struct engine *e, struct found *f, struct
 	free(sa->attempt);
 	sa->attempt = NULL;
 	save_sa_fields(a, sa);
+	kept_pack(e, sa);
 	sa->iv_counter += f->died * IV_LEAP;
 	window_keep_reply(&sa->window, e->now);
 	load_certs(a, e, f, sa);
@@ -265,7 +267,7 @@ static void load_pair(struct archive *a, struct engine *e, struct found *f)
 							       : pair_get(e, &local, &remote);
 	if (p == NULL)
 		return;
-	save_pair_fields(a, p);
+	save_pair_fields(a, e, p);
 	archive_bool(a, &begun);
 	archive_uint(a, &n);
 	for (unsigned i = 0; !a->failed && i < n; i++)

@@ -6,6 +6,7 @@
 #include "ike/exchange/exchange.h"
 #include "ike/hold.h"
 #include "ike/idle.h"
+#include "ike/kept.h"
 #include "ike/load.h"
 #include "ike/overtake.h"
 #include "ike/pair.h"
@@ -61,7 +62,7 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 {
 	if (deadlines_reserve(&e->deadlines, e->n_objects + 1) != 0)
 		return NULL;
-	struct ike_sa *sa = calloc(1, sizeof(*sa));
+	struct ike_sa *sa = store_take(&e->sa_store);
 	struct handshake *hs = calloc(1, sizeof(*hs));
 	struct status_attempt *attempt = attempt_new(e, initiator);
 	const bool counted = !initiator && load_opened(e, &remote->ip);
@@ -98,7 +99,7 @@ fail:
 		load_closed(e, &remote->ip);
 	free(attempt);
 	free(hs);
-	free(sa);
+	store_give(&e->sa_store, sa);
 	return NULL;
 }
 
@@ -127,17 +128,18 @@ void handshake_free(struct handshake *hs)
 	free(hs);
 }
 
-void sa_settle(struct ike_sa *sa)
+void sa_settle(struct engine *e, struct ike_sa *sa)
 {
 	handshake_free(sa->hs);
 	sa->hs = NULL;
 	secret_free(&sa->keys.pi);
 	secret_free(&sa->keys.pr);
+	kept_pack(e, sa);
 }
 
 void sa_skip_handshake(struct engine *e, struct ike_sa *sa)
 {
-	sa_settle(sa);
+	sa_settle(e, sa);
 	free(sa->attempt);
 	sa->attempt = NULL;
 	sa->authenticated = true;
@@ -181,7 +183,7 @@ void sa_close(struct engine *e, struct ike_sa *sa)
 	if (e->settling == sa)
 		e->settling = NULL;
 	if (sa->attempt != NULL) {
-		pair_remember(sa->pair, sa->attempt);
+		pair_remember(e, sa->pair, sa->attempt);
 		sa->attempt = NULL;
 	}
 	e->n_objects--;
@@ -204,13 +206,14 @@ void sa_free_dead(struct engine *e)
 		handshake_free(sa->hs);
 		task_free(sa->ours);
 		task_free(sa->theirs);
+		kept_drop(e, sa);
 		ike_keys_free(&sa->keys);
 		forget_fragments(e, sa);
 		window_free(&sa->window);
 		blob_free(&sa->peer_id);
 		blob_free(&sa->peer_token);
 		peer_certs_drop(e, sa);
-		free(sa);
+		store_give(&e->sa_store, sa);
 	}
 }
 
@@ -369,7 +372,7 @@ static void attempt_end(struct engine *e, struct ike_sa *sa, uint16_t notify, bo
 	tally_attempt(&e->counters.tally, a);
 	if (a == &none)
 		return;
-	pair_remember(sa->pair, a);
+	pair_remember(e, sa->pair, a);
 	sa->attempt = NULL;
 	if (sa->initiator) {
 		pair_back_off(e, sa->pair);
@@ -421,7 +424,7 @@ void sa_established(struct engine *e, struct ike_sa *sa)
 		}
 		a->retransmits = sa->retransmits;
 		tally_attempt(&e->counters.tally, a);
-		pair_remember(sa->pair, a);
+		pair_remember(e, sa->pair, a);
 		sa->attempt = NULL;
 	}
 	report(e, REPORT_NOTICE, AREA_IKE, sa->pair, sa, EXCHANGE_IKE_AUTH,

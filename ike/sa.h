@@ -22,7 +22,7 @@ struct ike_sa *sa_new_with_spi(struct engine *e, struct pair *p, bool initiator,
 void sa_skip_handshake(struct engine *e, struct ike_sa *sa);
 
 /* What only the handshake needed goes: nonces, messages, the keys that AUTH was made with. */
-void sa_settle(struct ike_sa *sa);
+void sa_settle(struct engine *e, struct ike_sa *sa);
 
 /* The one function that assigns sa->state; also counts half-open SAs and arms the deadline. */
 void sa_set_state(struct engine *e, struct ike_sa *sa, enum sa_state state);

@@ -162,7 +162,7 @@ static void save_pair(struct archive *a, struct engine *e, struct pair *p)
 
 	archive_ip(a, &p->key.local);
 	archive_ip(a, &p->key.remote);
-	save_pair_fields(a, p);
+	save_pair_fields(a, e, p);
 	archive_bool(a, &begun);
 	for (sa = p->sas; sa; sa = sa->next)
 		n += is_saved(sa) ? 1 : 0;

@@ -72,7 +72,7 @@ static void encap_fields(struct archive *a, struct pair *p)
 	archive_mono(a, &p->plain_at);
 }
 
-void save_pair_fields(struct archive *a, struct pair *p)
+void save_pair_fields(struct archive *a, struct engine *e, struct pair *p)
 {
 	archive_uint(a, &p->failures);
 	archive_mono(a, &p->failed_at);
@@ -98,7 +98,7 @@ void save_pair_fields(struct archive *a, struct pair *p)
 			attempt_unpack(p->attempts[i], &t);
 		attempt_fields(a, &t);
 		if (a->loads)
-			p->attempts[i] = attempt_pack(&t);
+			p->attempts[i] = attempt_pack(e, &t);
 		if (p->attempts[i] == NULL) {
 			a->failed = true;
 			break;
@@ -227,6 +227,23 @@ static void child_encap_fields(struct archive *a, struct child *c)
 	archive_bool(a, &c->peer_receives);
 }
 
+/* Of one that is in the kernel they are all zero. */
+static void child_keys_fields(struct archive *a, struct child *c)
+{
+	static const struct child_keys zero;
+	struct child_keys k = c->keys != NULL ? *c->keys : zero;
+
+	archive_octets(a, k.in, sizeof(k.in));
+	archive_octets(a, k.out, sizeof(k.out));
+	if (a->loads && memcmp(&k, &zero, sizeof(k)) != 0) {
+		c->keys = malloc(sizeof(*c->keys));
+		a->failed = a->failed || c->keys == NULL;
+		if (c->keys != NULL)
+			*c->keys = k;
+	}
+	wipe(&k, sizeof(k));
+}
+
 void save_child_fields(struct archive *a, struct child *c)
 {
 	bool *flags[] = { &c->in_added,	 &c->out_added,	  &c->keeps_alive, &c->waited,
@@ -248,8 +265,7 @@ void save_child_fields(struct archive *a, struct child *c)
 	archive_encr(a, &c->suite.encr);
 	archive_integ(a, &c->suite.integ);
 	archive_ke(a, &c->suite.ke);
-	archive_octets(a, c->key_in, sizeof(c->key_in));
-	archive_octets(a, c->key_out, sizeof(c->key_out));
+	child_keys_fields(a, c);
 	archive_u8(a, &c->protocol);
 	archive_u16(a, &c->local_port);
 	archive_u16(a, &c->remote_port);

@@ -21,7 +21,7 @@ enum record {
 /* Before the first record. */
 void save_header_fields(struct archive *a, struct engine *e);
 
-void save_pair_fields(struct archive *a, struct pair *p);
+void save_pair_fields(struct archive *a, struct engine *e, struct pair *p);
 void save_sa_fields(struct archive *a, struct ike_sa *sa);
 void save_child_fields(struct archive *a, struct child *c);
 void save_task_fields(struct archive *a, struct engine *e, struct pair *p, struct task *t);

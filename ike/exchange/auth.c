@@ -223,7 +223,7 @@ static void verify_done_i(struct engine *e, struct ike_sa *sa, struct job *job)
 	sa_established(e, sa);
 	ppk_audit(e, sa);
 	child_install(e, c);
-	sa_settle(sa);
+	sa_settle(e, sa);
 	pair_retire(e, sa->pair, sa);
 	survivor_choose(e, sa->pair);
 	survivor_confirm(e, sa->pair);

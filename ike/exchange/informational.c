@@ -254,7 +254,7 @@ static void remember_rejection(struct engine *e, struct ike_sa *sa, uint16_t err
 	a.ended_at = e->now;
 	snprintf(a.reason, sizeof(a.reason), "peer sent %s after the handshake",
 		 notify_name(error));
-	attempt_amend(last, &a);
+	attempt_amend(e, last, &a);
 }
 
 /*
@@ -276,7 +276,7 @@ static void remember_short_life(struct engine *e, struct ike_sa *sa)
 	if (a.failed || a.stage != STAGE_UP)
 		return;
 	snprintf(a.reason, sizeof(a.reason), "the peer deleted it soon after");
-	attempt_amend(last, &a);
+	attempt_amend(e, last, &a);
 }
 
 static void informational_answer(struct engine *e, struct ike_sa *sa, const struct inbound *m)

@@ -582,7 +582,7 @@ static void remember_refusal(struct engine *e, const struct init_request *m, uin
 	snprintf(a->reason, sizeof(a->reason), "%s", why);
 	snprintf(a->offered, sizeof(a->offered), "%s", offered);
 	tally_attempt(&e->counters.tally, a);
-	pair_remember(p, a);
+	pair_remember(e, p, a);
 	pair_release(e, p);
 	report_reason(e, REPORT_ERROR, AREA_IKE, reason_of_notify(notify, true, true), p, NULL,
 		      EXCHANGE_IKE_SA_INIT, "peer's IKE_SA_INIT refused: %s", why);

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/heap.h"
 
+#include "ike/store.h"
+
 #include <malloc.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #define CHUNK_HEADER sizeof(size_t)
 
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
+void *__libc_memalign(size_t alignment, size_t n);
 void __libc_free(void *p);
 
 static _Thread_local enum heap_user now;
@@ -33,9 +37,14 @@ int64_t heap_held(void)
 	return atomic_load(&held);
 }
 
+/* Of a store's block, known by where it stands, the rest of its mapping is never touched. */
 static int64_t size_of(void *p)
 {
-	return p == NULL ? 0 : (int64_t)(malloc_usable_size(p) + CHUNK_HEADER);
+	if (p == NULL)
+		return 0;
+	if ((uintptr_t)p % STORE_BLOCK == 0)
+		return STORE_BLOCK;
+	return (int64_t)(malloc_usable_size(p) + CHUNK_HEADER);
 }
 
 static void *taken(void *p, int64_t before)
@@ -53,6 +62,11 @@ static void *taken(void *p, int64_t before)
 void *malloc(size_t n)
 {
 	return taken(__libc_malloc(n), 0);
+}
+
+void *aligned_alloc(size_t alignment, size_t n)
+{
+	return taken(__libc_memalign(alignment, n), 0);
 }
 
 void *calloc(size_t n, size_t size)

@@ -11,7 +11,7 @@ export LC_ALL=C
 ALLOWED='
 	memchr memcmp memcpy memmove memset explicit_bzero
 	strchr strrchr strcmp strncmp strlen strnlen strspn strcspn strstr strerror
-	malloc calloc realloc free
+	malloc calloc realloc free aligned_alloc
 	snprintf vsnprintf vasprintf asprintf
 	inet_ntop inet_pton
 	qsort bsearch strtoul strtoull

@@ -140,22 +140,25 @@ static void test_an_attempt_in_few_octets(void **state)
 				    .verdict = VERDICT_EXPIRED },
 			      back;
 	struct past_attempt *p;
+	struct duet d;
 
 	(void)state;
+	start(&d);
 	for (unsigned texts = 0; texts < 4; texts++) {
 		memset(a.reason, 'r', (texts & 1) != 0 ? sizeof(a.reason) - 1 : 0);
 		memset(a.offered, 'o', (texts & 2) != 0 ? sizeof(a.offered) - 1 : 0);
-		p = attempt_pack(&a);
+		p = attempt_pack(d.engine, &a);
 		assert_non_null(p);
 		memset(&back, 0xff, sizeof(back));
 		attempt_unpack(p, &back);
-		free(p);
+		attempt_free(d.engine, p);
 		assert_string_equal(back.reason, a.reason);
 		assert_string_equal(back.offered, a.offered);
 		assert_memory_equal(&back, &a, offsetof(struct status_attempt, reason));
 		memset(a.reason, 0, sizeof(a.reason));
 		memset(a.offered, 0, sizeof(a.offered));
 	}
+	duet_end(&d);
 }
 
 int main(void)
