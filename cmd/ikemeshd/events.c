@@ -11,13 +11,16 @@
 
 struct kept {
 	int64_t at_ms;
-	struct report report; /* its text is ours; NULL: there was no memory for it */
+	struct report report; /* its text is in texts */
 };
 
+/* One mapping: texts of their own on the heap would keep it from shrinking after a storm. */
 struct events {
 	char stream[EVENTS_STREAM_LEN];
-	uint64_t next;
+	uint64_t first, next; /* kept, and to come */
 	struct kept ring[EVENTS_KEPT];
+	size_t at; /* where the next text begins */
+	char texts[EVENTS_TEXTS];
 };
 
 struct events *events_new(const char stream[static EVENTS_STREAM_LEN])
@@ -26,30 +29,62 @@ struct events *events_new(const char stream[static EVENTS_STREAM_LEN])
 
 	if (e == NULL)
 		return NULL;
-	e->next = 1;
+	e->first = e->next = 1;
 	snprintf(e->stream, sizeof(e->stream), "%s", stream);
 	return e;
 }
 
 void events_free(struct events *e)
 {
-	if (e == NULL)
-		return;
-	for (size_t i = 0; i < EVENTS_KEPT; i++)
-		free(e->ring[i].report.text);
 	free(e);
+}
+
+static struct kept *first_of(struct events *e)
+{
+	return &e->ring[e->first % EVENTS_KEPT];
+}
+
+/* Those whose texts begin in these octets are forgotten: they are the oldest ones. */
+static void forget(struct events *e, size_t from, size_t to)
+{
+	while (e->first < e->next) {
+		const size_t at = (size_t)(first_of(e)->report.text - e->texts);
+
+		if (at < from || at >= to)
+			return;
+		e->first++;
+	}
+}
+
+/* Room for n octets of text, in place of the oldest ones. */
+static char *make_room(struct events *e, size_t n)
+{
+	char *text;
+
+	if (n > EVENTS_TEXTS - e->at) {
+		forget(e, e->at, EVENTS_TEXTS);
+		e->at = 0;
+	}
+	forget(e, e->at, e->at + n);
+	if (e->next - e->first == EVENTS_KEPT)
+		e->first++;
+	text = e->texts + e->at;
+	e->at += n;
+	return text;
 }
 
 void events_add(struct events *e, int64_t at_ms, const struct report *report)
 {
-	struct kept *k = &e->ring[e->next++ % EVENTS_KEPT];
 	char text[EVENT_TEXT_LEN];
+	struct kept *k;
+	char *kept;
 
-	free(k->report.text);
+	log_escape(report->text, text, sizeof(text));
+	kept = make_room(e, strlen(text) + 1);
+	k = &e->ring[e->next++ % EVENTS_KEPT];
 	k->at_ms = at_ms;
 	k->report = *report;
-	log_escape(report->text, text, sizeof(text));
-	k->report.text = strdup(text);
+	k->report.text = strcpy(kept, text);
 }
 
 uint64_t events_next(const struct events *e)
@@ -64,7 +99,7 @@ bool events_is_stream(const struct events *e, const char *name)
 
 static uint64_t oldest(const struct events *e)
 {
-	return e->next > EVENTS_KEPT ? e->next - EVENTS_KEPT : 1;
+	return e->first;
 }
 
 static const struct kept *kept(const struct events *e, uint64_t number)
@@ -74,7 +109,7 @@ static const struct kept *kept(const struct events *e, uint64_t number)
 
 static bool is_asked_for(const struct kept *k, const struct events_question *q)
 {
-	return k->report.text != NULL && k->report.level <= q->most &&
+	return k->report.level <= q->most &&
 	       (q->peer == NULL || ip_equal(q->peer, &k->report.remote));
 }
 

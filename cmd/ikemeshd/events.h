@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #define EVENTS_KEPT 4096
+#define EVENTS_TEXTS (EVENTS_KEPT * 128) /* octets of their texts: fewer are kept of long ones */
 #define EVENTS_AN_ANSWER 512
 #define EVENT_TEXT_LEN 512   /* longer ones are cut */
 #define EVENTS_STREAM_LEN 17 /* of a stream's name, with its NUL */

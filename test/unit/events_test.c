@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -201,10 +202,39 @@ static void test_a_long_text_is_cut(void **state)
 
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
+/* Texts of all lengths: fewer are kept of long ones, and each is whole. */
+static void test_long_texts(void **state)
+{
+	struct events *e = *state;
+	char text[EVENT_TEXT_LEN];
+	size_t fewest = EVENTS_KEPT;
+
+	for (size_t i = 0; i < 3 * EVENTS_KEPT; i++) {
+		const size_t n = i * 7 % (EVENT_TEXT_LEN - 1);
+
+		memset(text, 'a' + (char)(n % 26), n);
+		text[n] = '\0';
+		happens(e, REPORT_INFO, NULL, text);
+		if (i % 97 != 0)
+			continue;
+		json_t *answer = ask(e, 1);
+		const size_t lost = (size_t)number(answer, "lost");
+		const json_t *first = json_array_get(get(answer, "events"), 0);
+		const char *kept = json_string_value(get(first, "text"));
+
+		assert_int_equal(number(first, "number"), lost + 1);
+		assert_int_equal(strlen(kept), lost * 7 % (EVENT_TEXT_LEN - 1));
+		fewest = lost > 0 && i + 1 - lost < fewest ? i + 1 - lost : fewest;
+		json_decref(answer);
+	}
+	assert_in_range(fewest, EVENTS_TEXTS / EVENT_TEXT_LEN, EVENTS_KEPT / 2 + 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_event_has_all_that_is_known),
+		TEST(test_long_texts),
 		TEST(test_what_is_about_nobody_says_so),
 		TEST(test_each_is_told_once),
 		TEST(test_an_answer_has_an_end),
