@@ -150,6 +150,7 @@ static void arm(struct daemon *d)
 	next = clock_earlier(next, log_tick(d->log, daemon_now(d)));
 	if (d->healing != NULL)
 		next = clock_earlier(next, healing_deadline(d->healing));
+	next = clock_earlier(next, heap_deadline(&d->heap));
 	next = clock_earlier(next, daemon_mode_deadline(d));
 	next = clock_earlier(next, d->trust_at);
 	next = clock_earlier(next, d->keep_at);
@@ -203,6 +204,7 @@ int daemon_run(const struct daemon_options *options)
 
 	d.started = clock_now();
 	d.started_wall = time(NULL);
+	heap_open(&d.heap);
 	metrics_host_open(&d.metrics_host);
 	err = daemon_start(&d);
 	while (err == 0 && d.phase != DAEMON_GONE)

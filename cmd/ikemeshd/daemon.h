@@ -13,6 +13,7 @@
 #include "cmd/ikemeshd/expose.h"
 #include "cmd/ikemeshd/handover.h"
 #include "cmd/ikemeshd/healing.h"
+#include "cmd/ikemeshd/heap.h"
 #include "cmd/ikemeshd/ke_stock.h"
 #include "cmd/ikemeshd/key_client.h"
 #include "cmd/ikemeshd/log.h"
@@ -118,6 +119,7 @@ struct daemon {
 	struct keyring *ring; /* whom to trust */
 	struct engine *engine;
 	struct random_stock random; /* the core's */
+	struct heap heap;
 	struct hands hands;
 	struct performer performer;
 	struct loop *loop;

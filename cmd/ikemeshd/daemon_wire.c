@@ -269,6 +269,16 @@ void daemon_on_control(void *arg)
 	control_turn(d->control);
 }
 
+/* A storm of handshakes is over. */
+static void tidy(struct daemon *d, struct mono now)
+{
+	struct status_counters c;
+
+	engine_counters(d->engine, &c);
+	if (heap_tick(&d->heap, now, c.ike_initiated + c.ike_responded))
+		heap_tidy(&d->heap, d->unlocked == 0);
+}
+
 static void on_deadline(void *arg)
 {
 	struct daemon *d = arg;
@@ -286,6 +296,7 @@ static void on_deadline(void *arg)
 	daemon_mode_tick(d, now);
 	daemon_trust_tick(d, now);
 	daemon_stock_tick(d, now);
+	tidy(d, now);
 }
 
 /* In the order in which they are served: what is done before what is asked. */

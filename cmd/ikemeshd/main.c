@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikemeshd/daemon.h"
 #include "cmd/ikemeshd/guardian.h"
+#include "cmd/ikemeshd/heap.h"
 #include "cmd/ikemeshd/keyholder.h"
 #include "cmd/ikemeshd/privileges.h"
 #include "cmd/ikemeshd/shortage.h"
@@ -166,6 +167,7 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc)
 		return misuse("no arguments are taken");
+	heap_limits();
 	secret_guard_process();
 	if (only_check)
 		return config_check(o.config_path, time(NULL), stdout) == CHECK_ERRORS
