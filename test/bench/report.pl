@@ -148,7 +148,12 @@ sub table_lab {
 			row("— resident memory a peer, KiB", "rss_kib_a_peer_$peers", 2),
 			row("— statusall, ms", "statusall_ms_$peers", 0),
 			row("— idle: CPU, ms a second", "idle_cpu_ms_a_second_$peers", 2),
-			row("— idle: wake-ups a second", "idle_wakeups_a_second_$peers", 2);
+			row("— idle: wake-ups a second", "idle_wakeups_a_second_$peers", 2),
+			row("— CPU a handshake beside a few pairs, both ends, ms", "beside_few_ms_$peers", 2),
+			row("— CPU a handshake beside all of them, both ends, ms", "beside_all_ms_$peers", 2),
+			row("— reload, ms", "reload_ms_of_$peers", 0),
+			row("— CPU of the reload, ms", "reload_cpu_ms_of_$peers", 0),
+			row("— program executed anew, its SAs taken over, after, ms", "start_ms_of_$peers", 0);
 	}
 	for my $subnets (100, 2000) {
 		push @rows, row("$subnets subnets: ready after, ms", "start_ms_$subnets", 0),
@@ -195,13 +200,16 @@ sub table_aims {
 	$aim->('first packets lost', 0, $of->('first_packets_lost', 'ikemesh'), '');
 	for my $peers (300, 1000, 3000) {
 		next unless $lab->{"pss_kib_a_peer_$peers"};
-		$aim->("KiB a peer at $peers", 3, $of->("pss_kib_a_peer_$peers", 'ikemesh'), 'events kept for `ikectl monitor`, what the allocator keeps of handshakes that were under way at once');
+		$aim->("KiB a peer at $peers", 3, $of->("pss_kib_a_peer_$peers", 'ikemesh'), 'events kept for `ikectl monitor`; what the allocators of both processes keep of handshakes that were under way at once');
 		$aim->("CPU / floor, $peers in one moment, both ends and the wire", 1.2,
 			$over->($of->("storm_both_ms_$peers", 'ikemesh'), 2 * ($of->("storm_floor_outside_ms_$peers", 'ikemesh') // 0)), $parts)
 			if $lab->{"storm_both_ms_$peers"};
 		$aim->("CPU / floor, $peers in one moment, as the guest counts, $_", 1.2,
 			$over->($of->("storm_cpu_${_}_ms_$peers", 'ikemesh'), $of->("storm_floor_ms_$peers", 'ikemesh') // $floor), $calls) for qw(initiator responder);
-		$aim->("wake-ups a second, $peers idle", 0.5, $of->("idle_wakeups_a_second_$peers", 'ikemesh'), 'liveness looks at the SAs\' counters, one by one; besides, four times a second, the counter of lost SAs, and the CRL files');
+		$aim->("CPU a handshake in the guest, beside $peers / beside a few", 1.1,
+			$over->($of->("beside_all_ms_$peers", 'ikemesh'), $of->("beside_few_ms_$peers", 'ikemesh')), 'other load on the machine between the two; caches')
+			if $lab->{"beside_all_ms_$peers"};
+		$aim->("wake-ups a second, $peers idle", 0.5, $of->("idle_wakeups_a_second_$peers", 'ikemesh'), 'looks at pairs, at the counter of lost SAs and at our own certificate are once in five seconds; the rest is what wakes besides');
 	}
 	my %count = map { $_->{pairs} => $_->{a_handshake} } @{ $core->{instructions} // [] };
 	$aim->('instructions beside 10,000 / beside 10', 1.1, $over->($count{10000}, $count{10}), '');

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # A host that wakes up among N peers sends to all of them in one moment, and again each second: when the last
 # one is up, what it cost, what a peer keeps in memory, and what 3,000 of them cost while nothing happens.
+# Besides: what a handshake costs beside a few pairs and beside all of them, and how long the daemon takes to
+# load its configuration anew and to execute itself anew while it has them.
 # cases: 30
 # long: 300 1000 3000
 # alone
 # timeout: 5400
 . "$LAB_TOP/test/bench/stories/fleet.bash"
 N=$1
-SPARE=5
+FEW=40 # handshakes that are compared
+SPARE=$((2 * FEW + 5))
 IDLE=${LAB_BENCH_IDLE:-30} # seconds
 KINDS=(${LAB_BENCH_KINDS:-ikemesh openssl})
 SETTLE=${LAB_BENCH_SETTLE:-$((N < 300 ? 5 : 250))} # seconds: what is kept for a while is gone by then
@@ -31,14 +34,40 @@ idle() { # KIND: per second
 	done
 }
 
+# a_few KIND FIGURE: what so many handshakes at once cost now, both ends together
+a_few() {
+	local ci cr
+	ci=$(cpu_of "i-$1") cr=$(cpu_of "r-$1")
+	connect "$1" $FEW
+	record "$2" "$1" "$(per $(($(cpu_of "i-$1") + $(cpu_of "r-$1"))) $((ci + cr)) $FEW)"
+}
+
+reload() { # KIND
+	case $1 in
+	ikemesh) ikectl "i-$1" reload >"$SCRATCH/reloaded" ;;
+	*) ipsec_ "i-$1" reload && ipsec_ "i-$1" statusall >"$SCRATCH/reloaded" ;; # when it answers, it has read it
+	esac
+}
+
+# The program is executed anew, and goes on with all pairs. strongSwan would begin without any.
+anew() {
+	kill -USR2 "${PID[i-ikemesh]}"
+	until_ok 120 went_on || fail "nobody goes on"
+}
+went_on() { [ "$(grep -c ' is ready: ' "$SCRATCH/i-ikemesh/log")" -ge 2 ]; }
+
 for kind in "${KINDS[@]}"; do
 	fleet "$kind" "$N"
 	connect "$kind" 5
 	for end in i r; do
 		memory "$end-$kind"
-		eval "rss_$end=$RSS pss_$end=$PSS cpu_$end=$(cpu_of "$end-$kind")"
 		record "pss_kib_of_5" "$kind" "$PSS"
 		record "rss_kib_of_5" "$kind" "$RSS"
+	done
+	a_few "$kind" "beside_few_ms_$N"
+	for end in i r; do
+		memory "$end-$kind"
+		eval "rss_$end=$RSS pss_$end=$PSS cpu_$end=$(cpu_of "$end-$kind")"
 	done
 	floor 50
 	floor=$FLOOR_MS began=
@@ -66,6 +95,19 @@ for kind in "${KINDS[@]}"; do
 		done
 	done
 	idle "$kind"
+	a_few "$kind" "beside_all_ms_$N"
+	nap 5
+	for try in 1 2 3; do
+		cpu=$(cpu_of "i-$kind")
+		ms_of reload "$kind"
+		record "reload_ms_of_$N" "$kind" "$TOOK"
+		nap 1
+		record "reload_cpu_ms_of_$N" "$kind" "$(per "$(cpu_of "i-$kind")" "$cpu" 1)"
+	done
+	if [ "$kind" = ikemesh ]; then
+		ms_of anew
+		record "start_ms_of_$N" "$kind" "$TOOK"
+	fi
 	expect_alive "i-$kind" "r-$kind"
 	stop "i-$kind" "r-$kind"
 done
