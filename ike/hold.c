@@ -23,6 +23,7 @@ struct hold {
 	const struct subnet_spec *net;
 	int64_t last_us;     /* from asking to being ready, of the last that got ready */
 	int64_t patience_us; /* with a negotiation, from asking on */
+	struct mono step_at; /* when one of its pairs came a step further */
 	struct pair *pairs;  /* in the order of asking */
 };
 
@@ -97,12 +98,29 @@ void hold_asked(struct engine *e, struct pair *p)
 	DL_APPEND2(h->pairs, p, hold_prev, hold_next);
 }
 
-/* Under way, for no longer than is to be expected, and with something to lose. */
+/* In the attempt under way, or there is none: it failed. */
+static bool has_answered(const struct pair *p)
+{
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (sa_is_up(sa) ||
+		    (sa_is_connecting(sa) && sa->state != SA_I_KEY && sa->state != SA_I_INIT))
+			return true;
+	return false;
+}
+
+/*
+ * Under way, with something to lose, and for no longer than is to be expected; or slow because we
+ * are, with all those that are asked at once: its peer is there, and one or the other comes
+ * further.
+ */
 static bool is_hopeful(const struct engine *e, const struct pair *p)
 {
-	if (p->bereft || e->now.us - p->asked_at.us >= p->hold->patience_us)
+	if (p->bereft || (p->turn == TURN_NONE && !pair_is_connecting(e, p)))
 		return false;
-	return p->turn != TURN_NONE || pair_is_connecting(e, p);
+	if (e->now.us - p->asked_at.us < p->hold->patience_us)
+		return true;
+	return (p->turn != TURN_NONE || has_answered(p)) &&
+	       e->now.us - p->hold->step_at.us < HOLD_STEP_US;
 }
 
 static struct child *held_child(const struct pair *p)
@@ -182,6 +200,12 @@ void hold_bereft(struct engine *e, struct pair *p)
 {
 	p->bereft = true;
 	hold_changed(e, p);
+}
+
+void hold_stepped(struct engine *e, struct pair *p)
+{
+	if (p->hold != NULL)
+		p->hold->step_at = e->now;
 }
 
 void hold_changed(struct engine *e, const struct pair *p)
@@ -289,16 +313,6 @@ static bool can_send(const struct pair *p)
 		for (const struct child *c = sa->children; c; c = c->next)
 			if (c->out_added)
 				return true;
-	return false;
-}
-
-/* In the attempt under way, or there is none: it failed. */
-static bool has_answered(const struct pair *p)
-{
-	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		if (sa_is_up(sa) ||
-		    (sa_is_connecting(sa) && sa->state != SA_I_KEY && sa->state != SA_I_INIT))
-			return true;
 	return false;
 }
 

@@ -21,7 +21,7 @@
 #include "ike/core.h"
 
 #define HOLD_PACKETS 100 /* XFRM_MAX_QUEUE_LEN */
-/* The head waits so long after the last one behind it that got ready, and so long in all. */
+/* The head waits so long after the last one behind it that came further, and so long in all. */
 #define HOLD_STEP_US INT64_C(500000)
 #define HOLD_MOST_US INT64_C(5000000)
 
@@ -31,6 +31,8 @@ void hold_asked(struct engine *e, struct pair *p);
 bool hold_must_wait(struct engine *e, struct child *c);
 /* It went in. */
 void hold_installed(struct engine *e, const struct child *c);
+/* One came a step further, and is not over. */
+void hold_stepped(struct engine *e, struct pair *p);
 /* A negotiation of the pair made progress, faltered or failed. */
 void hold_changed(struct engine *e, const struct pair *p);
 /* At the end of each step: what follows from all that. */

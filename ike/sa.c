@@ -264,6 +264,8 @@ void sa_set_state(struct engine *e, struct ike_sa *sa, enum sa_state state)
 	sa->state = state;
 	if (before && !sa_is_half_open(sa))
 		load_closed(e, &sa->remote.ip);
+	if (sa_is_connecting(sa))
+		hold_stepped(e, sa->pair);
 	switch (state) {
 	case SA_R_INIT:
 		sa->overtake_at = overtake_due(e, sa);
