@@ -252,7 +252,7 @@ static int read_mailbox(struct pattern *p, const char *text, const char **why)
 
 	at = take_value(text, "@", local, &n);
 	*why = "is no mailbox";
-	if (n == 0 || strchr(at + 1, '@') != NULL)
+	if (n == 0 || *at == '\0' || strchr(at + 1, '@') != NULL) /* each of its @ may be escaped */
 		return -EINVAL;
 	e = blob_copy(&p->local, BYTES(local, n));
 	return e != 0 ? e : read_host(p, at + 1, why);

@@ -155,7 +155,11 @@ static void retire_child(struct engine *e, struct child *c, const struct child *
 	sa_work(e, sa);
 }
 
-/* A peer that re-authenticates may leave IKE SAs behind that carry nothing. */
+/*
+ * A peer that re-authenticates may leave IKE SAs behind that carry nothing, and one that went
+ * without a word leaves those that only we know: there is no choice in it, and either of us may end
+ * it.
+ */
 static bool is_spare(const struct engine *e, const struct ike_sa *sa)
 {
 	return sa_is_up(sa) && sa->children == NULL && sa->ours == NULL && sa->theirs == NULL &&
@@ -173,9 +177,7 @@ static bool another_carries(const struct pair *p, const struct ike_sa *but)
 void survivor_check(struct engine *e, struct pair *p)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
-		if (!we_decide(p, sa))
-			continue;
-		for (struct child *c = sa->children; c; c = c->next) {
+		for (struct child *c = sa->children; c && we_decide(p, sa); c = c->next) {
 			const struct child *better = survivor_is_live(c) ? better_than(c) : NULL;
 			if (better != NULL) {
 				retire_child(e, c, better);

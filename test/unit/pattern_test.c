@@ -249,6 +249,7 @@ static void test_patterns_that_are_none(void **state)
 		{ "10.0.0.0/8/8", "prefix length" },
 		{ "@example.org", "no mailbox" },
 		{ "a@b@c", "no mailbox" },
+		{ "a\\@b", "no mailbox" },
 		{ "a@", "is neither" },
 		{ "http://example.org", "no address" },
 	};
