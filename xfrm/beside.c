@@ -16,6 +16,14 @@ void beside_arrange(struct policy_set *set, enum stance stance)
 	}
 }
 
+bool beside_is_ahead(const struct policy_held *held)
+{
+	const struct policy *p = &held->policy;
+
+	return held->ours && p->beside && p->dir == POLICY_OUT && p->kind == POLICY_PROTECT &&
+	       p->priority < BESIDE_BEHIND;
+}
+
 static bool meets(const struct policy *foreign, const struct policy *ours)
 {
 	return subnet_meets(&ours->src, &foreign->src) && subnet_meets(&ours->dst, &foreign->dst);

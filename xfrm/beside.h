@@ -29,6 +29,9 @@ enum stance {
 /* Makes of a set what it is to be beside another daemon. */
 void beside_arrange(struct policy_set *set, enum stance stance);
 
+/* Is it one of ours of STANCE_AHEAD, for what goes out by SAs? So a daemon that was there stood. */
+bool beside_is_ahead(const struct policy_held *held);
+
 /*
  * Is a policy of others one that says what these say, which were arranged: it has a template for
  * something that they protect, or lets pass what they let pass? It can go where these come first.

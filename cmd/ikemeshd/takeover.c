@@ -133,6 +133,7 @@ static void go_ahead(struct daemon *d, struct mono now)
 
 struct removal {
 	struct daemon *d;
+	enum policy_kind kind;
 	size_t sas, policies;
 };
 
@@ -151,9 +152,15 @@ static int remove_policy(const struct policy_held *held, void *arg)
 {
 	struct removal *r = arg;
 
-	if (beside_is_needless(held, &r->d->policies.wanted))
+	if (held->policy.kind == r->kind && beside_is_needless(held, &r->d->policies.wanted))
 		r->policies += kernel_policy_delete_other(r->d->kernel, held) == 0;
 	return 0;
+}
+
+static void remove_policies(struct removal *r, enum policy_kind kind)
+{
+	r->kind = kind;
+	kernel_policy_dump(r->d->kernel, remove_policy, r);
 }
 
 static int be_alone(struct daemon *d, struct mono now)
@@ -162,12 +169,14 @@ static int be_alone(struct daemon *d, struct mono now)
 	return stand(d, STANCE_ALONE, now);
 }
 
+/* What a successor would know it by goes last: it finishes what we may not come to. */
 static void finish(struct daemon *d, struct mono now)
 {
 	struct removal r = { .d = d };
 
-	kernel_policy_dump(d->kernel, remove_policy, &r);
 	kernel_sa_dump_others(d->kernel, remove_sa, &r);
+	remove_policies(&r, POLICY_BYPASS);
+	remove_policies(&r, POLICY_PROTECT);
 	be_alone(d, now);
 	log_text(d->log, REPORT_NOTICE,
 		 "takeover: done; %zu policies and %zu SAs of the other IKE daemon removed",
@@ -222,6 +231,37 @@ static int count_policy(const struct policy_held *held, void *arg)
 	return 0;
 }
 
+static int look_for_ahead(const struct policy_held *held, void *arg)
+{
+	bool *ahead = arg;
+
+	*ahead |= beside_is_ahead(held);
+	return 0;
+}
+
+static void look_for_sas(void *arg, const struct status_child *c)
+{
+	bool *up = arg;
+
+	*up |= c->state == CHILD_INSTALLED;
+}
+
+/*
+ * Did a predecessor come as far as that? What peers have of the old SAs may be gone since, so
+ * packets are not to go by those again, unless its SAs were lost with it.
+ */
+static bool goes_on_ahead(struct daemon *d)
+{
+	bool ahead = false, up = false;
+	const struct status_visitor v = {
+		.pair = visit_pair, .ike = visit_ike, .child = look_for_sas, .arg = &up
+	};
+
+	kernel_policy_dump(d->kernel, look_for_ahead, &ahead);
+	engine_status(d->engine, &v);
+	return ahead && up;
+}
+
 int takeover_begin(struct daemon *d)
 {
 	const struct mono now = clock_now();
@@ -231,14 +271,16 @@ int takeover_begin(struct daemon *d)
 
 	if (!d->config->takeover)
 		return policies_sync(&d->policies, &d->config->spec);
-	err = stand(d, STANCE_BESIDE, now);
+	err = stand(d, goes_on_ahead(d) ? STANCE_AHEAD : STANCE_BESIDE, now);
 	kernel_policy_dump(d->kernel, count_policy, &left);
 	if (left.policies == 0)
 		return be_alone(d, now);
 	t->look_at = now;
 	log_text(d->log, REPORT_NOTICE,
-		 "takeover: another IKE daemon left %zu policies for what we protect: its peers "
-		 "are met before these go",
+		 t->stance == STANCE_AHEAD
+			 ? "takeover: goes on: %zu policies of another IKE daemon are still there"
+			 : "takeover: another IKE daemon left %zu policies for what we protect: "
+			   "its peers are met before these go",
 		 left.policies);
 	return err;
 }

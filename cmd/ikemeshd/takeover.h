@@ -10,6 +10,9 @@
  * our SAs, and what peers still send on the old ones is taken. Once they send no more on those, its
  * SAs and those of its policies that ours stand for are removed, and we are ALONE.
  *
+ * A daemon that is started anew meanwhile goes on from what the kernel has: AHEAD if its policies
+ * stood so and its SAs were handed over, otherwise BESIDE.
+ *
  * A peer that does not come up and talks on the old SAs keeps us BESIDE, until those expire: the
  * log, statusall and `ikectl wait` tell.
  */

@@ -91,6 +91,27 @@ static void where_they_stand(void **state)
 	teardown(&ahead);
 }
 
+/* What the kernel has tells a daemon that is started anew how far the one before it had come. */
+static void ahead_is_known_again(void **state)
+{
+	static const enum stance stances[] = { STANCE_ALONE, STANCE_BESIDE, STANCE_AHEAD };
+
+	(void)state;
+	for (size_t s = 0; s < 3; s++) {
+		bool ahead = false;
+		struct host h;
+
+		setup(&h, stances[s]);
+		for (size_t i = 0; i < h.set.n; i++) {
+			const struct policy_held held = read_back(&h.set.p[i]);
+
+			ahead |= beside_is_ahead(&held);
+		}
+		assert_int_equal(ahead, stances[s] == STANCE_AHEAD);
+		teardown(&h);
+	}
+}
+
 /* Each is known as ours when it comes back, with the selector that it went with. */
 static void there_and_back(void **state)
 {
@@ -200,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(where_they_stand),
+		cmocka_unit_test(ahead_is_known_again),
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(the_same_addresses_are_no_conflict),
 		cmocka_unit_test(alone_again_without_a_gap),
