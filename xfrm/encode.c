@@ -311,19 +311,25 @@ static void put_selector(struct xfrm_selector *sel, const struct policy *p)
 }
 
 /* Addresses unspecified: the SA is found by the packet's destination and the reqid. */
-static void put_template(struct nlmsghdr *nlh, const struct policy *p)
+static struct xfrm_user_tmpl make_template(uint16_t family, uint32_t reqid)
 {
-	struct xfrm_user_tmpl t = {
+	return (struct xfrm_user_tmpl){
 		.id.proto = IPPROTO_ESP,
-		.family = af(&p->src.ip),
-		.reqid = p->beside && p->dir != POLICY_OUT ? 0 : IKEMESH_REQID,
+		.family = family,
+		.reqid = reqid,
 		.mode = XFRM_MODE_TRANSPORT,
-		.optional = p->optional,
 		.aalgos = UINT32_MAX,
 		.ealgos = UINT32_MAX,
 		.calgos = UINT32_MAX,
 	};
+}
 
+static void put_template(struct nlmsghdr *nlh, const struct policy *p)
+{
+	const bool any = p->beside && p->dir != POLICY_OUT;
+	struct xfrm_user_tmpl t = make_template(af(&p->src.ip), any ? 0 : IKEMESH_REQID);
+
+	t.optional = p->optional;
 	mnl_attr_put(nlh, XFRMA_TMPL, sizeof(t), &t);
 }
 
@@ -412,4 +418,12 @@ struct xfrm_userpolicy_info encode_socket_bypass(enum policy_dir dir, uint16_t f
 	info.dir = (uint8_t)dir;
 	info.action = XFRM_POLICY_ALLOW;
 	return info;
+}
+
+struct socket_ask encode_socket_ask(uint32_t reqid, uint16_t family)
+{
+	return (struct socket_ask){
+		.info = encode_socket_bypass(POLICY_OUT, family),
+		.tmpl = make_template(family, reqid),
+	};
 }

@@ -57,4 +57,11 @@ struct nlmsghdr *encode_default_set(void *buf, const struct policy_default *d);
 /* The per-socket policy that lets a socket's packets pass in the clear, for setsockopt. */
 struct xfrm_userpolicy_info encode_socket_bypass(enum policy_dir dir, uint16_t family);
 
+/* For IP_XFRM_POLICY: what leaves the socket needs an SA of that reqid, in transport mode. */
+struct socket_ask {
+	struct xfrm_userpolicy_info info;
+	struct xfrm_user_tmpl tmpl;
+};
+struct socket_ask encode_socket_ask(uint32_t reqid, uint16_t af);
+
 #endif

@@ -143,6 +143,11 @@ int kernel_read_events(struct kernel *k, void (*each)(const struct kernel_event 
 
 /* setsockopt bypass in and out on an IKE (or raw ESP) socket, for its family. */
 int kernel_socket_bypass(int fd, int family);
+/*
+ * What the socket sends needs an SA of that reqid, whatever policies say: as long as there is none,
+ * the kernel asks IKE daemons for one, and the packet is refused.
+ */
+int kernel_socket_ask(int fd, int family, uint32_t reqid);
 /* setsockopt UDP_ENCAP on the port 4500 socket. */
 int kernel_socket_udp_encap(int fd);
 

@@ -30,6 +30,17 @@ int kernel_socket_bypass(int fd, int family)
 	return 0;
 }
 
+int kernel_socket_ask(int fd, int family, uint32_t reqid)
+{
+	const struct socket_ask ask = encode_socket_ask(reqid, (uint16_t)family);
+	const bool v4 = family == AF_INET;
+
+	return setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+			  v4 ? IP_XFRM_POLICY : IPV6_XFRM_POLICY, &ask, sizeof(ask))
+		       ? -errno
+		       : 0;
+}
+
 int kernel_socket_udp_encap(int fd)
 {
 	int type = UDP_ENCAP_ESPINUDP;

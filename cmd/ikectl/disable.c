@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/disable.h"
 #include "cmd/ikectl/client.h"
+#include "cmd/ikectl/handback.h"
 #include "xfrm/found.h"
 
 #include <errno.h>
@@ -69,6 +70,23 @@ static int stop_daemon(const char *run_dir, const char *command, bool *was_there
 	return 0;
 }
 
+/* What fails here costs packets at worst: ours are removed all the same. */
+static void hand_back(struct kernel *k)
+{
+	struct handback h = { .kernel = k };
+	int err = handback_run(&h);
+
+	if (err != 0)
+		fprintf(stderr, "ikectl: the other IKE daemon is not waited for: %s\n",
+			strerror(-err));
+	else if (h.n_peers > 0)
+		printf("another IKE daemon has SAs with %zu of %zu peers that ours were with\n",
+		       h.n_peers - h.n_missing, h.n_peers);
+	else if (handback_is_released(&h))
+		printf("no other IKE daemon has policies for what ours protect\n");
+	handback_free(&h);
+}
+
 static int clear_kernel(const char *run_dir)
 {
 	struct kernel *k = NULL;
@@ -76,6 +94,7 @@ static int clear_kernel(const char *run_dir)
 	int err = kernel_open(&k), err2;
 
 	if (err == 0) {
+		hand_back(k);
 		err = found_loosen(k, run_dir);
 		err2 = kernel_remove_ours(k, &policies, &sas);
 		err = err2 != 0 ? err2 : err;
@@ -124,7 +143,8 @@ int release(const char *run_dir)
 		fprintf(stderr, "ikectl: ikemeshd is not running\n");
 		return EXIT_FAILURE;
 	}
-	printf("the daemon has left; its SAs carry the traffic until the next IKE daemon has its "
-	       "own:\nstart that, then say `ikectl disable`\n");
+	printf("the daemon has left; its SAs carry the traffic: start the next IKE daemon, then "
+	       "say "
+	       "`ikectl\ndisable`, which has that one make its own first\n");
 	return EXIT_SUCCESS;
 }

@@ -5,13 +5,14 @@
 /*
  * Ends all enforcement on this host: a running daemon is told to clean up and go, then whatever is
  * left of ours in the kernel is removed, and the sysctls get back the values that they had. Nothing
- * else is touched. Says what it did; exit status.
+ * else is touched. Another IKE daemon that was started behind release() has its SAs before that
+ * (handback.h). Says what it did; exit status.
  */
 int disable(const char *run_dir);
 
 /*
- * Ends the daemon alone: its peers are not told, and its SAs and policies stay behind those of
- * another IKE daemon that is started next. Exit status.
+ * Ends the daemon alone: its peers are not told, and its SAs and policies carry the traffic until
+ * disable(). Exit status.
  */
 int release(const char *run_dir);
 

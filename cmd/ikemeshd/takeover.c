@@ -306,10 +306,10 @@ void takeover_tick(struct daemon *d, struct mono now)
 
 void takeover_release(struct daemon *d)
 {
-	stand(d, STANCE_BESIDE, clock_now());
+	stand(d, STANCE_AHEAD, clock_now());
 	log_happening(d->log, STOP, REPORT_NOTICE,
-		      "leaving (released): peers are not told, SAs and policies stay and make way "
-		      "for those of another IKE daemon; `ikectl disable` removes them");
+		      "leaving (released): peers are not told, SAs and policies stay; once another "
+		      "IKE daemon runs, `ikectl disable` has it take over, and removes them");
 }
 
 struct mono takeover_deadline(const struct takeover *t)

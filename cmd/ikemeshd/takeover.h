@@ -39,7 +39,8 @@ int takeover_begin(struct daemon *d);
 void takeover_tick(struct daemon *d, struct mono now);
 struct mono takeover_deadline(const struct takeover *t);
 void takeover_free(struct takeover *t);
-/* The other way: what we leave carries the traffic until another IKE daemon has its own. */
+/* The other way: what we leave carries the traffic until another IKE daemon has its own, which
+ * `ikectl disable` sees to (cmd/ikectl/handback.h). */
 void takeover_release(struct daemon *d);
 /* For statusall, `ikectl wait` and others: null where we are alone. */
 json_t *takeover_json(const struct takeover *t);

@@ -547,7 +547,7 @@ static void test_killed_while_removing(void **state)
 			 2 * PEERS + 4 + 2); /* SAs, policies, our own, and the one that lives */
 }
 
-/* And back: what we leave makes way for those of others, and stays. */
+/* And back: what we leave stays, and allows others to have the same beside it. */
 static void test_release(void **state)
 {
 	struct daemon d;
@@ -558,13 +558,13 @@ static void test_release(void **state)
 	begin(&d, 0);
 	assert_int_equal(d.takeover.stance, STANCE_ALONE);
 	takeover_release(&d);
-	assert_int_equal(d.policies.stance, STANCE_BESIDE);
+	assert_int_equal(d.policies.stance, STANCE_AHEAD);
 	assert_true(w.ours.n > 0);
 	for (size_t i = 0; i < w.ours.n; i++) {
 		const struct policy *p = &w.ours.p[i];
 
 		if (p->kind == POLICY_PROTECT && p->dir == POLICY_OUT)
-			assert_true(p->beside && p->priority >= BESIDE_BEHIND);
+			assert_true(p->beside && p->priority < BESIDE_BEHIND);
 	}
 	end(&d);
 }

@@ -619,6 +619,35 @@ static void a_socket_with_its_bypass(void **state)
 	close(ike6);
 }
 
+static int keep_asked(const struct sa_held *sa, void *arg)
+{
+	*(struct sa_held *)arg = *sa;
+	return 0;
+}
+
+/* Before policies of ours: who has a trap of that reqid is asked, and nothing leaves. */
+static void a_socket_that_asks(void **state)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
+	struct sa_held asked = { 0 };
+	int fd;
+
+	(void)state;
+	need_world();
+	want(ENTRIES("10.0.0.0/16"), ENTRIES());
+	fd = world_listen(4, 1009);
+	assert_int_equal(kernel_socket_ask(fd, AF_INET, 77), 0);
+	assert_int_equal(kernel_socket_ask(-1, AF_INET, 77), -EBADF);
+	to.sin_addr.s_addr = htonl(0x0a000002);
+	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), -1);
+	assert_int_equal(kernel_sa_dump_others(t.k, keep_asked, &asked), 0);
+	assert_true(asked.larval);
+	assert_int_equal(asked.reqid, 77);
+	assert_true(ip_equal(&asked.ref.dst, &(struct ip){ 4, { 10, 0, 0, 2 } }));
+	assert_false(world_sent(t.world.wire, "10.0.0.2", IPPROTO_UDP, SOON));
+	close(fd);
+}
+
 static void sysctls(void **state)
 {
 	int old = -1, again = -1;
@@ -1212,6 +1241,7 @@ int main(void)
 		TEST(acquires_of_others_are_dropped),
 		TEST(lost_events_are_told),
 		TEST(a_socket_with_its_bypass),
+		TEST(a_socket_that_asks),
 		TEST(sysctls),
 		TEST(a_forwarded_port_gets_no_cleartext),
 		TEST(acquires_leave_larval_states),
