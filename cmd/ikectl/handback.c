@@ -26,6 +26,19 @@ static bool is_between(const struct policy *p, const struct ip *src, const struc
 	       subnet_contains(&p->dst, dst);
 }
 
+static bool is_for_one(const struct policy_held *p)
+{
+	return p->policy.dst.prefix == ip_bits(&p->policy.dst.ip);
+}
+
+/* A trap rather than what was made by it for one peer; of those the one that the kernel takes. */
+static bool is_better(const struct policy_held *p, const struct policy_held *best)
+{
+	if (is_for_one(p) != is_for_one(best))
+		return is_for_one(best);
+	return p->policy.priority < best->policy.priority;
+}
+
 const struct policy_held *handback_trap(const struct handback *h, const struct ip *src,
 					const struct ip *dst)
 {
@@ -39,7 +52,7 @@ const struct policy_held *handback_trap(const struct handback *h, const struct i
 			continue;
 		ours |= p->ours;
 		if (!p->ours && !p->apart && !p->tunnel && p->tmpl_reqid != 0 &&
-		    (best == NULL || p->policy.priority < best->policy.priority))
+		    (best == NULL || is_better(p, best)))
 			best = p;
 	}
 	return ours ? best : NULL;

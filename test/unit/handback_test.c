@@ -93,6 +93,7 @@ static void test_who_is_asked_for(void **state)
 	struct policy_held tunnel, marked;
 	struct policy_held wide = trap("10.0.0.0/16", 371328, TRAP_REQID);
 	struct policy_held near = trap("10.0.3.0/24", 369000, TRAP_REQID + 1);
+	struct policy_held met = trap("10.0.7.7/32", 367231, TRAP_REQID + 2);
 	struct host host;
 
 	(void)state;
@@ -103,6 +104,7 @@ static void test_who_is_asked_for(void **state)
 	marked.apart = true;
 	add(&host, &wide);
 	add(&host, &near);
+	add(&host, &met);
 	add(&host, &tunnel);
 	add(&host, &marked);
 	ours(&host, "10.0.7.7");
