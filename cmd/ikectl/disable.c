@@ -70,11 +70,15 @@ static int stop_daemon(const char *run_dir, const char *command, bool *was_there
 	return 0;
 }
 
-/* What fails here costs packets at worst: ours are removed all the same. */
-static void hand_back(struct kernel *k)
+/*
+ * Is there another IKE daemon with policies for what ours protect? What fails here costs packets at
+ * worst: ours are removed all the same.
+ */
+static bool hand_back(struct kernel *k)
 {
 	struct handback h = { .kernel = k };
 	int err = handback_run(&h);
+	bool other;
 
 	if (err != 0)
 		fprintf(stderr, "ikectl: the other IKE daemon is not waited for: %s\n",
@@ -84,17 +88,20 @@ static void hand_back(struct kernel *k)
 		       h.n_peers - h.n_missing, h.n_peers);
 	else if (handback_is_released(&h))
 		printf("no other IKE daemon has policies for what ours protect\n");
+	other = h.n_peers > 0;
 	handback_free(&h);
+	return other;
 }
 
-static int clear_kernel(const char *run_dir)
+/* *other: another IKE daemon has policies for what ours protected. */
+static int clear_kernel(const char *run_dir, bool *other)
 {
 	struct kernel *k = NULL;
 	size_t policies = 0, sas = 0;
 	int err = kernel_open(&k), err2;
 
 	if (err == 0) {
-		hand_back(k);
+		*other = hand_back(k);
 		err = found_loosen(k, run_dir);
 		err2 = kernel_remove_ours(k, &policies, &sas);
 		err = err2 != 0 ? err2 : err;
@@ -120,16 +127,17 @@ static void told(void *arg, const char *name, int value, int error)
 
 int disable(const char *run_dir)
 {
-	bool was_there;
+	bool was_there, other = false;
 
 	if (stop_daemon(run_dir, "disable", &was_there) != 0)
 		return EXIT_FAILURE;
 	if (was_there)
 		printf("the daemon told its peers and has left\n");
-	if (clear_kernel(run_dir) != 0 || found_restore_sysctls(run_dir, told, NULL) != 0)
+	if (clear_kernel(run_dir, &other) != 0 || found_restore_sysctls(run_dir, told, NULL) != 0)
 		return EXIT_FAILURE;
-	printf("IPsec by ikemesh is off on this host: traffic goes in the clear, until ikemeshd is "
-	       "started\nor, if ikemesh-policy.service is enabled, until the next boot\n");
+	printf("IPsec by ikemesh is off on this host: traffic goes %s, until ikemeshd is "
+	       "started\nor, if ikemesh-policy.service is enabled, until the next boot\n",
+	       other ? "as the other IKE daemon has it" : "in the clear");
 	return EXIT_SUCCESS;
 }
 
