@@ -62,6 +62,6 @@ struct socket_ask {
 	struct xfrm_userpolicy_info info;
 	struct xfrm_user_tmpl tmpl;
 };
-struct socket_ask encode_socket_ask(uint32_t reqid, uint16_t af);
+struct socket_ask encode_socket_ask(uint32_t reqid, uint16_t family);
 
 #endif
