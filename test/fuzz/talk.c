@@ -23,6 +23,13 @@ static bool of_our_group(struct scene *s)
 	return false;
 }
 
+/* What it sent first may have gone out, changed, as another exchange: AUTH has nothing to be about.
+ */
+static bool can_sign(const struct peer *p)
+{
+	return (p->initiator ? p->init_i.n : p->init_r.n) > 0;
+}
+
 void talk_answer(struct scene *s, struct draft *out)
 {
 	struct peer *p = &s->d.peer;
@@ -55,7 +62,10 @@ void talk_answer(struct scene *s, struct draft *out)
 		peer_answer_intermediate(p, &s->asked, out);
 		break;
 	case EXCHANGE_IKE_AUTH:
-		peer_answer_auth(p, &s->asked, out);
+		if (can_sign(p))
+			peer_answer_auth(p, &s->asked, out);
+		else
+			peer_answer(p, &s->asked, out);
 		break;
 	case EXCHANGE_CREATE_CHILD_SA:
 		exchange_anew(s);
@@ -89,7 +99,7 @@ bool talk_begin(struct scene *s, struct draft *out)
 		peer_ask_init(p, out);
 	else if (p->add_ke_done < p->n_add_ke)
 		peer_ask_intermediate(p, out);
-	else if (p->esp_in == 0)
+	else if (p->esp_in == 0 && can_sign(p))
 		peer_ask_auth(p, out);
 	else
 		return false;
