@@ -23,13 +23,15 @@ const struct option reload_options[] = { { "force", no_argument, NULL, 0 },
 /* ---- what the files are like ------------------------------------------------------------------
  */
 
+#define FNV_PRIME UINT64_C(0x100000001b3)
+
 /* FNV-1a: nobody gains by two states that are alike. */
 static uint64_t mix(uint64_t hash, const void *p, size_t n)
 {
 	const uint8_t *octets = p;
 
 	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ octets[i]) * 0x100000001b3u;
+		hash = (hash ^ octets[i]) * FNV_PRIME;
 	return hash;
 }
 
@@ -40,7 +42,9 @@ static uint64_t mix_stat(uint64_t hash, const struct stat *st)
 				   (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
 				   (uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec };
 
-	return mix(hash, facts, sizeof(facts));
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+		hash = (hash ^ facts[i]) * FNV_PRIME;
+	return hash;
 }
 
 /* Of a symbolic link both count: itself, and what it leads to. */

@@ -18,8 +18,10 @@ clang-tidy --quiet --config-file=.clang-tidy --checks="$checks" "$work/bad.c" --
 [ "$(grep -c ' error: ' "$work/bad")" = $((${checks:+-1} + 2)) ] || { echo "FAIL $what: it does not find what it should"; exit 1; }
 
 find crypto ike xfrm config cmd -name '*.c' | sort >"$work/files"
+# What leaves a table or a list is hidden from the analyzer: test/check/tidy.
 # A process a file: of a second one in a process the analyzer says what is not so (va_start() not seen).
-xargs -n 1 -P "$(nproc)" nice clang-tidy --quiet -p "$build" --checks="$checks" <"$work/files" >"$work/found" 2>"$work/errors" || {
+xargs -n 1 -P "$(nproc)" nice clang-tidy --quiet -p "$build" --checks="$checks" \
+	--extra-arg-before="-I$PWD/test/check/tidy" <"$work/files" >"$work/found" 2>"$work/errors" || {
 	echo "FAIL $what: $(grep -c ' error: ' "$work/found") findings"
 	cat "$work/found"
 	grep -E '^(error|Error)' "$work/errors" | sort -u | head || true
