@@ -61,7 +61,9 @@ static int open_dir(const char *state_dir)
 {
 	int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return fd >= 0 ? fd : -errno;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /* A name is on the disk when its directory is. */

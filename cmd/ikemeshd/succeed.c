@@ -35,7 +35,9 @@ int daemon_succeed_take(struct daemon *d)
 {
 	d->unlocked = secret_lock_process();
 	handover_take(&d->handover, d->handover_why);
-	d->keep_at = handover_can_keep() ? (struct mono){ 0 } : MONO_NEVER;
+	d->keep_at = MONO_NEVER;
+	if (handover_can_keep())
+		d->keep_at = (struct mono){ 0 };
 	return 0;
 }
 
