@@ -230,7 +230,7 @@ static enum form form_of(struct bytes text)
 			form = FORM_SECRETS;
 		if (form != FORM_NONE)
 			return form;
-		p += n + 1;
+		p += eol ? n + 1 : n;
 	}
 	return FORM_NONE;
 }
