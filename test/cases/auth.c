@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_AUTH: proofs that are none. */
-#include "cases/scene.h"
-#include "lib/testpki.h"
+#include "cases/shown.h"
 
 #include <openssl/bn.h>
 #include <openssl/evp.h>
@@ -16,7 +15,8 @@
 #include <cmocka.h>
 
 #define N(x) (sizeof(x) / sizeof((x)[0]))
-#define K 256 /* octets of the peer's modulus */
+#define K 256		 /* octets of the peer's modulus */
+#define DIGEST_INFO_N 51 /* of SHA2-256 */
 
 /* ---- no proof, or of another kind: T33, T34 ---------------------------------------------------
  */
@@ -256,6 +256,60 @@ static void pkcs1_padding(struct scene *s)
 	}
 }
 
+/* ---- RSA of exponent 3: T61 --------------------------------------------------------------------
+ */
+
+static struct testpki_cert *e3_cert(void)
+{
+	return shown_once(KEPT_E3, &(struct testpki_spec){ .subject = "O=Example, CN=peer",
+							   .issuer = shown_ca(),
+							   .kind = TESTPKI_RSA_E3,
+							   .slot = 2 });
+}
+
+/* The least number whose cube is not below `block`, bit by bit from above. */
+static void cube_root(const uint8_t block[static K], uint8_t out[static K])
+{
+	BIGNUM *wanted = BN_bin2bn(block, K, NULL), *root = BN_new(), *cube = BN_new();
+	BN_CTX *ctx = BN_CTX_new();
+
+	assert_true(wanted != NULL && root != NULL && cube != NULL && ctx != NULL);
+	for (int bit = K * 8 / 3; bit >= 0; bit--) {
+		BN_set_bit(root, bit);
+		assert_true(BN_sqr(cube, root, ctx) && BN_mul(cube, cube, root, ctx));
+		if (BN_cmp(cube, wanted) >= 0)
+			BN_clear_bit(root, bit);
+	}
+	BN_add_word(root, 1);
+	assert_true(BN_sqr(cube, root, ctx) && BN_mul(cube, cube, root, ctx));
+	assert_int_equal(BN_bn2binpad(cube, out, K), K);
+	assert_memory_equal(out, block, 2 + 8 + 1 + DIGEST_INFO_N);
+	assert_int_equal(BN_bn2binpad(root, out, K), K);
+	BN_free(wanted);
+	BN_free(root);
+	BN_free(cube);
+	BN_CTX_free(ctx);
+}
+
+/* Bleichenbacher's forgery of 2006: made without the private key, good where what follows the
+ * digest is not looked at. The genuine one first, so that it fails by that. */
+static void pkcs1_cubes(struct scene *s)
+{
+	uint8_t block[K], signature[K];
+	struct draft said;
+	struct blob tbs;
+
+	scene_check(s, shown(s, e3_cert(), NULL, 0, BYTES_NONE) == OUT_GOES_ON,
+		    "the genuine one is taken");
+	scene_auth(s, &said);
+	shown_cert(&said, blob_view(&e3_cert()->der));
+	tbs = peer_signed_octets(&s->d.peer, &said);
+	padded(TRAILING_GARBAGE, blob_view(&tbs), block);
+	cube_root(block, signature);
+	blob_free(&tbs);
+	say_signature(s, &said, BYTES(pkcs1_sha256, sizeof pkcs1_sha256), BYTES(signature, K));
+}
+
 /* ---- AlgorithmIdentifiers: T62, T63 -----------------------------------------------------------
  */
 
@@ -396,6 +450,9 @@ const struct bad_case cases_auth[] = {
 	{ "T61", "pkcs1_padding", "CVE-2018-16151, -16152, CVE-2026-50721, -50722",
 	  "a good PKCS#1 v1.5 signature by hand, and nine bent ones", ALLOW(OUT_GOES_ON), REFUSED,
 	  .real = true, .play = pkcs1_padding },
+	{ "T61", "pkcs1_cubes", "CVE-2006-4339; CVE-2018-16151, -16152",
+	  "exponent 3: a genuine signature, and one whose cube begins as it should",
+	  ALLOW(OUT_GOES_ON), REFUSED, .real = true, .play = pkcs1_cubes },
 	{ "T62", "pss_parameters", "CVE-2018-6459, CVE-2021-41990 strongSwan",
 	  "PSS: salt -1, 0, 2^31-1, 2^63, empty; other MGF hash; trailer 2; no MGF", 0, REFUSED,
 	  .real = true, .play = pss_parameters },

@@ -26,11 +26,9 @@ static void play(void **state)
 
 static size_t collect(struct CMUnitTest tests[static CASES_MAX])
 {
-	const struct bad_case *const all[] = {
-		cases_header, cases_negotiation, cases_states,
-		cases_auth,   cases_fragments,	 cases_certificates,
-		cases_peers
-	};
+	const struct bad_case *const all[] = { cases_header, cases_negotiation, cases_states,
+					       cases_auth,   cases_fragments,	cases_certificates,
+					       cases_keys,   cases_peers };
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)

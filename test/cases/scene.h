@@ -69,6 +69,9 @@ struct scene {
  */
 enum outcome scene_give(struct scene *s, struct bytes datagram);
 enum outcome scene_give_from(struct scene *s, const struct endpoint *from, struct bytes datagram);
+/* The same datagram so many times; what is sent and reported is forgotten. Time goes on by 1 ms
+ * with each. */
+void scene_pour(struct scene *s, struct bytes datagram, unsigned times);
 /* The same for a draft, which is freed: encoded or sealed, or cut in fragments of so many octets.
  */
 enum outcome scene_say(struct scene *s, struct draft *said);
@@ -95,6 +98,7 @@ extern const struct bad_case cases_states[];
 extern const struct bad_case cases_auth[];
 extern const struct bad_case cases_fragments[];
 extern const struct bad_case cases_certificates[];
+extern const struct bad_case cases_keys[];
 extern const struct bad_case cases_peers[];
 
 #define SECOND INT64_C(1000000)

@@ -24,28 +24,84 @@ static void must(bool good, const char *what)
 	abort();
 }
 
+/* What a key is made of: its numbers, each under the library's name for it. */
+struct numbers {
+	OSSL_PARAM_BLD *builder;
+	BN_CTX *ctx;
+};
+
+static void put_number(struct numbers *to, const char *name, const BIGNUM *value)
+{
+	must(value != NULL && OSSL_PARAM_BLD_push_BN(to->builder, name, value) == 1, name);
+}
+
+static struct numbers numbers_begin(void)
+{
+	struct numbers out = { OSSL_PARAM_BLD_new(), BN_CTX_new() };
+
+	must(out.builder != NULL && out.ctx != NULL, "numbers");
+	BN_CTX_start(out.ctx);
+	return out;
+}
+
+static EVP_PKEY *numbers_end(struct numbers *from)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(from->builder);
+	EVP_PKEY *key = NULL;
+
+	must(EVP_PKEY_fromdata_init(ctx) > 0 &&
+		     EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) > 0,
+	     "key of numbers");
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(from->builder);
+	EVP_PKEY_CTX_free(ctx);
+	BN_CTX_end(from->ctx);
+	BN_CTX_free(from->ctx);
+	return key;
+}
+
 /* e = 1: every message is its own signature. */
 static EVP_PKEY *key_with_exponent_one(EVP_PKEY *model)
 {
-	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	BIGNUM *n = NULL;
-	OSSL_PARAM *params;
-	EVP_PKEY *key = NULL;
+	struct numbers parts = numbers_begin();
+	BIGNUM *n = BN_CTX_get(parts.ctx);
 
 	must(EVP_PKEY_get_bn_param(model, OSSL_PKEY_PARAM_RSA_N, &n) == 1, "modulus");
-	OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n);
-	OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, BN_value_one());
-	OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_D, BN_value_one());
-	params = OSSL_PARAM_BLD_to_param(builder);
-	must(EVP_PKEY_fromdata_init(ctx) > 0 &&
-		     EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) > 0,
-	     "key with exponent 1");
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(builder);
-	EVP_PKEY_CTX_free(ctx);
-	BN_free(n);
-	return key;
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_N, n);
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_E, BN_value_one());
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_D, BN_value_one());
+	return numbers_end(&parts);
+}
+
+/* Of any size and exponent: the library makes none below 512 bits. */
+static EVP_PKEY *key_by_hand(int bits, BN_ULONG exponent)
+{
+	struct numbers parts = numbers_begin();
+	BN_CTX *ctx = parts.ctx;
+	BIGNUM *p = BN_CTX_get(ctx), *q = BN_CTX_get(ctx), *n = BN_CTX_get(ctx),
+	       *e = BN_CTX_get(ctx), *d = BN_CTX_get(ctx), *p1 = BN_CTX_get(ctx),
+	       *q1 = BN_CTX_get(ctx), *x = BN_CTX_get(ctx);
+
+	must(x != NULL && BN_set_word(e, exponent) == 1, "exponent");
+	do { /* again if e is no unit, or a bit is missing */
+		must(BN_generate_prime_ex(p, (bits + 1) / 2, 0, NULL, NULL, NULL) == 1 &&
+			     BN_generate_prime_ex(q, bits / 2, 0, NULL, NULL, NULL) == 1 &&
+			     BN_mul(n, p, q, ctx) == 1 && BN_sub(p1, p, BN_value_one()) == 1 &&
+			     BN_sub(q1, q, BN_value_one()) == 1 && BN_mul(x, p1, q1, ctx) == 1,
+		     "primes");
+	} while (BN_num_bits(n) != bits || BN_mod_inverse(d, e, x, ctx) == NULL);
+	ERR_clear_error();
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_N, n);
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_E, e);
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_D, d);
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_FACTOR1, p);
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_FACTOR2, q);
+	must(BN_mod(p1, d, p1, ctx) == 1 && BN_mod(q1, d, q1, ctx) == 1, "exponents");
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_EXPONENT1, p1);
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_EXPONENT2, q1);
+	put_number(&parts, OSSL_PKEY_PARAM_RSA_COEFFICIENT1, BN_mod_inverse(x, q, p, ctx));
+	return numbers_end(&parts);
 }
 
 static EVP_PKEY *key_get(enum testpki_kind kind, unsigned slot);
@@ -71,6 +127,16 @@ static EVP_PKEY *key_make(enum testpki_kind kind, unsigned slot)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	case TESTPKI_RSA_E1:
 		return key_with_exponent_one(key_get(TESTPKI_RSA_2048, slot));
+	case TESTPKI_RSA_64:
+		return key_by_hand(64, RSA_F4);
+	case TESTPKI_RSA_128:
+		return key_by_hand(128, RSA_F4);
+	case TESTPKI_RSA_512:
+		return key_by_hand(512, RSA_F4);
+	case TESTPKI_RSA_1023:
+		return key_by_hand(1023, RSA_F4);
+	case TESTPKI_RSA_E3:
+		return key_by_hand(2048, RSA_3);
 	default:
 		return NULL;
 	}
@@ -216,6 +282,8 @@ static void sign(X509 *cert, const struct testpki_spec *spec)
 	unsigned slot = spec->issuer != NULL ? spec->issuer->slot : spec->slot;
 	const EVP_MD *md = NULL;
 
+	if (kind == TESTPKI_RSA_64 || kind == TESTPKI_RSA_128)
+		kind = TESTPKI_RSA_2048;
 	if (kind != TESTPKI_ED25519)
 		md = EVP_get_digestbyname(spec->digest != NULL ? spec->digest : "SHA256");
 	must(X509_sign(cert, key_get(kind, slot), md) > 0, "X509_sign");

@@ -32,6 +32,13 @@ enum testpki_kind {
 	TESTPKI_ED25519,
 	TESTPKI_RSA_E1, /* the modulus of a RSA_2048 key with exponent 1: to be refused, and without
 			   PEM */
+	/* Of so many bits, by hand: to be refused. The shortest two cannot sign a certificate: what
+	   they issue has a signature by another key. */
+	TESTPKI_RSA_64,
+	TESTPKI_RSA_128,
+	TESTPKI_RSA_512,
+	TESTPKI_RSA_1023,
+	TESTPKI_RSA_E3, /* 2048 bits, exponent 3 */
 	TESTPKI_KINDS,
 };
 #define TESTPKI_SLOTS 6

@@ -8,7 +8,7 @@
 
 #include "ike/message/payload.h"
 
-#define DRAFT_PAYLOADS 80
+#define DRAFT_PAYLOADS 128
 #define DRAFT_ROOM 140000 /* octets of one message */
 
 struct draft_payload {

@@ -4,12 +4,14 @@
  * crl_policy: hard has it, since to PKITS a certificate is good only if a list says so.
  */
 #include "crypto/crl.h"
+#include "lib/der_bend.h"
 #include "lib/testvec.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -17,7 +19,10 @@
 #define PKITS_TIME \
 	((time_t)1577836800) /* 2020-01-01: within the life of all but some that expired */
 #define TAR_BLOCK 512
-#define STRIDE 61 /* octets between two that are changed */
+#define STRIDE 61      /* octets between two that are changed */
+#define BEND_STRIDE 29 /* of the ways of bending a certificate's DER; each of them: CASES_LONG=1 \
+			*/
+#define LIMIT_US 100000
 
 static struct blob tar;
 
@@ -147,35 +152,65 @@ static void test_chains(void **state)
 	testvec_report(&count);
 }
 
-/* T64: certificates of every kind with an octet changed here and there: no crash, no endless loop.
- */
+static int64_t cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* All that is done with a certificate that a peer shows: no crash, no endless loop. */
+static void look_at(const struct trust *trust, struct bytes der)
+{
+	const int64_t began = cpu_us();
+	char text[VERDICT_TEXT_LEN];
+	struct cert_info info;
+
+	(void)trust_check_chain(trust, &der, 1, PKITS_TIME, text);
+	(void)cert_describe(der, &info);
+	(void)trust_id_matches(der, ID_FQDN, BYTES((const uint8_t *)"a", 1));
+	assert_true(cpu_us() - began < LIMIT_US);
+}
+
+/* T64: certificates of every kind with an octet changed here and there. */
 static void mutate(const struct trust *trust, struct bytes der, struct testvec_count *count)
 {
 	struct blob copy;
-	struct bytes view;
-	char text[VERDICT_TEXT_LEN];
 
 	assert_int_equal(blob_copy(&copy, der), 0);
-	view = blob_view(&copy);
 	for (size_t i = count->run % STRIDE; i < copy.n; i += STRIDE) {
-		struct cert_info info;
-
 		copy.p[i] ^= (uint8_t)(1 << i % 8);
-		(void)trust_check_chain(trust, &view, 1, PKITS_TIME, text);
-		(void)cert_describe(view, &info);
-		(void)trust_id_matches(view, ID_FQDN, BYTES((const uint8_t *)"a", 1));
+		look_at(trust, blob_view(&copy));
 		copy.p[i] ^= (uint8_t)(1 << i % 8);
 	}
 	blob_free(&copy);
 	testvec_check(count, true, "");
 }
 
-static void test_mutated(void **state)
+/* T64: ... and bent where one element of DER ends and another begins. */
+static void bend(const struct trust *trust, struct bytes der, struct testvec_count *count)
 {
-	struct testvec_count count = { .file = ARCHIVE ", certificates mutated" };
+	const size_t n = der_bends(der), stride = getenv("CASES_LONG") != NULL ? 1 : BEND_STRIDE;
+
+	for (size_t i = count->run % stride; i < n; i += stride) {
+		struct blob copy;
+
+		assert_int_equal(blob_copy(&copy, der), 0);
+		der_bend(der, i, copy.p);
+		assert_memory_not_equal(copy.p, der.p, der.n);
+		look_at(trust, blob_view(&copy));
+		blob_free(&copy);
+	}
+	testvec_check(count, n > 30 * (size_t)DER_BENDS, "is not taken apart");
+}
+
+static void each_certificate(struct testvec_count *count,
+			     void (*change)(const struct trust *trust, struct bytes der,
+					    struct testvec_count *count))
+{
 	struct trust *trust;
 
-	(void)state;
 	testvec_need();
 	trust = trust_new();
 	tar = testvec_read(ARCHIVE);
@@ -185,12 +220,28 @@ static void test_mutated(void **state)
 		size_t size = strtoul(name + 124, NULL, 8);
 
 		if (strncmp(name, "pkits/certs/", 12) == 0 && size > 0)
-			mutate(trust, BYTES(tar.p + at + TAR_BLOCK, size), &count);
+			change(trust, BYTES(tar.p + at + TAR_BLOCK, size), count);
 		at += TAR_BLOCK + (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
 	}
 	trust_free(trust);
 	blob_free(&tar);
-	testvec_report(&count);
+	testvec_report(count);
+}
+
+static void test_mutated(void **state)
+{
+	struct testvec_count count = { .file = ARCHIVE ", certificates mutated" };
+
+	(void)state;
+	each_certificate(&count, mutate);
+}
+
+static void test_bent(void **state)
+{
+	struct testvec_count count = { .file = ARCHIVE ", certificates bent" };
+
+	(void)state;
+	each_certificate(&count, bend);
 }
 
 int main(void)
@@ -198,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chains),
 		cmocka_unit_test(test_mutated),
+		cmocka_unit_test(test_bent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
