@@ -36,7 +36,8 @@ static uint8_t *place(struct ike_sa *sa, size_t *at, const uint8_t *from, size_t
 
 static bool is_packed(const struct ike_sa *sa, const uint8_t *p)
 {
-	return sa->kept != NULL && p >= sa->kept && p < sa->kept + KEPT_LEN;
+	/* As numbers: C compares no pointers of two objects. */
+	return sa->kept != NULL && (uintptr_t)p - (uintptr_t)sa->kept < KEPT_LEN;
 }
 
 void kept_pack(struct engine *e, struct ike_sa *sa)
