@@ -156,6 +156,16 @@ static void retire_child(struct engine *e, struct child *c, const struct child *
 }
 
 /*
+ * The peer decides, and has let it be: it may have lost the whole IKE SA. Nothing goes out on a
+ * child beside a newer one, so nobody else would ask.
+ */
+static void ask_about(struct engine *e, struct ike_sa *sa)
+{
+	if (e->spec->dpd_delay_s != 0 && e->now.us - sa->heard_at.us >= 2 * SURVIVOR_SILENT_US)
+		sa_probe(e, sa);
+}
+
+/*
  * A peer that re-authenticates may leave IKE SAs behind that carry nothing, and one that went
  * without a word leaves those that only we know: there is no choice in it, and either of us may end
  * it.
@@ -177,13 +187,15 @@ static bool another_carries(const struct pair *p, const struct ike_sa *but)
 void survivor_check(struct engine *e, struct pair *p)
 {
 	for (struct ike_sa *sa = p->sas; sa; sa = sa->next) {
-		for (struct child *c = sa->children; c && we_decide(p, sa); c = c->next) {
+		for (struct child *c = sa->children; c; c = c->next) {
 			const struct child *better = survivor_is_live(c) ? better_than(c) : NULL;
-			if (better != NULL) {
+			if (better == NULL)
+				continue;
+			if (we_decide(p, sa))
 				retire_child(e, c, better);
-				return; /* the lists may have changed: the next look finds the rest
-					 */
-			}
+			else
+				ask_about(e, sa);
+			return; /* the lists may have changed: the next look finds the rest */
 		}
 		if (is_spare(e, sa) && another_carries(p, sa)) {
 			report_reason(e, REPORT_INFO, AREA_IKE, REASON_SUPERFLUOUS, p, sa, 0,

@@ -32,7 +32,8 @@ bool survivor_has_twin(const struct child *c);
 /*
  * The repair, after a look at the counters: of several live children of the same selectors, one
  * goes that has been silent inbound while another carries; if all are silent, all but one go; and
- * so does an IKE SA that is left without a child beside another. Whoever made them. Counted.
+ * so does an IKE SA that is left without a child beside another. Whoever made them. Counted. Where
+ * the peer decides and does not, it is asked whether it is still there.
  */
 void survivor_check(struct engine *e, struct pair *p);
 
