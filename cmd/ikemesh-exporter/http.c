@@ -5,11 +5,19 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define REQUEST_MEMORY 8192 /* octets of a connection: its request's head, its answer's */
+/*
+ * Without a descriptor for who comes libmicrohttpd waits by trying: after so many turns in which
+ * nothing came of what was there to do, there is none for a while.
+ */
+#define TURNS_FOR_NOTHING 16
+#define REST_MS 250
 
 struct visitor {
 	struct MHD_Connection *connection; /* NULL: free */
@@ -21,8 +29,10 @@ struct visitor {
 struct http {
 	struct MHD_Daemon *mhd;
 	struct source *source;
-	int64_t now_ms; /* of the turn under way */
-	uint64_t came;
+	int64_t now_ms;		 /* of the turn under way */
+	uint64_t came, happened; /* visitors; and what they did */
+	unsigned for_nothing;	 /* turns */
+	int64_t rest_until_ms;	 /* 0: it does not rest */
 	struct visitor visitors[HTTP_CONNECTIONS];
 };
 
@@ -97,6 +107,7 @@ static enum MHD_Result request(void *arg, struct MHD_Connection *c, const char *
 
 	(void)version;
 	(void)upload;
+	h->happened++;
 	has_asked(h, c);
 	/* Before a body is read, if there is one. */
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
@@ -153,6 +164,7 @@ static void visit(void *arg, struct MHD_Connection *c, void **state,
 	struct http *h = arg;
 
 	(void)state;
+	h->happened++;
 	for (size_t i = 0; i < HTTP_CONNECTIONS; i++) {
 		struct visitor *v = &h->visitors[i];
 
@@ -174,7 +186,9 @@ int http_timeout_ms(const struct http *h, int64_t now_ms)
 	MHD_UNSIGNED_LONG_LONG mhd;
 	int64_t least = INT32_MAX;
 
-	if (MHD_get_timeout(h->mhd, &mhd) == MHD_YES && mhd < (unsigned long long)least)
+	if (h->rest_until_ms != 0)
+		least = h->rest_until_ms > now_ms ? h->rest_until_ms - now_ms : 0;
+	else if (MHD_get_timeout(h->mhd, &mhd) == MHD_YES && mhd < (unsigned long long)least)
 		least = (int64_t)mhd;
 	for (size_t i = 0; i < HTTP_CONNECTIONS; i++) {
 		const struct visitor *v = &h->visitors[i];
@@ -185,19 +199,45 @@ int http_timeout_ms(const struct http *h, int64_t now_ms)
 	return least == INT32_MAX ? -1 : (int)least;
 }
 
+static int epoll_of(const struct http *h)
+{
+	return MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+static void rest_if_stuck(struct http *h, bool happened)
+{
+	struct pollfd p = { .fd = epoll_of(h), .events = POLLIN };
+
+	h->rest_until_ms = 0;
+	if (happened || poll(&p, 1, 0) != 1) {
+		h->for_nothing = 0;
+		return;
+	}
+	if (++h->for_nothing < TURNS_FOR_NOTHING)
+		return;
+	if (h->for_nothing == TURNS_FOR_NOTHING)
+		fprintf(stderr, "ikemesh-exporter: whoever comes has to wait: there is no "
+				"descriptor, or no memory, for it\n");
+	h->for_nothing = TURNS_FOR_NOTHING + 1;
+	h->rest_until_ms = h->now_ms + REST_MS;
+}
+
 void http_turn(struct http *h, int64_t now_ms)
 {
+	const uint64_t before = h->happened;
+
 	h->now_ms = now_ms;
 	for (size_t i = 0; i < HTTP_CONNECTIONS; i++) {
 		if (h->visitors[i].connection != NULL && h->visitors[i].leaves_ms <= now_ms)
 			show_the_door(&h->visitors[i]);
 	}
 	MHD_run(h->mhd);
+	rest_if_stuck(h, h->happened != before);
 }
 
 int http_fd(const struct http *h)
 {
-	return MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	return h->rest_until_ms != 0 ? -1 : epoll_of(h);
 }
 
 /* ---- open, close ---------------------------------------------------------------------------- */

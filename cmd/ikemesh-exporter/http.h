@@ -24,7 +24,7 @@ struct http;
 int http_open(const struct endpoint *listen, struct source *source, struct http **out);
 void http_close(struct http *h); /* NULL is fine */
 
-int http_fd(const struct http *h);
+int http_fd(const struct http *h); /* -1: it rests, as poll(2) understands it */
 /* Until when to wait at most for http_fd() to be readable before http_turn(); -1: for ever. */
 int http_timeout_ms(const struct http *h, int64_t now_ms);
 void http_turn(struct http *h, int64_t now_ms);

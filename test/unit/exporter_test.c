@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -399,6 +400,67 @@ static void assert_listen(const char *answer, int err, const char *at)
 	straw_end(&s);
 }
 
+/* No more descriptors than there are. Returns what the limit was. */
+static struct rlimit no_descriptor(void)
+{
+	const int lowest = dup(STDERR_FILENO);
+	struct rlimit was, none;
+
+	assert_true(lowest >= 0);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return was;
+}
+
+/* As the exporter's loop does it, for so long; how often it was woken. */
+static unsigned turns_within(struct rig *r, int64_t ms)
+{
+	const int64_t until = source_now_ms() + ms;
+	unsigned turns = 0;
+	int64_t now;
+
+	while ((now = source_now_ms()) < until) {
+		struct pollfd p = { .fd = http_fd(r->http), .events = POLLIN };
+		int wait = http_timeout_ms(r->http, now);
+
+		poll(&p, 1, wait < 0 || wait > until - now ? (int)(until - now) : wait);
+		http_turn(r->http, source_now_ms());
+		turns++;
+	}
+	return turns;
+}
+
+/* Who comes cannot be let in: nobody turns in circles for it, and in the end it is answered. */
+static void test_without_descriptors(void **state)
+{
+	static const char request[] = "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
+	char text[TEXT_LEN];
+	struct rlimit was;
+	struct straw s;
+	struct rig r;
+	unsigned turns;
+	int fd;
+
+	(void)state;
+	straw_start(&s, GOOD);
+	rig_start(&r, s.dir);
+	get(&r, "/-/healthy", text);
+	fd = visit(&r);
+	assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
+	was = no_descriptor();
+	turns = turns_within(&r, 1000);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	print_message("%u turns in a second\n", turns);
+	assert_true(turns < 50);
+	hear(&r, fd, text);
+	assert_says(text, "HTTP/1.1 200 ");
+	rig_end(&r);
+	straw_end(&s);
+}
+
 static void test_where_to_listen(void **state)
 {
 	struct source *src = source_new("/nonexistent");
@@ -428,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_strange_answers),
 		cmocka_unit_test(test_laggards_leave),
 		cmocka_unit_test(test_the_mute_hold_no_places),
+		cmocka_unit_test(test_without_descriptors),
 		cmocka_unit_test(test_where_to_listen),
 	};
 
