@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define ROOM_FIRST 1024
-#define KE_KEY_MAX 4096 /* octets: ML-KEM-1024 has 3168 */
+#define MONO_LATEST_US (INT64_MAX / 4) /* some 73,000 years of uptime */
+#define KE_KEY_MAX 4096		       /* octets: ML-KEM-1024 has 3168 */
 
 struct archive archive_saver(void)
 {
@@ -143,9 +144,14 @@ void archive_i64(struct archive *a, int64_t *v)
 		*v = (int64_t)bits;
 }
 
+/* Times of this boot, "never" and "long ago": of others no difference could be taken. */
 void archive_mono(struct archive *a, struct mono *v)
 {
 	archive_i64(a, &v->us);
+	if (!a->loads || v->us == MONO_NEVER.us || v->us == INT64_MIN)
+		return;
+	if (v->us > MONO_LATEST_US || v->us < INT64_MIN / 2)
+		a->failed = true;
 }
 
 void archive_octets(struct archive *a, uint8_t *p, size_t n)
