@@ -214,6 +214,9 @@ static void load_links(struct archive *a, struct engine *e, struct pair *p)
 		sa->ours = load_task(a, e, p, true);
 		task_free(sa->theirs);
 		sa->theirs = load_task(a, e, p, false);
+		if ((sa->ours != NULL && task_is_stuck(sa->ours, sa)) ||
+		    (sa->theirs != NULL && task_is_stuck(sa->theirs, sa)))
+			a->failed = true;
 		for (save_child_ref(a, e, p, &c); !a->failed && c != NULL;
 		     save_child_ref(a, e, p, &c)) {
 			save_child_ref(a, e, p, &by);

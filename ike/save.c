@@ -17,23 +17,17 @@ static bool is_saved(const struct ike_sa *sa)
 	       (sa->state == SA_UP || sa->state == SA_REKEYED || sa->state == SA_DELETING);
 }
 
-/* Waits for a job, whose result this process will not see. */
-static bool is_stuck(const struct ike_sa *sa, const struct task *t)
-{
-	return t->ours ? !sa->window.request_out : sa->window.answering;
-}
-
 static bool is_of_stuck(const struct ike_sa *sa, const struct child *c)
 {
-	return (sa->ours != NULL && sa->ours->fresh == c && is_stuck(sa, sa->ours)) ||
-	       (sa->theirs != NULL && sa->theirs->fresh == c && is_stuck(sa, sa->theirs));
+	return (sa->ours != NULL && sa->ours->fresh == c && task_is_stuck(sa->ours, sa)) ||
+	       (sa->theirs != NULL && sa->theirs->fresh == c && task_is_stuck(sa->theirs, sa));
 }
 
 /* What was to be replaced by an exchange of ours that will not be completed still is. */
 static bool is_to_be_rekeyed(const struct ike_sa *sa, const struct child *c)
 {
 	return c->want_rekey || (sa->ours != NULL && sa->ours->kind == TASK_REKEY_CHILD &&
-				 sa->ours->old == c && is_stuck(sa, sa->ours));
+				 sa->ours->old == c && task_is_stuck(sa->ours, sa));
 }
 
 static void save_child(struct archive *a, const struct ike_sa *sa, const struct child *c)
@@ -88,7 +82,7 @@ static void save_sa(struct archive *a, const struct ike_sa *sa)
 	const struct child *c;
 	unsigned n = 0;
 
-	if (sa->ours != NULL && is_stuck(sa, sa->ours)) {
+	if (sa->ours != NULL && task_is_stuck(sa->ours, sa)) {
 		copy.want_rekey |= sa->ours->kind == TASK_REKEY_IKE;
 		copy.want_child |= sa->ours->kind == TASK_NEW_CHILD;
 	}
@@ -109,7 +103,7 @@ static void save_sa(struct archive *a, const struct ike_sa *sa)
 
 static void save_task(struct archive *a, struct engine *e, const struct ike_sa *sa, struct task *t)
 {
-	bool there = t != NULL && !is_stuck(sa, t);
+	bool there = t != NULL && !task_is_stuck(t, sa);
 	uint8_t kind = there ? (uint8_t)t->kind : 0;
 
 	archive_bool(a, &there);
@@ -293,7 +287,7 @@ void save_forget(struct engine *e, struct pair *p)
 static bool is_between(const struct pair *p)
 {
 	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		if (sa->ours != NULL && is_stuck(sa, sa->ours) && sa->ours->nr.n > 0)
+		if (sa->ours != NULL && task_is_stuck(sa->ours, sa) && sa->ours->nr.n > 0)
 			return true;
 	return false;
 }

@@ -96,3 +96,8 @@ bool task_ours_loses(const struct task *t)
 
 	return t->ours ? collide_ours_loses(own, rival) : collide_ours_loses(rival, own);
 }
+
+bool task_is_stuck(const struct task *t, const struct ike_sa *sa)
+{
+	return t->ours ? !sa->window.request_out : sa->window.answering;
+}

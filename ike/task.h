@@ -52,6 +52,9 @@ struct task {
 struct task *task_new(enum task_kind kind, bool ours); /* NULL on no memory */
 void task_free(struct task *t);
 
+/* It waits for a job of this process: to another one it is not handed over. */
+bool task_is_stuck(const struct task *t, const struct ike_sa *sa);
+
 /* An object goes: no task of the pair may name it any longer. */
 void tasks_forget_child(struct pair *p, const struct child *c);
 void tasks_forget_sa(struct pair *p, const struct ike_sa *gone);
