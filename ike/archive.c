@@ -243,11 +243,11 @@ void archive_secret(struct archive *a, struct secret *v, size_t most)
 
 void archive_string(struct archive *a, char **v, size_t most)
 {
+	size_t n = !a->loads && *v != NULL ? strlen(*v) : 0;
 	bool there = !a->loads && *v != NULL;
-	size_t n;
 
 	archive_bool(a, &there);
-	n = there ? length(a, a->loads ? 0 : strlen(*v), most) : 0;
+	n = there ? length(a, n, most) : 0;
 	if (a->loads) {
 		*v = there && !a->failed ? calloc(1, n + 1) : NULL;
 		a->failed = a->failed || (there && *v == NULL);

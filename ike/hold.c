@@ -320,9 +320,9 @@ static bool can_send(const struct pair *p)
  * Not a sign for its first retransmission's time, or four times what others take: a peer that is
  * only slow must not lose its packets for the sake of others'.
  */
-static bool is_silent(const struct engine *e, const struct pair *p)
+static bool is_silent(const struct engine *e, const struct hold *h, const struct pair *p)
 {
-	int64_t bear = 4 * p->hold->last_us;
+	int64_t bear = 4 * h->last_us;
 
 	bear = bear < HOLD_STEP_US ? HOLD_STEP_US : bear;
 	bear = bear > SILENT_MOST_US ? SILENT_MOST_US : bear;
@@ -361,7 +361,8 @@ static bool advance(struct engine *e, struct hold *h)
 		leave(e, head);
 		return true;
 	}
-	if (!is_silent(e, head) || can_send(head) || !(anybody_is_ready(head) || fills_up(e, head)))
+	if (!is_silent(e, h, head) || can_send(head) ||
+	    !(anybody_is_ready(head) || fills_up(e, head)))
 		return false;
 	const struct mono again = mono_after(head->sacrificed_at, SACRIFICE_US);
 	if (!mono_reached(e->now, again)) {

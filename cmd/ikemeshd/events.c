@@ -87,14 +87,15 @@ void events_add(struct events *e, int64_t at_ms, const struct report *report)
 {
 	char text[EVENT_TEXT_LEN];
 	struct kept *k;
-	char *kept;
+	size_t n;
 
 	log_escape(report->text, text, sizeof(text));
-	kept = make_room(e, strlen(text) + 1);
+	n = strlen(text) + 1;
+	char *kept = make_room(e, n);
 	k = &e->ring[e->next++ % EVENTS_KEPT];
 	k->at_ms = at_ms;
 	k->report = *report;
-	k->report.text = strcpy(kept, text);
+	k->report.text = memcpy(kept, text, n);
 }
 
 uint64_t events_next(const struct events *e)
