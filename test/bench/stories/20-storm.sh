@@ -84,6 +84,7 @@ for kind in "${KINDS[@]}"; do
 	record "storm_cpu_responder_ms_$N" "$kind" "$(per $cpu_r 0 "$N")"
 	nap "$SETTLE"
 	for end in i r; do
+		[ "$N" -lt 300 ] || [ "$SETTLE" -ge 260 ] || break # what is not settled is no figure
 		memory "$end-$kind"
 		eval "record pss_kib_a_peer_$N $kind \$(per $PSS \$pss_$end $N)"
 		eval "record rss_kib_a_peer_$N $kind \$(per $RSS \$rss_$end $N)"
