@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/knock.h"
+#include "cmd/ikectl/socket_address.h"
 #include "xfrm/kernel.h"
 
 #include <linux/icmp.h>
@@ -74,16 +75,11 @@ static int open_past_policies(const struct ip *peer, int type, int protocol)
 
 static void send_one(int fd, const struct ip *peer)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(IKE_PORT) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(IKE_PORT) };
 	const uint8_t octet = 0xff; /* RFC 3948 2.3: a NAT keepalive, which is passed over */
+	struct sockaddr_storage to;
+	const socklen_t n = socket_address(peer, IKE_PORT, &to);
 
-	memcpy(&v4.sin_addr, peer->b, 4);
-	memcpy(&v6.sin6_addr, peer->b, 16);
-	if (peer->family == 4)
-		sendto(fd, &octet, 1, 0, (struct sockaddr *)&v4, sizeof(v4));
-	else
-		sendto(fd, &octet, 1, 0, (struct sockaddr *)&v6, sizeof(v6));
+	sendto(fd, &octet, 1, 0, (struct sockaddr *)&to, n);
 }
 
 static enum knock listen_for(int icmp, const struct ip *peer)

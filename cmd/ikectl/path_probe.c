@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/path_probe.h"
+#include "cmd/ikectl/socket_address.h"
 #include "xfrm/kernel.h"
 #include "xfrm/route.h"
 
@@ -93,20 +94,6 @@ static size_t ip_header(const struct prober *s)
 	return is_v4(s) ? 20 : 40;
 }
 
-static socklen_t socket_address(const struct ip *ip, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof(*out));
-	out->ss_family = ip->family == 4 ? AF_INET : AF_INET6;
-	if (ip->family == 4)
-		memcpy(&v4->sin_addr, ip->b, 4);
-	else
-		memcpy(&v6->sin6_addr, ip->b, 16);
-	return ip->family == 4 ? sizeof(*v4) : sizeof(*v6);
-}
-
 static int raw_socket(const struct prober *s)
 {
 	int fd = is_v4(s) ? socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP)
@@ -129,7 +116,7 @@ static int forbid_fragments(const struct prober *s)
 static int open_sockets(struct prober *s)
 {
 	struct sockaddr_storage a;
-	socklen_t n = socket_address(&s->p->peer, &a);
+	socklen_t n = socket_address(&s->p->peer, 0, &a);
 	int r;
 
 	s->echo = raw_socket(s);

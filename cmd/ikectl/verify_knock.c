@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/ikectl/verify_knock.h"
+#include "cmd/ikectl/socket_address.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,28 +12,10 @@
 #define TCP_PORT 1
 #define WAIT_US 400000
 
-static socklen_t address_of(const struct ip *ip, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (ip->family == 4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, ip->b, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, ip->b, 16);
-	return sizeof(*v6);
-}
-
 static bool knock(const struct ip *peer, int type, uint16_t port)
 {
 	struct sockaddr_storage a;
-	socklen_t n = address_of(peer, port, &a);
+	socklen_t n = socket_address(peer, port, &a);
 	int fd = socket(a.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	bool left;
 
