@@ -192,6 +192,10 @@ void archive_ip(struct archive *a, struct ip *ip)
 	if (ip->family != 0 && ip->family != 4 && ip->family != 6)
 		a->failed = true;
 	archive_octets(a, ip->b, sizeof(ip->b));
+	/* The same address is the same octets: two pairs of one would be two owners of its SAs. */
+	for (size_t i = ip_len(ip); a->loads && !a->failed && i < sizeof(ip->b); i++)
+		if (ip->b[i] != 0)
+			a->failed = true;
 }
 
 void archive_endpoint(struct archive *a, struct endpoint *at)

@@ -191,10 +191,11 @@ void survivor_check(struct engine *e, struct pair *p)
 			const struct child *better = survivor_is_live(c) ? better_than(c) : NULL;
 			if (better == NULL)
 				continue;
-			if (we_decide(p, sa))
-				retire_child(e, c, better);
-			else
+			if (!we_decide(p, sa)) {
 				ask_about(e, sa);
+				continue;
+			}
+			retire_child(e, c, better);
 			return; /* the lists may have changed: the next look finds the rest */
 		}
 		if (is_spare(e, sa) && another_carries(p, sa)) {
