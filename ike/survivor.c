@@ -193,7 +193,9 @@ void survivor_check(struct engine *e, struct pair *p)
 				continue;
 			if (!we_decide(p, sa)) {
 				ask_about(e, sa);
-				continue;
+				if (sa->state == SA_DEAD)
+					return;
+				break;
 			}
 			retire_child(e, c, better);
 			return; /* the lists may have changed: the next look finds the rest */
