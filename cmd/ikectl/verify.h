@@ -33,6 +33,9 @@ struct verification {
 	bool encapsulated;
 };
 
+/* Of a status: does our daemon stand beside what another one left? */
+bool verify_is_taking_over(const json_t *status);
+
 /* An SA went in between, as at a rekeying, and what it counted: nothing can be concluded. */
 bool verify_missed_some(const struct verify_facts *facts);
 void verify_judge(const struct verify_facts *f, struct verification *v);

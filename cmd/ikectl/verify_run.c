@@ -15,6 +15,8 @@
 #define TRIES 3		   /* where SAs went while it was probed */
 #define BROUGHT_UP_MS 8000 /* the first packet may have to wait for its SA */
 #define LOOK_EVERY_MS 200
+#define TAKEN_OVER_MS 15000 /* the peer's last packet on another daemon's SA was some seconds ago \
+			     */
 #define SETTLE_MS                                                                      \
 	150 /* the last answer may come after its echo's, or be counted a moment later \
 	     */
@@ -47,6 +49,18 @@ static json_t *bring_up(const struct invocation *in, const struct ip *peer, json
 	     ms += LOOK_EVERY_MS) {
 		if (ms == 0)
 			path_echo(peer, 1, LOOK_EVERY_MS, &answered);
+		usleep(LOOK_EVERY_MS * 1000);
+		json_decref(seen);
+		seen = ask_status(in, status);
+	}
+	return seen;
+}
+
+/* What comes on SAs of another daemon is not counted. */
+static json_t *await_takeover(const struct invocation *in, json_t *seen, enum status *status)
+{
+	for (int ms = 0; seen != NULL && verify_is_taking_over(seen) && ms < TAKEN_OVER_MS;
+	     ms += LOOK_EVERY_MS) {
 		usleep(LOOK_EVERY_MS * 1000);
 		json_decref(seen);
 		seen = ask_status(in, status);
@@ -91,6 +105,7 @@ enum status verify_run(const struct invocation *in)
 		return command_misuse("not an IPv4 or IPv6 address", in->argument);
 	before = ask_status(in, &status);
 	before = bring_up(in, &peer, before, &status);
+	before = await_takeover(in, before, &status);
 	if (before == NULL)
 		return status;
 	for (int i = 0; i < TRIES; i++) {

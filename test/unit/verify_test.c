@@ -67,6 +67,21 @@ static void test_answers_inside_esp(void **state)
 		       true);
 }
 
+/* The peer may send on the SAs of the daemon before: that is no cleartext. */
+static void test_a_takeover_under_way(void **state)
+{
+	json_t *after = with_child("a", 0, 5, false);
+
+	(void)state;
+	json_object_set_new(after, "takeover", json_pack("{s:b}", "done", 1));
+	assert_verdict(with_child("a", 0, 0, false), json_deep_copy(after), 5, "taking-over",
+		       false);
+	assert_verdict(with_child("a", 0, 0, false), with_child("a", 0, 5, false), 5,
+		       "in-the-clear", false);
+	json_object_set_new(after, "takeover", json_null());
+	assert_verdict(with_child("a", 0, 0, false), after, 5, "in-the-clear", false);
+}
+
 /* The counters of an SA that has gone since went with it. */
 static void test_a_rekeying_in_between(void **state)
 {
@@ -152,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_inside_esp),
+		cmocka_unit_test(test_a_takeover_under_way),
 		cmocka_unit_test(test_a_rekeying_in_between),
 		cmocka_unit_test(test_counters_that_went_are_told),
 		cmocka_unit_test(test_answers_in_the_clear),
