@@ -19,7 +19,7 @@
 
 #define NONCE_LEN 32	  /* RFC 7296 2.10: at least half the key size of the prf */
 #define RESTARTS_MAX 5	  /* INVALID_KE_PAYLOAD answers that we follow in one attempt */
-#define COOKIES_AT_ONCE 2 /* that we follow before the request is due again */
+#define COOKIES_AT_ONCE 1 /* that we follow before the request is due again */
 
 /* Tells an ikemesh peer from others: the first 16 octets of SHA-256("ikemesh 1"). */
 static const uint8_t vendor_id[16] = { 0x0a, 0x10, 0x9b, 0xb3, 0xdf, 0x1b, 0x7f, 0xaa,
@@ -359,10 +359,10 @@ static bool may_restart(struct engine *e, struct ike_sa *sa)
 }
 
 /*
- * RFC 7296 2.6: 1 to 64 octets. The same request with the cookie goes at once, so often as a
- * replaced secret or a repeated answer can make it necessary; after that when it is due again: a
- * strongSwan that has just started on a host that has just been switched on takes none of its own
- * cookies for up to 10 s. What AUTH signs changes only with what is sent.
+ * RFC 7296 2.6: 1 to 64 octets. The same request with the cookie goes at once, and with another one
+ * when it is due again: what AUTH signs changes with it, while the peer may have taken the first by
+ * now (it was asked twice, and has answered each). A strongSwan that has just started on a host
+ * that has just been switched on takes none of its own cookies for up to 10 s.
  */
 static void take_cookie(struct engine *e, struct ike_sa *sa, struct bytes cookie)
 {
