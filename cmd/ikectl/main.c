@@ -307,13 +307,14 @@ static const struct command commands[] = {
 	  .options = import_options },
 	{ .name = "disable",
 	  .synopsis = "disable",
-	  .help = "stop the daemon, remove all our policies and SAs: traffic goes in the clear, or, "
-		  "behind release, by another IKE daemon's SAs",
+	  .help = "stop the daemon, remove all our policies and SAs: traffic goes in the clear,\n"
+		  "                       or, behind release, by another IKE daemon's SAs",
 	  .run = run_disable },
 	{ .name = "release",
 	  .synopsis = "release",
-	  .help = "end the daemon and leave its SAs and policies to carry the traffic; start "
-		  "another IKE daemon, then say disable, which has that one take over",
+	  .help = "end the daemon and leave its SAs and policies to carry the traffic; start\n"
+		  "                       another IKE daemon, then say disable, which has that one "
+		  "take over",
 	  .run = run_release },
 	{ .name = "version",
 	  .synopsis = "version",
