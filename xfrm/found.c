@@ -15,7 +15,7 @@
 #define LINE_ROOM 128
 #define N(x) (sizeof(x) / sizeof((x)[0]))
 #define DEFAULT_FILE "default-policy"
-#define FRESH ".new"
+#define FRESH_ROOM 16 /* ".new" and the number of a process */
 
 static int path_of(const char *run_dir, const char *file, char path[static PATH_ROOM])
 {
@@ -41,24 +41,32 @@ static int write_fresh(const char *run_dir, const char *fresh, const char *text)
 	return r;
 }
 
+/* link(2) would do the same, but the daemon may not call it. Not every file system can do this. */
+static int name_first(const char *fresh, const char *path)
+{
+	if (!renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE))
+		return 0;
+	return errno == EINVAL && !rename(fresh, path) ? 0 : -errno;
+}
+
 /*
- * The first to come knows what the host had; it has its name when it is whole, as half of it would
- * be no way back.
+ * The first to come knows what the host had, also of two at once; it has its name when it is whole,
+ * as half of it would be no way back.
  */
 static int keep(const char *run_dir, const char *file, const char *text)
 {
-	char path[PATH_ROOM], fresh[PATH_ROOM + sizeof(FRESH)];
+	char path[PATH_ROOM], fresh[PATH_ROOM + FRESH_ROOM];
 	int r = path_of(run_dir, file, path);
 
 	if (r || !access(path, F_OK))
 		return r;
-	snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
+	snprintf(fresh, sizeof(fresh), "%s.new%ld", path, (long)getpid());
 	r = write_fresh(run_dir, fresh, text);
-	if (!r && rename(fresh, path))
-		r = -errno;
+	if (!r)
+		r = name_first(fresh, path);
 	if (r)
 		unlink(fresh);
-	return r;
+	return r == -EEXIST ? 0 : r;
 }
 
 /* What was kept; NULL: nothing. */
