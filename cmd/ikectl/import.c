@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const struct option import_options[] = { { "output", required_argument, NULL, 0 }, { 0 } };
 
@@ -54,6 +55,12 @@ static void print_notes(const struct import *im)
 	}
 }
 
+/* File i of those that are made: the PEM texts, and the configuration last. */
+static const char *name_of(const struct import *im, size_t i)
+{
+	return i < im->n_pems ? im->pems[i].name : "ikemesh.yml";
+}
+
 static enum status write_file(const char *dir, const char *name, struct bytes content)
 {
 	char path[PATH_MAX];
@@ -62,22 +69,40 @@ static enum status write_file(const char *dir, const char *name, struct bytes co
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
 		return new_file_failed(dir, -ENAMETOOLONG);
 	err = new_file_write(path, content, 0600);
-	if (err != 0)
-		return new_file_failed(path, err);
-	printf("%s\n", path);
-	return STATUS_GOOD;
+	return err != 0 ? new_file_failed(path, err) : STATUS_GOOD;
 }
 
+static void tell_or_remove(const struct import *im, const char *dir, size_t n, bool tell)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, name_of(im, i));
+		if (tell)
+			printf("%s\n", path);
+		else
+			unlink(path);
+	}
+}
+
+/* All or nothing: half of it would be in the way of the next try. */
 static enum status write_all(const struct import *im, const char *dir, const char *text)
 {
+	const bool made = mkdir(dir, 0700) == 0;
 	enum status status = STATUS_GOOD;
+	size_t n = 0;
 
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return new_file_failed(dir, -errno);
-	for (size_t i = 0; i < im->n_pems && status == STATUS_GOOD; i++)
-		status = write_file(dir, im->pems[i].name, secret_view(&im->pems[i].content));
-	if (status == STATUS_GOOD)
-		status = write_file(dir, "ikemesh.yml", BYTES((const uint8_t *)text, strlen(text)));
+	while (n <= im->n_pems && status == STATUS_GOOD) {
+		status = write_file(dir, name_of(im, n),
+				    n < im->n_pems ? secret_view(&im->pems[n].content)
+						   : BYTES((const uint8_t *)text, strlen(text)));
+		n += status == STATUS_GOOD;
+	}
+	tell_or_remove(im, dir, n, status == STATUS_GOOD);
+	if (made && status != STATUS_GOOD)
+		rmdir(dir);
 	return status;
 }
 
