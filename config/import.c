@@ -258,11 +258,12 @@ static void read_tree(struct import *im, const char *path, const struct import_f
 
 	if (form == FORM_SWANCTL) {
 		swanctl_parse(&t, &t.root, path, text);
-		swanctl_carry(&t, path);
 	} else {
 		(form == FORM_CONF ? conf_parse : secrets_parse)(&t, &t.root, path, text);
-		conf_carry(&t, path);
 	}
+	/* Of half of a text, what follows would only hide the cause. */
+	if (import_worst(im) != IMPORT_BROKEN)
+		(form == FORM_SWANCTL ? swanctl_carry : conf_carry)(&t, path);
 	tree_free(&t);
 }
 

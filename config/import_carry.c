@@ -27,6 +27,21 @@ void carry_needless(struct tree *t, struct setting *s, const char *why)
 	s->told = true;
 }
 
+void carry_untrapped(struct tree *t, struct section *in, const char *key, struct setting *s)
+{
+	if (s && s->told)
+		return;
+	import_note(
+		t->im, IMPORT_LOST, s ? s->file : in->file, s ? s->line : in->line,
+		"give entries `optional: true`, or list such hosts in no_ipsec_subnets, unless "
+		"all do IPsec",
+		"%s: %s=%s is not carried over as it was: strongSwan sets no trap and talks in "
+		"the clear until somebody negotiates, and ikemesh enforces IPsec from the start",
+		in->name, key, setting_or(s, "none"));
+	if (s)
+		s->told = true;
+}
+
 bool carry_is_yes(const struct setting *s)
 {
 	return s && (!strcmp(s->value, "yes") || !strcmp(s->value, "true") ||
@@ -264,6 +279,15 @@ static bool limit_text(const char *limit, char *out, size_t room)
 	return n < 12 && strlen(port) < 6;
 }
 
+/* Digits that are beyond all ports. */
+static bool has_no_port(const char *limit)
+{
+	const char *slash = strchr(limit, '/');
+
+	return slash && slash[1] && strspn(slash + 1, "0123456789") == strlen(slash + 1) &&
+	       strtoul(slash + 1, NULL, 10) > 65535;
+}
+
 static void add_selector(struct tree *t, struct setting *s, const char *net, const char *limit,
 			 const struct selector *how)
 {
@@ -272,8 +296,10 @@ static void add_selector(struct tree *t, struct setting *s, const char *net, con
 
 	if (limit && !limit_text(limit, said, sizeof(said))) {
 		import_note(t->im, IMPORT_LOST, s->file, s->line, by_hand,
-			    "%s: %s[%s]: an entry has one protocol and one port at most", s->key,
-			    net, limit);
+			    has_no_port(limit)
+				    ? "%s: %s[%s]: this is no port: they end with 65535"
+				    : "%s: %s[%s]: an entry has one protocol and one port at most",
+			    s->key, net, limit);
 		return;
 	}
 	if (said[0] && how->kind == CARRY_PROTECT) {

@@ -61,6 +61,12 @@ void carry_needless(struct tree *t, struct setting *s, const char *why);
 enum carry_kind { CARRY_PROTECT, CARRY_BYPASS };
 
 /*
+ * Says, once, that what section `in` protects is enforced here and was not there: setting `key` is
+ * s, or absent (NULL).
+ */
+void carry_untrapped(struct tree *t, struct section *in, const char *key, struct setting *s);
+
+/*
  * Traffic selectors, separated by commas: "10.0.0.0/8", "10.0.0.1[udp/53]". whole: a protocol and
  * port that hold for all of them ("udp/53"), or NULL. optional: cleartext is allowed, too.
  */

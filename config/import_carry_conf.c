@@ -141,11 +141,14 @@ static void carry_protected(struct tree *t, struct section *conn, const struct l
 			    const char *dir)
 {
 	struct setting *certificate = layers_get(l, "leftcert"), *id = layers_get(l, "rightid");
-	struct setting *margin = layers_get(l, "margintime");
+	struct setting *margin = layers_get(l, "margintime"), *loaded = layers_get(l, "auto");
 	char *certs;
 
 	if (!by_certificate(l, t))
 		return;
+	if (loaded && !strcmp(loaded->value, "add") &&
+	    !carry_is_yes(layers_get(l, "policy_optional")))
+		carry_untrapped(t, conn, "auto", loaded);
 	carry_remote(t, conn, l, CARRY_PROTECT);
 	carry_local(t, layers_get(l, "left"));
 	carry_local(t, layers_get(l, "leftsubnet"));

@@ -43,7 +43,7 @@ static const struct fate_row child_rows[] = {
 	TAKEN("remote_ts"),
 	TAKEN("mode"),
 	TAKEN("policy_optional"),
-	SILENT("start_action"),
+	TAKEN("start_action"),
 	SILENT("close_action"),
 	SILENT("dpd_action"),
 	SILENT("life_time"),
@@ -166,7 +166,8 @@ static void carry_child(struct tree *t, struct section *s, const struct layers *
 	struct connection *c = with;
 	const char *mode = setting_or(layers_get(l, "mode"), "tunnel");
 	const bool pass = !strcmp(mode, "pass"), transport = !strcmp(mode, "transport");
-	struct setting *ts = layers_get(l, "remote_ts");
+	struct setting *ts = layers_get(l, "remote_ts"), *start = layers_get(l, "start_action");
+	const bool optional = carry_is_yes(layers_get(l, "policy_optional"));
 
 	if (!pass && !transport) {
 		import_note(t->im, IMPORT_LOST, s->file, s->line, gateway,
@@ -184,9 +185,11 @@ static void carry_child(struct tree *t, struct section *s, const struct layers *
 			    "%s: it says of no subnet that it is about it", s->name);
 	else
 		carry_subnets(t, ts, NULL, pass ? CARRY_BYPASS : CARRY_PROTECT,
-			      transport && carry_is_yes(layers_get(l, "policy_optional")));
+			      transport && optional);
 	if (!transport)
 		return;
+	if (!optional && !strcmp(setting_or(start, "none"), "none"))
+		carry_untrapped(t, s, "start_action", start);
 	c->protects = true;
 	carry_local(t, layers_get(l, "local_ts"));
 	carry_settings(t, l, child_rows, 0);

@@ -103,11 +103,13 @@ char *import_text(struct import *im, const char *home)
 	size_t n, n_rows;
 	const struct key_row *rows = schema_rows(&n_rows);
 	FILE *out = open_memstream(&text, &n);
+	/* What is not there then is not there for that reason. */
+	const bool broken = import_worst(im) == IMPORT_BROKEN;
 
 	if (!out)
 		return NULL;
 	for (size_t i = 0; i < n_rows; i++) {
-		if (rows[i].required && !import_find(im, rows[i].name))
+		if (!broken && rows[i].required && !import_find(im, rows[i].name))
 			note_missing(im, &rows[i]);
 		put_key(out, im, &rows[i], home);
 	}

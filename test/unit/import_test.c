@@ -405,15 +405,61 @@ static void test_optional_and_ports(void **state)
 		"conn dns\n    auto=route\n    type=passthrough\n    "
 		"rightsubnet=10.0.0.1[udp/99999]\n",
 		"ipsec_subnets",
-		"/etc/ipsec.conf:12: warning: rightsubnet: 10.0.0.1[udp/99999]: an entry has one "
-		"protocol and one port at most; write it into the result, if it is needed\n");
+		"/etc/ipsec.conf:12: warning: rightsubnet: 10.0.0.1[udp/99999]: this is no port: "
+		"they end with 65535; write it into the result, if it is needed\n");
 	/* 2^32 + 53, as no int has it */
 	expect_conn("conn dns\n    auto=route\n    type=passthrough\n    "
 		    "rightsubnet=10.0.0.1[udp/4294967349]\n",
 		    "ipsec_subnets",
-		    "/etc/ipsec.conf:12: warning: rightsubnet: 10.0.0.1[udp/4294967349]: an entry "
-		    "has one protocol and one port at most; write it into the result, if it is "
+		    "/etc/ipsec.conf:12: warning: rightsubnet: 10.0.0.1[udp/4294967349]: this is "
+		    "no port: they end with 65535; write it into the result, if it is needed\n");
+	expect_conn("conn dns\n    auto=route\n    type=passthrough\n    "
+		    "rightsubnet=10.0.0.1[udp/53-54]\n",
+		    "ipsec_subnets",
+		    "/etc/ipsec.conf:12: warning: rightsubnet: 10.0.0.1[udp/53-54]: an entry has "
+		    "one protocol and one port at most; write it into the result, if it is "
 		    "needed\n");
+}
+
+/* Where strongSwan sets no trap, it talks in the clear. */
+static void test_what_was_not_enforced(void **state)
+{
+	static const char told[] =
+		"is not carried over as it was: strongSwan sets no trap and talks in the clear";
+	static const struct {
+		const char *settings, *note; /* NULL: none */
+	} children[] = {
+		{ "", "/s/swanctl.conf:1: warning: net: start_action=none " },
+		{ "start_action = none\n", "/s/swanctl.conf:2: warning: net: start_action=none " },
+		{ "start_action = trap\n", NULL },
+		{ "start_action = trap|start\n", NULL },
+		{ "policy_optional = yes\n", NULL },
+	};
+
+	(void)state;
+	expect_conn("    policy_optional=yes\n    auto=add\n", "optional: true", "");
+	expect_conn("    auto=add\n", "ipsec_subnets:\n- 10.0.0.0/8\n",
+		    "/etc/ipsec.conf:9: warning: net: auto=add is not carried over as it was: "
+		    "strongSwan sets no trap and talks in the clear until somebody negotiates, and "
+		    "ikemesh enforces IPsec from the start; give entries `optional: true`, or list "
+		    "such hosts in no_ipsec_subnets, unless all do IPsec\n");
+	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++) {
+		char *text;
+		struct memory files[] = { { "/s/swanctl.conf", NULL }, { NULL, NULL } };
+		struct result r;
+
+		assert_true(asprintf(&text,
+				     "connections { a { children { net { mode = transport\n%s"
+				     "remote_ts = 10.0.0.0/8 } } } }\n",
+				     children[i].settings) > 0);
+		files[0].text = text;
+		r = read_all(files, "/etc/ikemesh");
+		if (children[i].note)
+			assert_non_null(strstr(r.notes, children[i].note));
+		assert_int_equal(strstr(r.notes, told) != NULL, children[i].note != NULL);
+		done(&r);
+		free(text);
+	}
 }
 
 static void test_secrets(void **state)
@@ -473,6 +519,7 @@ static const char mesh[] = "child-base { mode = transport\n"
 			   "      net : child-base {\n"
 			   "        remote_ts = 10.0.0.0/20, fd00::/64\n"
 			   "        rekey_time =\n"
+			   "        start_action = trap\n"
 			   "      }\n"
 			   "      dns { mode = pass\n"
 			   "        remote_ts = 10.0.0.1/32[udp/53]\n"
@@ -510,7 +557,7 @@ static void test_a_swanctl_conf(void **state)
 	       "- \"O=lab, CN=*\"\n"
 	       "esp_proposals: aes128gcm16!\n"
 	       "ike_proposals: aes128-sha256-modp2048!\n",
-	       "/etc/swanctl/swanctl.conf:26: warning: ike-x: ikemesh knows keys in files and "
+	       "/etc/swanctl/swanctl.conf:27: warning: ike-x: ikemesh knows keys in files and "
 	       "tokens "
 	       "alone; peers need certificates\n"
 	       "/etc/swanctl/conf.d/a.conf:2: warning: crl_uris is not carried over: ikemesh "
@@ -532,6 +579,8 @@ static void test_swanctl_that_is_broken(void **state)
 
 		assert_int_equal(import_worst(&r.im), IMPORT_BROKEN);
 		assert_non_null(strstr(r.notes, "/s/swanctl.conf:"));
+		assert_null(strstr(r.notes, "must be there")); /* the cause alone */
+		assert_null(strstr(r.notes, "no subnet"));
 		done(&r);
 	}
 }
@@ -620,9 +669,12 @@ static void test_no_text_at_all(void **state)
 
 	(void)state;
 	assert_non_null(strstr(r.notes, "/x/letter.txt: error: neither an ipsec-addon.yml nor"));
+	assert_int_equal(r.im.n_notes, 1);
 	done(&r);
 	import_read(&im, "/gone", &how);
 	assert_int_equal(import_worst(&im), IMPORT_BROKEN);
+	free(import_text(&im, ""));
+	assert_int_equal(im.n_notes, 1);
 	import_free(&im);
 }
 
@@ -654,6 +706,7 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_carried_over),
 		cmocka_unit_test(test_proposals_that_are_not_ours),
 		cmocka_unit_test(test_optional_and_ports),
+		cmocka_unit_test(test_what_was_not_enforced),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_a_swanctl_conf),
 		cmocka_unit_test(test_swanctl_that_is_broken),
