@@ -364,6 +364,18 @@ int config_parse(const char *name, struct bytes yaml, time_t now, struct config 
 	return finish(&r);
 }
 
+int config_parse_policies(const char *name, struct bytes yaml, struct config *out,
+			  struct problems *ps)
+{
+	struct reading r = { .report = { .ps = ps, .file = name },
+			     .policies_only = true,
+			     .out = out };
+
+	*out = (struct config){ 0 };
+	read_text(&r, yaml);
+	return finish(&r);
+}
+
 static int load(struct reading *r)
 {
 	struct secret content;

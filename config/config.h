@@ -105,6 +105,10 @@ int config_load_policies(const char *file, struct config *out, struct problems *
 /* The same from memory; name stands for the file in messages. */
 int config_parse(const char *name, struct bytes yaml, time_t now, struct config *out,
 		 struct problems *ps);
+/* The same of config_load_policies(). */
+int config_parse_policies(const char *name, struct bytes yaml, struct config *out,
+			  struct problems *ps);
+
 void config_free(struct config *c);
 
 #endif

@@ -37,6 +37,7 @@ struct import_value {
 	bool written; /* it is YAML already; otherwise it is quoted where that is needed */
 	char *file;   /* where it came from */
 	unsigned line;
+	unsigned at; /* its line of the result, from 1 */
 };
 
 /* A PEM text that stood in the original: the configuration names it by this name. */
@@ -79,7 +80,8 @@ void import_read(struct import *im, const char *path, const struct import_files 
 /*
  * The configuration as text, owned by the caller, after import_read() of all. PEM texts are named
  * below `home` (a directory; "" beside the configuration). Keys that must be there and are not are
- * noted. NULL: no memory.
+ * noted, and values that a daemon refuses; the files that it names are not looked at. NULL: no
+ * memory.
  */
 char *import_text(struct import *im, const char *home);
 

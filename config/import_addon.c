@@ -75,19 +75,27 @@ static bool is_word(const char *text)
 				     "0123456789_./:-") == strlen(text);
 }
 
-/* {subnet: 10.0.0.1/32, protocol: udp, port: 53} */
+/* true, 53, udp: in quotes a text, and no truth value any more. */
+static bool is_bare(const struct node *value)
+{
+	return value->plain && !strpbrk(value->text, "_./:-");
+}
+
+/* {subnet: "10.0.0.1/32", protocol: udp, port: 53} */
 static bool map_text(const struct node *map, char *out, size_t room)
 {
 	size_t n = (size_t)snprintf(out, room, "{");
 
 	for (size_t i = 0; i + 1 < map->n; i += 2) {
 		const struct node *key = map->items[i], *value = map->items[i + 1];
+		const char *quote;
 
 		if (key->kind != NODE_SCALAR || value->kind != NODE_SCALAR || !is_word(key->text) ||
 		    !is_word(value->text))
 			return false;
-		n += (size_t)snprintf(out + n, room - n, "%s%s: \"%s\"", i ? ", " : "", key->text,
-				      value->text);
+		quote = is_bare(value) ? "" : "\"";
+		n += (size_t)snprintf(out + n, room - n, "%s%s: %s%s%s", i ? ", " : "", key->text,
+				      quote, value->text, quote);
 		if (n + 2 > room)
 			return false;
 	}

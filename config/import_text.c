@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was found, as YAML: the keys in the order of the manual. */
+#include "config/config.h"
 #include "config/import_tree.h"
 #include "config/schema.h"
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,33 +59,42 @@ static void put_value(FILE *out, const struct import_value *v)
 	fputc('\n', out);
 }
 
+struct writer {
+	FILE *out;
+	struct import *im;
+	const char *home;
+	unsigned line; /* the one that is written, from 1 */
+};
+
 /* Files of ours that have a directory are named with it. */
-static void put_one(FILE *out, const struct import *im, const struct import_value *v,
-		    const char *home)
+static void put_one(struct writer *w, struct import_value *v)
 {
-	for (size_t i = 0; i < im->n_pems; i++)
-		if (!strcmp(im->pems[i].name, v->text) && home[0])
-			fprintf(out, "%s/", home);
-	put_value(out, v);
+	for (size_t i = 0; i < w->im->n_pems; i++)
+		if (!strcmp(w->im->pems[i].name, v->text) && w->home[0])
+			fprintf(w->out, "%s/", w->home);
+	put_value(w->out, v);
+	v->at = w->line++;
 }
 
-static void put_key(FILE *out, const struct import *im, const struct key_row *row, const char *home)
+static void put_key(struct writer *w, const struct key_row *row)
 {
-	const struct import_value *first = import_find(im, row->name);
+	bool first = true;
 
-	if (!first)
-		return;
-	if (!is_list(row)) {
-		fprintf(out, "%s: ", row->name);
-		put_one(out, im, first, home);
-		return;
-	}
-	fprintf(out, "%s:\n", row->name);
-	for (size_t i = 0; i < im->n_values; i++) {
-		if (strcmp(im->values[i].key, row->name))
+	for (size_t i = 0; i < w->im->n_values; i++) {
+		if (strcmp(w->im->values[i].key, row->name))
 			continue;
-		fputs("- ", out);
-		put_one(out, im, &im->values[i], home);
+		if (!is_list(row)) {
+			fprintf(w->out, "%s: ", row->name);
+			put_one(w, &w->im->values[i]);
+			return;
+		}
+		if (first) {
+			fprintf(w->out, "%s:\n", row->name);
+			w->line++;
+		}
+		first = false;
+		fputs("- ", w->out);
+		put_one(w, &w->im->values[i]);
 	}
 }
 
@@ -97,12 +108,42 @@ static void note_missing(struct import *im, const struct key_row *row)
 			    : "it must be there, and nothing was found that says it");
 }
 
+/* What the daemon would refuse, where it came from. */
+static void note_refused(struct import *im, const struct problem *p)
+{
+	const struct import_value *from = NULL;
+
+	if (p->level < PROBLEM_FAULT)
+		return;
+	for (size_t i = 0; i < im->n_values; i++)
+		if (p->line && im->values[i].at == p->line)
+			from = &im->values[i];
+	import_note(im, IMPORT_LOST, from ? from->file : "ikemesh.yml", from ? from->line : p->line,
+		    "write it anew in the result, which no daemon takes as it is", "%s%s%s",
+		    from ? from->key : "", from ? ": " : "", p->message);
+}
+
+static void check_result(struct import *im, const char *text, size_t n)
+{
+	struct problems ps = { 0 };
+	struct config c;
+
+	if (config_parse_policies("ikemesh.yml", BYTES((const uint8_t *)text, n), &c, &ps) ==
+	    -ENOMEM)
+		im->no_memory = true;
+	for (size_t i = 0; i < ps.n; i++)
+		note_refused(im, &ps.p[i]);
+	config_free(&c);
+	problems_free(&ps);
+}
+
 char *import_text(struct import *im, const char *home)
 {
 	char *text = NULL;
 	size_t n, n_rows;
 	const struct key_row *rows = schema_rows(&n_rows);
 	FILE *out = open_memstream(&text, &n);
+	struct writer w = { .out = out, .im = im, .home = home, .line = 1 };
 	/* What is not there then is not there for that reason. */
 	const bool broken = import_worst(im) == IMPORT_BROKEN;
 
@@ -111,9 +152,15 @@ char *import_text(struct import *im, const char *home)
 	for (size_t i = 0; i < n_rows; i++) {
 		if (!broken && rows[i].required && !import_find(im, rows[i].name))
 			note_missing(im, &rows[i]);
-		put_key(out, im, &rows[i], home);
+		put_key(&w, &rows[i]);
 	}
-	if (fclose(out) || im->no_memory) {
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	if (import_worst(im) != IMPORT_BROKEN)
+		check_result(im, text, n);
+	if (im->no_memory) {
 		free(text);
 		return NULL;
 	}

@@ -251,7 +251,7 @@ static void test_entries_and_unknown_keys(void **state)
 	(void)state;
 	expect(files,
 	       "ipsec_subnets:\n"
-	       "- {subnet: \"10.0.8.0/22\", optional: \"true\"}\n"
+	       "- {subnet: \"10.0.8.0/22\", optional: true}\n"
 	       "instance_certificate: certs/a.pem\n"
 	       "ca_certificates:\n"
 	       "- ca.pem\n",
@@ -267,6 +267,42 @@ static void test_entries_and_unknown_keys(void **state)
 	       "instance_private_key: warning: it must be there, and nothing was found that says "
 	       "it; "
 	       "write it into the result\n");
+}
+
+/* What the daemon refuses is not carried over, though it stands in the result. */
+static void test_values_that_no_daemon_takes(void **state)
+{
+	static const struct {
+		const char *settings, *note;
+	} all[] = {
+		{ "ipsec_subnets: [banana]\n", "/x/a.yml:1: warning: ipsec_subnets: " },
+		{ "ipsec_subnets: [\"10.0.0.0/16\\ntakeover: true\"]\n",
+		  "/x/a.yml:1: warning: ipsec_subnets: " },
+		{ "ipsec_subnets: [10.0.0.0/16]\nesp_proposals: aes128-sha1!\n",
+		  "/x/a.yml:2: warning: esp_proposals: " },
+		{ "ipsec_subnets: [10.0.0.0/16]\nesp_proposals: aes128gcm16!\n", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		char *text;
+		struct memory files[] = { { "/x/a.yml", NULL }, { NULL, NULL } };
+		struct result r;
+
+		assert_true(asprintf(&text,
+				     "%sinstance_certificate: a.pem\n"
+				     "instance_private_key: a.key\nca_certificates: [ca.pem]\n",
+				     all[i].settings) > 0);
+		files[0].text = text;
+		r = read_all(files, "/etc/ikemesh");
+		if (all[i].note)
+			assert_ptr_equal(strstr(r.notes, all[i].note), r.notes);
+		else
+			assert_string_equal(r.notes, "");
+		assert_int_equal(import_worst(&r.im), all[i].note ? IMPORT_LOST : IMPORT_NEEDLESS);
+		done(&r);
+		free(text);
+	}
 }
 
 /* --- ipsec.conf ------------------------------------------------------------------------------- */
@@ -699,6 +735,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_made_can_be_read),
 		cmocka_unit_test(test_keys_stay_out_of_texts),
 		cmocka_unit_test(test_entries_and_unknown_keys),
+		cmocka_unit_test(test_values_that_no_daemon_takes),
 		cmocka_unit_test(test_an_ipsec_conf_of_the_add_on),
 		cmocka_unit_test(test_how_a_value_is_written),
 		cmocka_unit_test(test_what_is_inherited),
