@@ -308,6 +308,11 @@ WRAP(int, rename, (const char *from, const char *to))
 	return no_room("rename") ? -1 : __real_rename(from, to);
 }
 
+WRAP(int, renameat2, (int from_dir, const char *from, int to_dir, const char *to, unsigned flags))
+{
+	return no_room("renameat2") ? -1 : __real_renameat2(from_dir, from, to_dir, to, flags);
+}
+
 WRAP(int, mkdir, (const char *path, mode_t mode))
 {
 	/* What is there already needs no room. */

@@ -17,6 +17,7 @@
 #include "xfrm/found.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,10 +48,15 @@ static const char *content(const char *path)
 /* Nobody finds his way among what was begun and not ended. */
 static bool is_clean(const char *dir, const char *name)
 {
-	char path[160];
+	char pattern[160];
+	glob_t left;
+	int r;
 
-	snprintf(path, sizeof(path), "%s/%s.new", dir, name);
-	return access(path, F_OK) != 0;
+	snprintf(pattern, sizeof(pattern), "%s/%s.new*", dir, name);
+	r = glob(pattern, 0, NULL, &left);
+	if (r == 0)
+		globfree(&left);
+	return r == GLOB_NOMATCH;
 }
 
 /* ---- the state directory --------------------------------------------------------------------- */
