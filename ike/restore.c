@@ -156,6 +156,13 @@ static struct ike_sa *load_sa_head(struct archive *a, struct engine *e, struct p
  */
 #define IV_LEAP (UINT64_C(1) << 20)
 
+/* Who is up asks nothing else. */
+static bool is_asked_when_up(uint8_t exchange)
+{
+	return exchange == EXCHANGE_CREATE_CHILD_SA || exchange == EXCHANGE_INFORMATIONAL ||
+	       exchange == EXCHANGE_IKE_FOLLOWUP_KE;
+}
+
 static void load_sa(struct archive *a, struct engine *e, struct found *f, struct pair *p)
 {
 	enum sa_state state;
@@ -171,6 +178,8 @@ static void load_sa(struct archive *a, struct engine *e, struct found *f, struct
 	free(sa->attempt);
 	sa->attempt = NULL;
 	save_sa_fields(a, sa);
+	if (sa->window.request_out && !is_asked_when_up(sa->window.request_exchange))
+		a->failed = true;
 	kept_pack(e, sa);
 	sa->iv_counter += f->died * IV_LEAP;
 	window_keep_reply(&sa->window, e->now);
