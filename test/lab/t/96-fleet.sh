@@ -29,7 +29,7 @@ mkdir -p "$files/root/ansible/files" "$files/usr/local/sbin" "$at/log"
 cp -a "$LAB_TOP/dist/ansible/." "$files/root/ansible/"
 cp "$CERTS"/h*-[123].pem "$CERTS"/h*-[123].key "$CERTS/ca.pem" "$CERTS/next.pem" "$files/root/ansible/files/"
 cp "$deb" "$files/root/ansible/files/ikemesh.deb"
-cp "$FAN" "$files/usr/local/sbin/fan"
+cp "$LAB_TOP/build/test/fan" "$files/usr/local/sbin/fan"
 dpkg-deb -R "$deb" "$SCRATCH/higher"
 sed -i 's/^Version: .*/&+1/' "$SCRATCH/higher/DEBIAN/control"
 dpkg-deb --root-owner-group -Znone -b "$SCRATCH/higher" "$files/root/ansible/files/higher.deb" >/dev/null
