@@ -180,6 +180,8 @@ static void load_sa(struct archive *a, struct engine *e, struct found *f, struct
 	save_sa_fields(a, sa);
 	if (sa->window.request_out && !is_asked_when_up(sa->window.request_exchange))
 		a->failed = true;
+	if (!sa->window.request_out)
+		sa->retransmit_at = MONO_NEVER; /* there is nothing to send again */
 	kept_pack(e, sa);
 	sa->iv_counter += f->died * IV_LEAP;
 	window_keep_reply(&sa->window, e->now);
