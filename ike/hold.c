@@ -120,7 +120,7 @@ static bool is_hopeful(const struct engine *e, const struct pair *p)
 	if (e->now.us - p->asked_at.us < p->hold->patience_us)
 		return true;
 	return (p->turn != TURN_NONE || has_answered(p)) &&
-	       e->now.us - p->hold->step_at.us < HOLD_STEP_US;
+	       e->now.us - p->hold->step_at.us < HOLD_SLOW_US;
 }
 
 static struct child *held_child(const struct pair *p)

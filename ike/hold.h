@@ -23,6 +23,7 @@
 #define HOLD_PACKETS 100 /* XFRM_MAX_QUEUE_LEN */
 /* The head waits so long after the last one behind it that came further, and so long in all. */
 #define HOLD_STEP_US INT64_C(500000)
+#define HOLD_SLOW_US INT64_C(2000000) /* the same, where the peers behind it have answered */
 #define HOLD_MOST_US INT64_C(5000000)
 
 /* The kernel holds a packet of the pair. */
