@@ -192,6 +192,8 @@ static void add(struct engine *e, struct child *c, bool inbound)
 	sa_spec_of(e, c, inbound, &s);
 	if (inbound && c->out_waits)
 		s.soft_packets = 1;
+	if (c->keys == NULL)
+		s.key_len = 0; /* the kernel refuses it: better than a key that everybody knows */
 	act_sa_add(e, &s);
 	wipe(&s, sizeof(s));
 	if (inbound)

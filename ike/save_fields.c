@@ -277,6 +277,9 @@ void save_child_fields(struct archive *a, struct child *c)
 	/* One that is in the kernel is spoken of by its algorithms. */
 	if ((c->in_added || c->out_added) && c->suite.encr == NULL)
 		a->failed = true;
+	/* What is still to be put there needs its key. */
+	if (c->out_waits && c->keys == NULL)
+		a->failed = true;
 }
 
 /* ---- references, all within a pair -------------------------------------------------------- */

@@ -220,6 +220,7 @@ void daemon_take_done(struct daemon *d);
 int daemon_succeed_take(struct daemon *d);    /* first of all: what is there */
 int daemon_succeed_sockets(struct daemon *d); /* the IKE ports are open */
 void daemon_succeed_load(struct daemon *d);   /* the core has its configuration */
+void daemon_say_unlocked(const struct daemon *d);
 void daemon_succeed_keep(struct daemon *d, struct bytes record); /* of a step */
 void daemon_succeed_tidy(struct daemon *d);			 /* between two steps */
 /* Of our own certificate, so that peers that were shown the same are known to have been. */

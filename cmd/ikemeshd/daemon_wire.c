@@ -275,8 +275,13 @@ static void tidy(struct daemon *d, struct mono now)
 	struct status_counters c;
 
 	engine_counters(d->engine, &c);
-	if (heap_tick(&d->heap, now, c.ike_initiated + c.ike_responded))
-		heap_tidy(&d->heap, d->unlocked == 0);
+	if (!heap_tick(&d->heap, now, c.ike_initiated + c.ike_responded))
+		return;
+	const int err = heap_tidy(&d->heap, d->unlocked == 0);
+	if (err == 0)
+		return;
+	d->unlocked = err;
+	daemon_say_unlocked(d);
 }
 
 static void on_deadline(void *arg)

@@ -2,6 +2,7 @@
 #include "cmd/ikemeshd/heap.h"
 #include "cmd/ikemeshd/clock.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -48,16 +49,17 @@ struct mono heap_deadline(const struct heap *h)
 }
 
 /* Pages that are locked do not go. Those of the heap are not for as long as this takes. */
-void heap_tidy(const struct heap *h, bool locked)
+int heap_tidy(const struct heap *h, bool locked)
 {
 	const char *begin = h->begin, *end = sbrk(0);
 
 	if (end <= begin)
-		return;
+		return 0;
 	if (locked)
 		(void)munlock(begin, (size_t)(end - begin));
 	(void)malloc_trim(0);
 	end = sbrk(0);
-	if (locked && end > begin)
-		(void)mlock2(begin, (size_t)(end - begin), MLOCK_ONFAULT);
+	if (locked && end > begin && mlock2(begin, (size_t)(end - begin), MLOCK_ONFAULT) != 0)
+		return -errno;
+	return 0;
 }

@@ -25,7 +25,10 @@ void heap_open(struct heap *h);
  */
 bool heap_tick(struct heap *h, struct mono now, uint64_t handshakes);
 struct mono heap_deadline(const struct heap *h);
-/* locked: the process's memory is locked, and is so again behind it. */
-void heap_tidy(const struct heap *h, bool locked);
+/*
+ * locked: the process's memory is locked, and is so again behind it. 0, or negative errno: it could
+ * not be locked again.
+ */
+int heap_tidy(const struct heap *h, bool locked);
 
 #endif

@@ -100,16 +100,21 @@ static void begin_keepsake(struct daemon *d)
 		      strerror(-err));
 }
 
+void daemon_say_unlocked(const struct daemon *d)
+{
+	log_text(d->log, REPORT_NOTICE,
+		 "keys may get into swap, if there is some: memory cannot be locked (%s; "
+		 "LimitMEMLOCK=infinity in the unit lets it)",
+		 strerror(-d->unlocked));
+}
+
 void daemon_succeed_load(struct daemon *d)
 {
 	struct event loaded = { .kind = EVENT_STATE_LOADED };
 	struct event addresses = { .kind = EVENT_ADDRESSES };
 
 	if (d->unlocked != 0)
-		log_text(d->log, REPORT_NOTICE,
-			 "keys may get into swap, if there is some: memory cannot be locked (%s; "
-			 "LimitMEMLOCK=infinity in the unit lets it)",
-			 strerror(-d->unlocked));
+		daemon_say_unlocked(d);
 	if (d->handover_why[0] != '\0')
 		log_text(d->log, REPORT_WARNING, "%s", d->handover_why);
 	loaded.state_loaded.state = secret_view(&d->handover.state);

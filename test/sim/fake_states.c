@@ -134,7 +134,7 @@ int fake_kernel_sa_add(struct fake_kernel *k, struct mono now, const struct sa_s
 		return k->fail_error;
 	if (sa_find(k, &sa->dst, sa->spi) != NULL)
 		return -EEXIST;
-	if (sa->spi == 0 || sa->encr == NULL || sa->key_len > SA_KEY_MAX)
+	if (sa->spi == 0 || sa->encr == NULL || sa->key_len == 0 || sa->key_len > SA_KEY_MAX)
 		return -EINVAL;
 	s = fake_grab(1, sizeof *s);
 	s->spec = *sa;

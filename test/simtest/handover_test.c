@@ -407,13 +407,80 @@ static void test_damaged_at_random(void **state)
 	actions_free(&out);
 }
 
+static struct child *that_waits(const struct sim *s, unsigned host)
+{
+	for (struct pair *p = s->hosts[host].engine->pairs; p; p = p->hh.next)
+		for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
+			for (struct child *c = sa->children; c; c = c->next)
+				if (c->out_waits && c->keys != NULL)
+					return c;
+	return NULL;
+}
+
+static struct sim *with_one_that_waits(struct child **c)
+{
+	struct sim_options o = {
+		.seed = 1, .hosts = 2, .wire = { .delay_us = 1000 }, .keeps = true
+	};
+	struct sim *s = sim_new(&o);
+
+	sim_start_all(s);
+	sim_send(s, 0, 1); /* both begin: who answers waits for the other's first packet */
+	sim_send(s, 1, 0);
+	*c = NULL;
+	for (unsigned n = 0; n < 4000 && *c == NULL; n++) {
+		sim_run_for(s, SIM_MS / 4);
+		*c = that_waits(s, 1);
+	}
+	assert_non_null(*c);
+	return s;
+}
+
+static bool has_a_key(void *arg, const struct fake_sa *sa)
+{
+	static const uint8_t none[SA_KEY_MAX];
+
+	(void)arg;
+	assert_true(sa->spec.key_len > 0);
+	assert_memory_not_equal(sa->spec.key, none, sa->spec.key_len);
+	return true;
+}
+
+/*
+ * The key of an SA that is still to be put into the kernel is not there: neither in the state, nor
+ * in a process that goes on. None goes in without it, and the pair comes up again.
+ */
+static void test_without_a_key(void **state)
+{
+	(void)state;
+	for (int handed_over = 0; handed_over <= 1; handed_over++) {
+		struct child *c;
+		struct sim *s = with_one_that_waits(&c);
+
+		if (handed_over) {
+			memset(c->keys, 0, sizeof(*c->keys));
+			sim_handover(s, 1);
+		} else {
+			free(c->keys);
+			c->keys = NULL;
+		}
+		sim_stream(s, 0, 1, 0, SIM_SECOND, 60);
+		for (unsigned n = 0; n < 70 * 4; n++) {
+			sim_run_for(s, SIM_SECOND / 4);
+			fake_kernel_walk(&s->hosts[1].kernel, has_a_key, NULL);
+		}
+		assert_true(sim_pair_up(s, 0, 1));
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_iv_twice),	  cmocka_unit_test(test_at_rest),
 		cmocka_unit_test(test_in_the_middle),	  cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_before_it_is_up),	  cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_damaged_at_random),
+		cmocka_unit_test(test_damaged_at_random), cmocka_unit_test(test_without_a_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
