@@ -193,7 +193,7 @@ static void add(struct engine *e, struct child *c, bool inbound)
 	if (inbound && c->out_waits)
 		s.soft_packets = 1;
 	if (c->keys == NULL)
-		s.key_len = 0; /* the kernel refuses it: better than a key that everybody knows */
+		s.key_len = 0; /* so it is refused: better than a key that everybody knows */
 	act_sa_add(e, &s);
 	wipe(&s, sizeof(s));
 	if (inbound)

@@ -144,6 +144,7 @@ static void conclude(struct verification *v, enum verdict_id id, const char *for
 	va_list args;
 
 	v->verdict = &rows[id];
+	v->is_early = id == TAKING_OVER;
 	va_start(args, format);
 	vsnprintf(v->text, sizeof(v->text), format, args);
 	va_end(args);
@@ -169,7 +170,7 @@ static bool talks_in_the_clear(const struct verify_facts *f)
 	return false;
 }
 
-bool verify_is_taking_over(const json_t *status)
+static bool is_taking_over(const json_t *status)
 {
 	return json_is_object(get(status, "takeover"));
 }
@@ -179,7 +180,7 @@ static void judge_answered(const struct verify_facts *f, struct verification *v)
 	const char *how = v->encapsulated ? "ESP in UDP" : "ESP";
 	const bool fewer = v->esp_in < f->answered || v->esp_out < f->answered;
 
-	if (fewer && verify_is_taking_over(f->after))
+	if (fewer && is_taking_over(f->after))
 		conclude(v, TAKING_OVER,
 			 "%u of %u echoes were answered, and %lld packets came on our SAs: during "
 			 "a takeover the peer may still send on those of the other IKE daemon, "

@@ -31,10 +31,8 @@ struct verification {
 	char text[VERIFY_TEXT_LEN]; /* one sentence */
 	long long esp_out, esp_in;  /* packets of the pair's SAs between the two looks */
 	bool encapsulated;
+	bool is_early; /* a takeover is under way, and hides what it is about */
 };
-
-/* Of a status: does our daemon stand beside what another one left? */
-bool verify_is_taking_over(const json_t *status);
 
 /* An SA went in between, as at a rekeying, and what it counted: nothing can be concluded. */
 bool verify_missed_some(const struct verify_facts *facts);

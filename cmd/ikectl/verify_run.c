@@ -15,8 +15,7 @@
 #define TRIES 3		   /* where SAs went while it was probed */
 #define BROUGHT_UP_MS 8000 /* the first packet may have to wait for its SA */
 #define LOOK_EVERY_MS 200
-#define TAKEN_OVER_MS 15000 /* the peer's last packet on another daemon's SA was some seconds ago \
-			     */
+#define TAKEOVER_TRIES 15 /* a second between two: until the peer sends on our SAs alone */
 #define SETTLE_MS                                                                      \
 	150 /* the last answer may come after its echo's, or be counted a moment later \
 	     */
@@ -56,18 +55,6 @@ static json_t *bring_up(const struct invocation *in, const struct ip *peer, json
 	return seen;
 }
 
-/* What comes on SAs of another daemon is not counted. */
-static json_t *await_takeover(const struct invocation *in, json_t *seen, enum status *status)
-{
-	for (int ms = 0; seen != NULL && verify_is_taking_over(seen) && ms < TAKEN_OVER_MS;
-	     ms += LOOK_EVERY_MS) {
-		usleep(LOOK_EVERY_MS * 1000);
-		json_decref(seen);
-		seen = ask_status(in, status);
-	}
-	return seen;
-}
-
 static void probe(const struct ip *peer, struct verify_facts *f)
 {
 	f->sent = ECHOES;
@@ -76,6 +63,22 @@ static void probe(const struct ip *peer, struct verify_facts *f)
 	if (f->answered == 0 && f->error == 0)
 		f->knocks = verify_knock(peer);
 	usleep(SETTLE_MS * 1000);
+}
+
+/* What was probed says too little. */
+static bool is_to_be_repeated(const struct verify_facts *f, unsigned tries)
+{
+	struct verification v;
+
+	if (verify_missed_some(f))
+		return tries < TRIES;
+	verify_judge(f, &v);
+	if (!v.is_early || tries >= TAKEOVER_TRIES)
+		return false;
+	if (tries == 1)
+		fprintf(stderr, "ikectl: a takeover is under way: waiting for its end\n");
+	usleep(1000000);
+	return true;
 }
 
 static enum status tell(const struct invocation *in, const struct verify_facts *f)
@@ -105,16 +108,15 @@ enum status verify_run(const struct invocation *in)
 		return command_misuse("not an IPv4 or IPv6 address", in->argument);
 	before = ask_status(in, &status);
 	before = bring_up(in, &peer, before, &status);
-	before = await_takeover(in, before, &status);
 	if (before == NULL)
 		return status;
-	for (int i = 0; i < TRIES; i++) {
+	for (unsigned tries = 1;; tries++) {
 		if (is_ours(before))
 			probe(&peer, &f);
 		after = ask_status(in, &status);
 		f.before = before;
 		f.after = after;
-		if (after == NULL || !verify_missed_some(&f) || i + 1 == TRIES)
+		if (after == NULL || !is_to_be_repeated(&f, tries))
 			break;
 		json_decref(before);
 		before = after;

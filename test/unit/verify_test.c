@@ -51,6 +51,7 @@ static void assert_verdict(json_t *before, json_t *after, unsigned answered, con
 	assert_int_equal(v.verdict->good, good);
 	assert_true(v.text[0] != '\0');
 	assert_true(good || v.verdict->mend != NULL);
+	assert_int_equal(v.is_early, strcmp(name, "taking-over") == 0);
 	doc = verify_json("10.0.0.2", &f, &v);
 	assert_string_equal(json_string_value(json_object_get(doc, "verdict")), name);
 	json_decref(doc);

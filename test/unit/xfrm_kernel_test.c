@@ -800,13 +800,15 @@ static void acquires_leave_larval_states(void **state)
 
 static void an_sa_comes_and_goes(void **state)
 {
-	struct sa_spec sa = sa_of("10.0.0.2", "10.0.0.1", 0xc0ffee01, true);
+	struct sa_spec sa = sa_of("10.0.0.2", "10.0.0.1", 0xc0ffee01, true), keyless = sa;
 	struct sa_ref ref = ref_of(&sa);
 	struct sa_counters c;
 	struct sa_seen seen;
 
 	(void)state;
 	need_esp();
+	keyless.key_len = 0; /* so a core without the key has it refused */
+	assert_true(kernel_sa_add(t.k, &keyless) < 0);
 	assert_int_equal(kernel_sa_delete(t.k, &ref), -ESRCH);
 	assert_int_equal(kernel_sa_counters(t.k, &ref, &c), -ESRCH);
 	assert_int_equal(kernel_sa_add(t.k, &sa), 0);
