@@ -77,7 +77,7 @@ static bool is_to_be_repeated(const struct verify_facts *f, unsigned tries)
 		return false;
 	if (tries == 1)
 		fprintf(stderr, "ikectl: a takeover is under way: waiting for its end\n");
-	usleep(1000000);
+	(void)sleep(1);
 	return true;
 }
 
