@@ -29,7 +29,7 @@ instructions() { # PAIRS N
 }
 
 : >"$out"
-for part in "ratio 60" "cold 40" "cores 10" growth memory; do
+for part in "ratio 60" "cold 40" "cores 24" growth memory; do
 	"$bench" $part >>"$out"
 done
 for pairs in 10 100 1000 10000 100000; do

@@ -53,10 +53,11 @@ static void check_ratio(void)
 static void check_cores(void)
 {
 	static struct pace one, two;
+	static struct stats by_clock;
 	double best = 0;
 
 	for (unsigned try = 0; try < TRIES && best < SPEEDUP_LEAST; try++) {
-		if (measure_cores(&one, &two, 2) != 0)
+		if (measure_cores(&one, &two, &by_clock, 2) != 0)
 			break;
 		const double is = speedup_by_cpu(&one, &two);
 		best = is > best ? is : best;

@@ -23,7 +23,9 @@ int bench_floor(void);
 struct pace {
 	struct stats wall, cpu, engine;
 };
-int measure_cores(struct pace *one, struct pace *two, unsigned rounds);
+/* speedup: how much faster two cores were by the clock, each round. Nonzero where there are none to
+ * choose. */
+int measure_cores(struct pace *one, struct pace *two, struct stats *speedup, unsigned rounds);
 /*
  * How much faster two cores can be, by CPU time alone, so that other load does not matter: the work
  * is shared but for the cores' own, which is one thread's.

@@ -96,7 +96,7 @@ sub table_core {
 sub table_cores {
 	my $c = $all->{core}{cores} or return;
 	return table([ 'both ends', 'one core', 'two cores', 'ratio' ],
-		[ 'handshakes a second', n($c->{one}{handshakes_a_second}, 1), n($c->{two}{handshakes_a_second}, 1), n($c->{speedup}, 2) ],
+		[ 'handshakes a second', n($c->{one}{handshakes_a_second}, 1), n($c->{two}{handshakes_a_second}, 1), spread($c->{speedup}, 2) ],
 		[ 'CPU a handshake, ms', n($c->{one}{cpu_ms}, 3), n($c->{two}{cpu_ms}, 3), '' ],
 		[ 'of it in the one thread of the cores, ms', n($c->{one}{core_ms}, 3), n($c->{two}{core_ms}, 3), '' ],
 		[ 'what CPU time alone allows', '', '', n($c->{speedup_by_cpu}, 2) ]);
@@ -206,9 +206,9 @@ sub table_aims {
 		$aim->("CPU / floor, $peers in one moment, both ends and the wire", 1.2,
 			$over->($of->("storm_both_ms_$peers", 'ikemesh'), 2 * ($of->("storm_floor_outside_ms_$peers", 'ikemesh') // 0)), $parts)
 			if $lab->{"storm_both_ms_$peers"};
-		$aim->("CPU / strongSwan's with its openssl plug-in, $peers in one moment, both ends and the wire", 0.25,
-			$over->($of->("storm_both_ms_$peers", 'ikemesh'), $of->("storm_both_ms_$peers", 'openssl')), $least)
-			if defined $of->("storm_both_ms_$peers", 'openssl');
+		$aim->("CPU / the faster strongSwan's, $peers in one moment, both ends and the wire", 0.25,
+			$over->($of->("storm_both_ms_$peers", 'ikemesh'), $best->("storm_both_ms_$peers")), $least)
+			if defined $best->("storm_both_ms_$peers");
 		$aim->("CPU / floor, $peers in one moment, as the guest counts, $_", 1.2,
 			$over->($of->("storm_cpu_${_}_ms_$peers", 'ikemesh'), $of->("storm_floor_ms_$peers", 'ikemesh')), $calls) for qw(initiator responder);
 		$aim->("CPU a handshake in the guest, beside $peers / beside a few", 1.1,
@@ -221,7 +221,7 @@ sub table_aims {
 	$aim->('instructions beside 100,000 / beside 10', 1.1, $over->($count{100000}, $count{10}), '');
 	$aim->('own CPU beside 100,000 / beside 10', 1.1, $over->(map { my $pairs = $_; map { $_->{cpu_us}{median} } grep { $_->{pairs} == $pairs } @{ $core->{growth}{at} // [] } } 100000, 10),
 		'caches that are too small for all pairs, memory touched for the first time: some hundredths of a handshake with its crypto');
-	$aim->('two cores / one', 1.8, $core->{cores}{speedup}, 'other load: see what CPU time alone allows', 1);
+	$aim->('two cores / one', 1.8, $core->{cores}{speedup}{median}, 'other load: see what CPU time alone allows', 1);
 	return table([ '', 'aim', 'measured', 'met', 'where the rest goes' ], @rows);
 }
 

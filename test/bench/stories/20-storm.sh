@@ -12,7 +12,7 @@ N=$1
 FEW=40 # handshakes that are compared
 SPARE=$((2 * FEW + 5))
 IDLE=${LAB_BENCH_IDLE:-30} # seconds
-KINDS=(${LAB_BENCH_KINDS:-ikemesh openssl})
+KINDS=(${LAB_BENCH_KINDS:-ikemesh openssl gmp})
 SETTLE=${LAB_BENCH_SETTLE:-$((N < 300 ? 5 : 265))} # seconds: what is kept for a while is gone by then
 
 connect() { # KIND N: UP peers are up after LAST ms
