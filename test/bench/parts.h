@@ -33,6 +33,10 @@ int measure_cores(struct pace *one, struct pace *two, struct stats *speedup, uns
 double speedup_by_cpu(struct pace *one, struct pace *two);
 int bench_cores(unsigned rounds);
 
+/* So many system calls that do nothing; so many switches between two processes, two calls each. */
+int bench_calls(unsigned n);
+int bench_switches(unsigned n);
+
 /* Stand-in crypto; both ends together. */
 struct cost {
 	struct stats us, allocations, allocated; /* CPU, calls and octets a handshake */

@@ -127,6 +127,28 @@ sub table_guest_floor {
 		[ 'as the guest does, in the same moments', spread($guest, 2) ]);
 }
 
+# Of a handshake by itself, both ends together.
+sub table_where {
+	my $lab = $all->{lab} or return;
+	my ($floor, $call, $switch) = map { $lab->{$_}{guest}{median} } qw(floor_outside_ms call_ms switch_ms);
+	return unless $floor && $call && $switch;
+	my @has = grep { $lab->{calls_a_handshake}{ $_->[0] } && $lab->{handshake_both_ms}{ $_->[0] } } @kinds;
+	my @rows;
+	my $add = sub { my ($name, $digits, $of) = @_; push @rows, [ $name, map { n($of->($_->[0]), $digits) } @has ] };
+	my $of = sub { my ($figure, $kind) = @_; return $lab->{$figure}{$kind}{median} };
+	my $calls = sub { return $of->('calls_a_handshake', @_) * $call };
+	my $switches = sub { return $of->('switches_a_handshake', @_) * $switch };
+	my $user = sub { return $of->('handshake_both_user_ms', @_) };
+	$add->('CPU, both ends and the wire', 2, sub { $of->('handshake_both_ms', @_) });
+	$add->('— user mode; two crypto floors are ' . n(2 * $floor, 2), 2, $user);
+	$add->('— to enter and leave the kernel, ' . n($call * 1000, 1) . ' µs each', 2, $calls);
+	$add->('— to go from one thread to another, ' . n($switch * 1000, 1) . ' µs each', 2, $switches);
+	$add->('— what the kernel does then: packets, SAs, sockets, timers', 2, sub { $of->('handshake_both_ms', @_) - $user->(@_) - $calls->(@_) - $switches->(@_) });
+	$add->('system calls', 0, sub { $of->('calls_a_handshake', @_) });
+	$add->('switches', 0, sub { $of->('switches_a_handshake', @_) });
+	return table([ 'ms a handshake', map { $_->[1] } @has ], @rows);
+}
+
 sub table_lab {
 	my $lab = $all->{lab} or return;
 	my @rows = (
@@ -163,7 +185,8 @@ sub table_lab {
 			row("— CPU of the reload, ms", "reload_cpu_ms_$subnets", 0),
 			row("— proportional memory, KiB", "pss_kib_$subnets", 0);
 	}
-	push @rows, row('proportional memory with 5 peers, KiB', 'pss_kib_of_5', 0);
+	push @rows, row('proportional memory before the first peer, KiB', 'pss_kib_of_0', 0),
+		row('proportional memory with 5 peers, KiB', 'pss_kib_of_5', 0);
 	return table([ 'in the guest', map { $_->[1] } @kinds ], @rows);
 }
 
@@ -240,7 +263,7 @@ sub table_host {
 sub fill {
 	my $text = slurp("$docs/benchmarks.md") or die "no $docs/benchmarks.md\n";
 	my %make = (host => \&table_host, core => \&table_core, cores => \&table_cores, growth => \&table_growth,
-		memory => \&table_memory, aims => \&table_aims, lab => \&table_lab, guest_floor => \&table_guest_floor, sizes => \&table_sizes);
+		memory => \&table_memory, aims => \&table_aims, lab => \&table_lab, guest_floor => \&table_guest_floor, where => \&table_where, sizes => \&table_sizes);
 	$text =~ s{(<!-- table: (\w+) -->\n).*?(<!-- end -->)}{
 		my $t = $make{$2} ? $make{$2}->() : die "no table $2\n"; $1 . ($t // "Not measured yet.\n") . $3 }gse;
 	spew("$docs/benchmarks.md", $text);
