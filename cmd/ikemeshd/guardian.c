@@ -238,6 +238,10 @@ static bool hear(struct guardian *g, char text[static TEXT_LEN], int *fd)
 	    c->cmsg_len == CMSG_LEN(sizeof(*fd)))
 		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
 	text[n] = '\0';
+	if ((m.msg_flags & MSG_CTRUNC) != 0)
+		log_text(g->log, REPORT_WARNING,
+			 "what the engine handed over is lost: this process may open no more "
+			 "descriptors (LimitNOFILE=), or there was more than one");
 	if ((m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
 		text[0] = '\0';
 	return true;

@@ -267,6 +267,20 @@ static void wait_for_another_keyholder(void)
 	assert_int_equal(keyholders(&pid), last + 1);
 }
 
+/* What the guardian has in its log, which is its stderr. */
+static bool has_said(const char *what)
+{
+	char line[256];
+	FILE *f = fopen(in(dir, "said"), "r");
+	bool said = false;
+
+	assert_non_null(f);
+	while (!said && fgets(line, sizeof(line), f) != NULL)
+		said = strstr(line, what) != NULL;
+	fclose(f);
+	return said;
+}
+
 static void test_a_guardian(void **state)
 {
 	char run[64], keep[64], line[160];
@@ -284,6 +298,8 @@ static void test_a_guardian(void **state)
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM); /* also if the test fails */
+		if (freopen(in(dir, "said"), "w", stderr) == NULL)
+			_exit(98);
 		execl("/proc/self/exe", "guardian_test", "guardian", run, keep, dir, (char *)NULL);
 		_exit(99);
 	}
@@ -307,6 +323,7 @@ static void test_a_guardian(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_true(has_said("what the engine handed over is lost"));
 }
 
 static int make_dir(void **state)
