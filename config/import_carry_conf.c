@@ -146,7 +146,7 @@ static void carry_protected(struct tree *t, struct section *conn, const struct l
 
 	if (!by_certificate(l, t))
 		return;
-	if (loaded && !strcmp(loaded->value, "add") &&
+	if (loaded && (!strcmp(loaded->value, "add") || !strcmp(loaded->value, "start")) &&
 	    !carry_is_yes(layers_get(l, "policy_optional")))
 		carry_untrapped(t, conn, "auto", loaded);
 	carry_remote(t, conn, l, CARRY_PROTECT);

@@ -188,7 +188,7 @@ static void carry_child(struct tree *t, struct section *s, const struct layers *
 			      transport && optional);
 	if (!transport)
 		return;
-	if (!optional && !strcmp(setting_or(start, "none"), "none"))
+	if (!optional && !strstr(setting_or(start, "none"), "trap"))
 		carry_untrapped(t, s, "start_action", start);
 	c->protects = true;
 	carry_local(t, layers_get(l, "local_ts"));

@@ -469,6 +469,8 @@ static void test_what_was_not_enforced(void **state)
 		{ "start_action = none\n", "/s/swanctl.conf:2: warning: net: start_action=none " },
 		{ "start_action = trap\n", NULL },
 		{ "start_action = trap|start\n", NULL },
+		{ "start_action = start\n",
+		  "/s/swanctl.conf:2: warning: net: start_action=start " },
 		{ "policy_optional = yes\n", NULL },
 	};
 
@@ -479,6 +481,12 @@ static void test_what_was_not_enforced(void **state)
 		    "strongSwan sets no trap and talks in the clear until somebody negotiates, and "
 		    "ikemesh enforces IPsec from the start; give entries `optional: true`, or list "
 		    "such hosts in no_ipsec_subnets, unless all do IPsec\n");
+	expect_conn("    auto=start\n", "ipsec_subnets:\n- 10.0.0.0/8\n",
+		    "/etc/ipsec.conf:9: warning: net: auto=start is not carried over as it was: "
+		    "strongSwan sets no trap and talks in the clear until somebody negotiates, and "
+		    "ikemesh enforces IPsec from the start; give entries `optional: true`, or list "
+		    "such hosts in no_ipsec_subnets, unless all do IPsec\n");
+	expect_conn("    auto=route\n", "ipsec_subnets:\n- 10.0.0.0/8\n", "");
 	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++) {
 		char *text;
 		struct memory files[] = { { "/s/swanctl.conf", NULL }, { NULL, NULL } };
