@@ -70,14 +70,14 @@ for kind in "${KINDS[@]}"; do
 		eval "rss_$end=$RSS pss_$end=$PSS cpu_$end=$(cpu_of "$end-$kind")"
 	done
 	floor 50
-	floor=$FLOOR_MS began=
+	floor=$FLOOR_MS floor_outside=$FLOOR_OUTSIDE began=
 	if outside; then began=$OUTSIDE; fi
 	connect "$kind" "$N"
 	[ -z "$began" ] || { outside && record "storm_both_ms_$N" "$kind" "$(per "$OUTSIDE" "$began" $((N * 1000)))"; }
 	cpu_i=$(($(cpu_of "i-$kind") - cpu_i)) cpu_r=$(($(cpu_of "r-$kind") - cpu_r))
 	floor 50
 	record "storm_floor_ms_$N" "$kind" "$(awk "BEGIN { printf \"%.3f\", ($floor + $FLOOR_MS) / 2 }")"
-	[ -z "$FLOOR_OUTSIDE" ] || record "storm_floor_outside_ms_$N" "$kind" "$FLOOR_OUTSIDE"
+	[ -z "$FLOOR_OUTSIDE" ] || record "storm_floor_outside_ms_$N" "$kind" "$(awk "BEGIN { printf \"%.3f\", ($floor_outside + $FLOOR_OUTSIDE) / 2 }")"
 	record "up_of_$N" "$kind" "$UP"
 	record "all_up_ms_$N" "$kind" "$LAST"
 	record "storm_cpu_initiator_ms_$N" "$kind" "$(per $cpu_i 0 "$N")"
