@@ -379,9 +379,10 @@ int config_parse_policies(const char *name, struct bytes yaml, struct config *ou
 static int load(struct reading *r)
 {
 	struct secret content;
-	int e = file_read(r->report.file, &content, &r->mode);
+	int64_t modified_ns;
+	int e = file_read_dated(r->report.file, &content, &r->mode, &modified_ns);
 
-	*r->out = (struct config){ 0 };
+	*r->out = (struct config){ .modified_ns = modified_ns };
 	if (e == -ENOMEM)
 		r->report.no_memory = true;
 	else if (e)

@@ -88,6 +88,7 @@ struct config {
 	size_t n_identities;
 	struct crl_file *crl_files;
 	size_t n_crl_files;
+	int64_t modified_ns; /* when the file was last written, since the epoch; 0: it is none */
 };
 
 /*

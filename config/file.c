@@ -68,9 +68,9 @@ static int kind_check(const struct stat *st)
 	return 0;
 }
 
-int file_read(const char *path, struct secret *out, mode_t *mode)
+int file_read_dated(const char *path, struct secret *out, mode_t *mode, int64_t *modified_ns)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int fd, r;
 
 	*out = (struct secret){ 0 };
@@ -83,7 +83,15 @@ int file_read(const char *path, struct secret *out, mode_t *mode)
 		r = read_all(fd, (size_t)st.st_size, out);
 	close(fd);
 	*mode = r ? 0 : st.st_mode & 07777;
+	*modified_ns = r ? 0 : (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	return r;
+}
+
+int file_read(const char *path, struct secret *out, mode_t *mode)
+{
+	int64_t modified_ns;
+
+	return file_read_dated(path, out, mode, &modified_ns);
 }
 
 const char *file_error(int error)

@@ -14,6 +14,8 @@
  * is waited for.
  */
 int file_read(const char *path, struct secret *out, mode_t *mode);
+/* The same; *modified_ns: when it was last written, in ns since the epoch (0 on failure). */
+int file_read_dated(const char *path, struct secret *out, mode_t *mode, int64_t *modified_ns);
 
 /* An error of file_read() in words: "there is no such file". */
 const char *file_error(int error);

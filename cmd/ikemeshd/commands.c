@@ -91,6 +91,7 @@ static json_t *answer_version(struct daemon *d, const json_t *request)
 
 	(void)request;
 	json_object_set_new(answer, "takeover", takeover_json(&d->takeover));
+	json_object_set_new(answer, "config_modified", status_modified(d->config));
 	return answer;
 }
 

@@ -240,6 +240,7 @@ static void config_fields(struct archive *a, struct config *c)
 	c->on_expiry = (enum on_expiry)choice(a, c->on_expiry, EXPIRY_CLOSE);
 	texts(a, &c->identities, &c->n_identities);
 	crl_files(a, &c->crl_files, &c->n_crl_files);
+	archive_i64(a, &c->modified_ns);
 }
 
 static void problem_fields(struct archive *a, struct problem *p)

@@ -10,6 +10,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#define NS 1000000000
+
 json_t *status_version(void)
 {
 	struct utsname u = { 0 };
@@ -19,12 +21,21 @@ json_t *status_version(void)
 			 "system", u.sysname, "kernel", u.release, "machine", u.machine);
 }
 
+json_t *status_modified(const struct config *c)
+{
+	if (c == NULL || c->modified_ns == 0)
+		return json_null();
+	return json_sprintf("%lld.%09lld", (long long)(c->modified_ns / NS),
+			    (long long)(c->modified_ns % NS));
+}
+
 static json_t *daemon_json(const struct status_sources *s)
 {
 	json_t *d = status_version();
 
 	json_object_set_new(d, "pid", json_integer(getpid()));
 	json_object_set_new(d, "config", status_text(s->config_path));
+	json_object_set_new(d, "config_modified", status_modified(s->config));
 	json_object_set_new(d, "started", json_integer((json_int_t)s->wall_started));
 	json_object_set_new(d, "uptime_s", json_integer(clock_seconds_since(s->now, s->started)));
 	return d;

@@ -52,4 +52,7 @@ json_t *status_json(const struct status_sources *s);
 /* {"name", "version", "kernel", "machine"} */
 json_t *status_version(void);
 
+/* When the file that this was read from was last written, as `stat -c %.9Y`; c NULL: not known. */
+json_t *status_modified(const struct config *c);
+
 #endif

@@ -12,6 +12,7 @@
 #include "config_file.h"
 #include "lib/flip.h"
 #include <errno.h>
+#include <fcntl.h>
 
 static struct pki pki;
 
@@ -452,6 +453,30 @@ static void test_relative_path(void **state)
 	assert_null(c.key);
 }
 
+/* When it was written goes along: by that what is in force is known for what lies there. */
+static void test_modified(void **state)
+{
+	const struct timespec times[] = { { .tv_sec = 5 }, { .tv_sec = 1795315462, .tv_nsec = 7 } };
+	char path[80];
+	struct problems ps = { 0 };
+	struct config c;
+
+	(void)state;
+	pki_text(&pki, "DATED",
+		 NETS "instance_certificate: HOST.pem\ninstance_private_key: ./KEY.pem\n"
+		      "ca_certificates: [CA.pem]\n");
+	snprintf(path, sizeof(path), "%s/DATED.pem", pki.dir);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	assert_int_equal(config_load(path, TESTPKI_NOW, &c, &ps), 0);
+	assert_true(c.modified_ns == INT64_C(1795315462000000007));
+	config_free(&c);
+	problems_free(&ps);
+	assert_int_equal(pki_parse(&pki, NETS CREDENTIALS, &c, &ps), 0);
+	assert_true(c.modified_ns == 0);
+	config_free(&c);
+	problems_free(&ps);
+}
+
 static void test_notices(void **state)
 {
 	struct problems ps;
@@ -806,6 +831,7 @@ int main(void)
 		cmocka_unit_test(test_other_keys),
 		cmocka_unit_test(test_optional_entries),
 		cmocka_unit_test(test_relative_path),
+		cmocka_unit_test(test_modified),
 		cmocka_unit_test(test_notices),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_schema),

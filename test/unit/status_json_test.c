@@ -78,6 +78,19 @@ static void test_pair_that_is_up(void **state)
 	duet_end(&d);
 }
 
+/* As stat(1) prints it, whatever nanoseconds there are. */
+static void test_modified(void **state)
+{
+	const struct config c = { .modified_ns = INT64_C(1795315462000000007) };
+	json_t *told = status_modified(&c), *none = status_modified(&(struct config){ 0 });
+
+	(void)state;
+	assert_string_equal(json_string_value(told), "1795315462.000000007");
+	assert_true(json_is_null(none));
+	json_decref(told);
+	json_decref(none);
+}
+
 static void test_one_peer(void **state)
 {
 	const struct ip other = ip_v4(192, 0, 2, 1);
@@ -288,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pair_that_is_up),
+		cmocka_unit_test(test_modified),
 		cmocka_unit_test(test_one_peer),
 		cmocka_unit_test(test_since),
 		cmocka_unit_test(test_attempts),
