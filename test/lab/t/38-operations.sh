@@ -146,8 +146,8 @@ prepare() {
 		ipsec statusall
 		;;
 	Verify)
-		systemctl stop strongswan-starter
-		systemctl start ikemesh
+		systemctl disable --now strongswan-starter
+		systemctl enable --now ikemesh
 		reached "with ikemesh again"
 		;;
 	"Rotate the instance certificate")
