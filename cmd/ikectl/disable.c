@@ -70,13 +70,22 @@ static int stop_daemon(const char *run_dir, const char *command, bool *was_there
 	return 0;
 }
 
+/* Half a minute of silence is for nobody who waits at a prompt. */
+static void tell_progress(const struct handback *h)
+{
+	fprintf(stderr,
+		"ikectl: another IKE daemon has SAs with %zu of %zu peers so far; ours carry on "
+		"meanwhile\n",
+		h->n_peers - h->n_missing, h->n_peers);
+}
+
 /*
  * Is there another IKE daemon with policies for what ours protect? What fails here costs packets at
  * worst: ours are removed all the same.
  */
 static bool hand_back(struct kernel *k)
 {
-	struct handback h = { .kernel = k };
+	struct handback h = { .kernel = k, .progress = tell_progress };
 	int err = handback_run(&h);
 	bool other;
 

@@ -13,6 +13,7 @@
 #define LOOK_EVERY_MS 250
 #define ASK_EVERY 12 /* looks: its own acquires end in 6 s at the soonest, or in failure */
 #define ASKED_A_LOOK 16
+#define TOLD_EVERY 16 /* looks */
 #define COME_LOOKS 80
 #define MEET_LOOKS 120 /* strongSwan repeats its first request after 4 and 7.2 s */
 #define QUIET_LOOKS 8
@@ -230,6 +231,8 @@ static int meet(struct handback *h)
 	int err = look(h);
 
 	for (unsigned n = 0; n < MEET_LOOKS && err == 0 && h->n_missing > 0; n++) {
+		if (n % TOLD_EVERY == TOLD_EVERY - 1 && h->progress != NULL)
+			h->progress(h);
 		ask_some(h, &next);
 		pause_for_a_look();
 		err = look(h);

@@ -29,6 +29,8 @@ struct handback {
 	size_t n_peers, peers_room;
 	size_t n_missing; /* in the last look */
 	uint64_t heard;	  /* packets on SAs of ours */
+	/* Every few seconds while peers are missing; NULL: nobody looks on. */
+	void (*progress)(const struct handback *h);
 };
 
 /*
