@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # The role of dist/ansible, by ansible-playbook over ssh: three hosts, each a container with a systemd, a file
 # system and a network of its own, that send to each other all the time; installed and optional, then enforced in
-# two batches; a second run, which changes nothing; other certificates; another CA in three steps; an upgrade;
-# and away again. No packet is lost, and while all are enforced none is in the clear.
+# two batches; a second run, which changes nothing; other certificates; another CA in three steps, cut off in the
+# second one, and run again; an upgrade; and away again. No packet is lost, and while all are enforced none is in the
+# clear. h2 and h3 have ikemesh-reload.path watch the files all the time; on h1 nobody but the role loads them.
 # boots
 # cases:
 # long: ansible
 # timeout: 3600
-# takes: 900
+# takes: 1150
 . "$LAB_TOP/test/lab/certs.sh"
 deb=$(ls "$LAB_TOP"/build/deb/ikemesh_*.deb 2>/dev/null | tail -n 1)
 [ -n "$deb" ] || fail "there is no package: ./run deb"
@@ -28,6 +29,9 @@ files=$at/files
 mkdir -p "$files/root/ansible/files" "$files/usr/local/sbin" "$at/log"
 cp -a "$LAB_TOP/dist/ansible/." "$files/root/ansible/"
 cp "$CERTS"/h*-[123].pem "$CERTS"/h*-[123].key "$CERTS/ca.pem" "$CERTS/next.pem" "$files/root/ansible/files/"
+for h in $HOSTS; do
+	for n in 1 2 3; do echo "$h $n $(openssl x509 -in "$CERTS/$h-$n.pem" -noout -fingerprint -sha256 | sed 's/.*=//')"; done
+done >"$at/fingerprints"
 cp "$deb" "$files/root/ansible/files/ikemesh.deb"
 cp "$LAB_TOP/build/test/fan" "$files/usr/local/sbin/fan"
 dpkg-deb -R "$deb" "$SCRATCH/higher"
@@ -49,6 +53,7 @@ ikemesh:
     ikemesh_instance_private_key: "/root/ansible/files/{{ inventory_hostname }}-{{ round | default(1) }}.key"
     ikemesh_ca_certificates: [/root/ansible/files/ca.pem]
     ikemesh_wait_peers: "2"
+    ikemesh_watch_files: "{{ inventory_hostname != 'h1' }}"
 YML
 unit m lab-main.service <<'UNIT'
 [Unit]
@@ -125,7 +130,27 @@ play() { # NAME PLAYBOOK [OPTION…]
 	echo "$name $status $begun $(now) $(sed -n 's/^h[123] .*changed=\([0-9]*\).*/\1/p' /lab/log/play-$name | tr '\n' ' ')" >>/lab/plays
 	[ $status = 0 ] || { trouble "$name failed: $(grep -E 'fatal|ERROR|msg' /lab/log/play-$name | head -n 5)"; return 1; }
 }
-serials() { for i in 1 2 3; do ssh root@10.2.0.$i ikectl --json certs | sed -n 's/.*"serial": "\(.*\)".*/\1/p' | head -n 1; done | sort -u | wc -l; }
+# Cut off as soon as this is begun.
+cut_off() { # NAME PLAYBOOK PLAY TASK [OPTION…]
+	local name=$1 book=$2 of=$3 task=$4 begun=$(now) plays log=/lab/log/play-$1
+	shift 4
+	ansible-playbook -i hosts.yml -e "ikemesh_batch=$BATCH" playbooks/$book.yml "$@" >$log 2>&1 &
+	plays=$!
+	until awk -v p="PLAY [$of" -v t="TASK [ikemesh : $task]" 'index($0, p) { on = 1 } on && index($0, t) { found = 1 } END { exit !found }' $log; do
+		kill -0 $plays 2>/dev/null || { trouble "$name came to its end: $(tail -n 5 $log)"; return 1; }
+		sleep 0.2
+	done
+	kill -KILL $plays
+	wait $plays
+	echo "$name cut $begun $(now)" >>/lab/plays
+}
+# So many have it in force as they have it in round N.
+in_force() { # N
+	for i in 1 2 3; do
+		is=$(ssh root@10.2.0.$i ikectl --json certs | sed -n 's/.*"fingerprint": "\(.*\)".*/\1/p' | head -n 1)
+		grep -qix "h$i $1 $is" /lab/fingerprints && echo h$i
+	done | tr '\n' ' '
+}
 negotiated() { for i in 1 2 3; do ssh root@10.2.0.$i journalctl -u ikemesh -o cat; done | grep -c 'IKE SA .* established'; }
 work() {
 	play install site || return
@@ -134,9 +159,13 @@ work() {
 	now >/lab/t-enforced
 	play again site -e ikemesh_enforced=true || return
 	play certificate rotate-certificate -e ikemesh_enforced=true -e round=2 || return
-	serials >/lab/serials
+	in_force 2 >/lab/in-force-2
 	printf 'ikemesh:\n  vars:\n    ikemesh_next_ca_certificates: [/root/ansible/files/next.pem]\n    ikemesh_next_instance_certificate: "/root/ansible/files/{{ inventory_hostname }}-3.pem"\n    ikemesh_next_instance_private_key: "/root/ansible/files/{{ inventory_hostname }}-3.key"\n' >/run/next.yml
+	cut_off cut rotate-ca 'Step 2,' 'Wait until it is ready' -i /run/next.yml -e ikemesh_enforced=true -e round=2 || return
+	ssh root@10.2.0.1 grep ^instance_certificate: /etc/ikemesh/ikemesh.yml >/lab/cut-file
+	in_force 2 >/lab/in-force-cut
 	play ca rotate-ca -i /run/next.yml -e ikemesh_enforced=true -e round=2 || return
+	in_force 3 >/lab/in-force-3
 	ssh root@10.2.0.1 ikectl certs >/lab/log/certs
 	ssh root@10.2.0.1 ls -l /etc/ikemesh >/lab/log/files
 	sed -i 's|ikemesh.deb|higher.deb|' hosts.yml
@@ -169,16 +198,32 @@ one() { tr '\n' ' ' <"$at/$1" | sed 's/ $//'; }
 while read -r name status begun ended changed; do
 	say "$name: $(awk -v a="$begun" -v b="$ended" 'BEGIN { printf "%.0f s", b - a }'), changed $changed"
 	case $name in
+	cut) continue ;;
 	again | gone) [ "${changed//[0 ]/}" = '' ] || fail "$name changed something: $changed: $(grep -B 3 '^changed' "$at/log/play-$name" | head -n 20)" ;;
 	*) [ "${changed//[0 ]/}" != '' ] || fail "$name changed nothing" ;;
 	esac
 	report "$name: changed $changed"
 done <"$at/plays"
-[ "$(one serials)" = 3 ] || fail "other certificates are not in force"
+[ "$(one in-force-2)" = 'h1 h2 h3' ] || fail "the other certificates are in force on: $(one in-force-2)"
+# What was written and not loaded is made up by step 1 of the next run, which brings no old certificate back.
+case " $(one in-force-cut) " in *" h1 "*) ;; *) fail "the cut came too late: $(one in-force-cut)" ;; esac
+step() { awk -v from="PLAY [Step $1," '/^PLAY / { on = index($0, from) } on' "$at/log/play-ca"; }
+step 1 | awk '/^TASK/ { load = /Load the configuration/ } load' | grep '^changed: \[h1\]' >/dev/null ||
+	fail "h1 was not loaded by the next run: $(step 1 | grep '^changed')"
+[ -z "$(step 1 | awk '/^TASK/ { bring = /Bring the instance/ } bring && /^changed/')" ] || fail "an old certificate came back in step 1"
+[ "$(one in-force-3)" = 'h1 h2 h3' ] || fail "the third certificates are in force on: $(one in-force-3)"
+report "cut off behind the writing of the third certificates, whereupon h1 had the second one in force and the third one in its file ($(one cut-file | sed 's|.*/||')); run again, it loaded that, brought no older one back, and came to its end"
 grep -q 'CN=next' "$at/log/certs" && ! grep -q 'CN=ca' "$at/log/certs" || fail "the CA is not the next one: $(tr '\n' ' ' <"$at/log/certs")"
 [ "$(grep -c 'instance-' "$at/log/files")" = 2 ] && [ "$(grep -c 'ca-' "$at/log/files")" = 1 ] || fail "files of before are there: $(one log/files)"
 grep -q -- '+1' "$at/version" || fail "not upgraded: $(one version)"
 [ "$(one negotiated-before)" = "$(one negotiated-after)" ] || fail "an upgrade negotiated afresh: $(one negotiated-before), $(one negotiated-after)"
+for i in 2 3; do
+	loads=$(grep -c 'was loaded anew' "$at/log/journal-h$i") || true
+	[ "$loads" -gt 0 ] || fail "h$i watched no file"
+	! grep -E 'ikemesh-reload.service: (Failed|Main process exited)|not loaded|has [0-9]+ error' "$at/log/journal-h$i" || fail "h$i was to load half of what was written"
+done
+grep -q 'Finished ikemesh-reload' "$at/log/journal-h2" || fail "ikemesh-reload.path has seen nothing on h2"
+report "beside all plays ikemesh-reload.path loaded what it saw $(grep -c 'Finished ikemesh-reload' "$at/log/journal-h2") times on h2, $(grep -c 'Finished ikemesh-reload' "$at/log/journal-h3") times on h3, never half of it"
 read -r streams sent lost < <(awk 'NF >= 6 { n++; s += $3; l += $3 - $4 } END { print n + 0, s + 0, l + 0 }' "$at/log/fan")
 [ "$streams" = 6 ] && [ "$sent" -gt 1000 ] || fail "the traffic: $(one log/fan)"
 clear=$(tcpdump -n -tt -r "$at/wire.pcap" 'udp port 9000' 2>/dev/null |
