@@ -108,6 +108,7 @@ for unit in ikemesh ikemesh-keyholder; do
 done >/lab/processes
 ls -ldn /run/ikemesh /run/ikemesh/* /var/lib/ikemesh /var/lib/ikemesh/* >/lab/owners
 # An agent renews the certificate: two files, a second apart.
+chmod 600 /run/ikemesh/control.sock # as it is without control_group
 systemctl enable --now ikemesh-reload.path 2>>/lab/enable || trouble "no path unit"
 serial() { ikectl --json certs | sed -n 's/.*"serial": "\(.*\)".*/\1/p' | head -n 1; }
 serial >/lab/serials
