@@ -32,7 +32,9 @@ FUZZ_TARGET(input)
 	duet_restart(&scene.d, BYTES(state.p, state.n), how & 1);
 	scene_listen(&scene);
 	children = duet_counters(&scene.d).child_sas;
-	HOLDS(saved_on() == children);
+	/* None is lost. More there may be: an exchange that could not go on begins anew, and asks
+	 * for one. */
+	HOLDS(saved_on() >= children);
 	for (int i = 0; i < TIMERS; i++) {
 		duet_next_deadline(&scene.d);
 		scene_listen(&scene);
