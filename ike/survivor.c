@@ -16,7 +16,8 @@ static bool ours_survives(const struct pair *p, const struct ike_sa *sa)
 
 static bool carries(const struct child *c)
 {
-	return c->state == CHILD_INSTALLED && c->out_added && c->protocol == 0 && sa_is_up(c->sa);
+	return c->state == CHILD_INSTALLED && c->out_added && !c->want_delete && c->protocol == 0 &&
+	       sa_is_up(c->sa);
 }
 
 static bool has_carrier(const struct ike_sa *sa)
@@ -27,30 +28,36 @@ static bool has_carrier(const struct ike_sa *sa)
 	return false;
 }
 
-static const struct child *made_by_peer(const struct pair *p)
+/*
+ * What was up before ours began did not cross it: we began all the same, to re-authenticate, or
+ * since it is of an earlier life of the peer's.
+ */
+static const struct ike_sa *crossed_by(const struct pair *p, const struct ike_sa *ours)
 {
-	for (struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		for (struct child *c = sa->children; c; c = c->next)
-			if (!sa->initiator && carries(c))
-				return c;
+	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
+		if (!sa->initiator && sa->established_at.us >= ours->created_at.us &&
+		    has_carrier(sa))
+			return sa;
 	return NULL;
 }
 
 void survivor_choose(struct engine *e, struct pair *p)
 {
-	const struct child *theirs = made_by_peer(p);
 	struct ike_sa *next;
 
-	if (theirs == NULL)
-		return;
 	for (struct ike_sa *sa = p->sas; sa; sa = next) {
+		const struct ike_sa *theirs;
+
 		next = sa->next;
 		if (!sa->initiator || !sa_is_up(sa) || ours_survives(p, sa) || !has_carrier(sa))
+			continue;
+		theirs = crossed_by(p, sa);
+		if (theirs == NULL)
 			continue;
 		e->counters.tally.collisions[COLLISION_FIRST_CONTACT]++;
 		report_reason(e, REPORT_INFO, AREA_IKE, REASON_SUPERFLUOUS, p, sa, 0,
 			      "both sides began at once: IKE SA [%u], the peer's, carries on",
-			      theirs->sa->number);
+			      theirs->number);
 		informational_delete_sa(e, sa);
 	}
 }

@@ -166,6 +166,47 @@ static void test_forged_inits_do_not_stop_reauthentication(void **state)
 	duet_end(&d);
 }
 
+/* The core re-authenticates: IKE_SA_INIT, IKE_AUTH, and the CHILD_SA, with the peer. */
+static void authenticated_anew(struct duet *d)
+{
+	struct draft heard, said;
+
+	peer_wipe(&d->peer);
+	peer_init(&d->peer);
+	command(d, COMMAND_REAUTH);
+	duet_hear(d, EXCHANGE_IKE_SA_INIT, false, &heard);
+	peer_answer_init(&d->peer, &heard, &said);
+	draft_free(&heard);
+	duet_say(d, &said);
+	duet_hear(d, EXCHANGE_IKE_AUTH, false, &heard);
+	peer_answer_auth(&d->peer, &heard, &said);
+	draft_free(&heard);
+	duet_say(d, &said);
+}
+
+/* One that the peer made, and forgot when it was killed, is no rival of what we make later. */
+static void test_an_ike_sa_that_the_peer_forgot_is_no_rival(void **state)
+{
+	struct duet d;
+
+	(void)state;
+	start(&d);
+	duet_peer_up(&d);
+	duet_wait(&d, SECOND);
+	forget_sent(&d);
+	peer_wipe(&d.peer);
+	peer_init(&d.peer);
+	duet_peer_up_beside(&d);
+	duet_wait(&d, SECOND);
+	forget_sent(&d);
+	authenticated_anew(&d);
+	assert_false(duet_reported(&d, "both sides began at once"));
+	assert_int_equal(duet_counters(&d).tally.collisions[COLLISION_FIRST_CONTACT], 0);
+	assert_non_null(fake_kernel_sa(&d.kernel, &d.us.ip, d.peer.esp_out));
+	assert_non_null(fake_kernel_sa(&d.kernel, &d.them.ip, d.peer.esp_in));
+	duet_end(&d);
+}
+
 /* One after the other, and the kernel asked once: what it asked for is not forgotten. */
 static void test_forged_inits_in_a_row(void **state)
 {
@@ -702,6 +743,7 @@ int main(void)
 		cmocka_unit_test(test_a_forged_init_delays_ours_by_a_moment),
 		cmocka_unit_test(test_a_forged_init_and_a_single_acquire),
 		cmocka_unit_test(test_forged_inits_do_not_stop_reauthentication),
+		cmocka_unit_test(test_an_ike_sa_that_the_peer_forgot_is_no_rival),
 		cmocka_unit_test(test_forged_inits_in_a_row),
 		cmocka_unit_test(test_forged_inits_do_not_stop_healing),
 		cmocka_unit_test(test_a_stray_to_another_address_ends_nothing),
