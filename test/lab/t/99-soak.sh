@@ -94,6 +94,10 @@ begin "${all[@]}" p q
 "$FAN" -a -k -c 240 -i 500 -w 3000 -u 9000 <"$SCRATCH/streams" >"$SCRATCH/first"
 ! awk '$4 == 0' "$SCRATCH/first" | grep . || fail "not everybody answers"
 for h in "${ours[@]}"; do policies "$h" >"$SCRATCH/$h/policies"; done
+# A keyholder keeps the key before the present one: now it has as much in memory as it may ever have.
+for h in "${STEADY[@]}"; do
+	for turn in 1 2; do event_rotate "$h"; done
+done
 say "$N hosts are up"
 tcpdump -i wire -n -Z root -U --immediate-mode -B 8192 -w "$SCRATCH/clear.pcap" \
 	"ip and net 10.1.0.0/16 and not esp and not $IKE and not $UNHEARD" 2>"$SCRATCH/tcpdump.log" &
