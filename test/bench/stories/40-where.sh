@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Where that part of a handshake goes which is no crypto: the system calls and process switches of both ends, one
-# handshake after the other, and what one of each costs in this guest. Besides, what each daemon has in memory
+# Where that part of our handshakes goes which is no crypto: the system calls and process switches of both ends, one
+# handshake after the other, and what one of each costs in this guest. Besides, what either daemon has in memory
 # before its first peer. The case is the number of handshakes.
 # cases: 40
 # alone
@@ -58,7 +58,7 @@ price() {
 	began=$((OUTSIDE + OUTSIDE - began)) # what its start alone takes
 	"$BENCH" "$1" "$2"
 	outside
-	PRICE=$(per "$OUTSIDE" "$began" $(($2 * 1000)))
+	PRICE=$(awk "BEGIN { printf \"%.5f\", ($OUTSIDE - $began) / $2 / 1000 }")
 }
 
 for kind in "${KINDS[@]}"; do
@@ -67,19 +67,19 @@ for kind in "${KINDS[@]}"; do
 		memory "$end-$kind"
 		record pss_kib_of_0 "$kind" "$PSS"
 	done
-	one_by_one "$kind" 5 # code and data are there
-	before=$(($(switches "i-$kind") + $(switches "r-$kind")))
-	one_by_one "$kind" "$N"
-	record switches_a_handshake "$kind" "$(per $(($(switches "i-$kind") + $(switches "r-$kind"))) "$before" "$N")"
-	traced "$kind" "$N"
-	record calls_a_handshake "$kind" "$(per "$CALLS" 0 "$N")"
 done
-for round in 1 2 3; do
-	if price calls 20000; then
+one_by_one ikemesh 5 # code and data are there
+before=$(($(switches i-ikemesh) + $(switches r-ikemesh)))
+one_by_one ikemesh "$N"
+record switches_a_handshake ikemesh "$(per $(($(switches i-ikemesh) + $(switches r-ikemesh))) "$before" "$N")"
+traced ikemesh "$N"
+record calls_a_handshake ikemesh "$(per "$CALLS" 0 "$N")"
+for round in 1 2 3 4 5; do
+	if price calls 50000; then
 		record call_ms guest "$PRICE"
 		call=$PRICE
-		price switches 4000
-		record switch_ms guest "$(awk "BEGIN { print $PRICE - 2 * $call }")"
+		price switches 10000
+		record switch_ms guest "$(awk "BEGIN { printf \"%.5f\", $PRICE - 2 * $call }")"
 	fi
 done
 expect_alive "${HOSTS[@]}"
