@@ -30,12 +30,12 @@ static bool has_carrier(const struct ike_sa *sa)
 
 /*
  * What was up before ours began did not cross it: we began all the same, to re-authenticate, or
- * since it is of an earlier life of the peer's.
+ * since it is of an earlier life of the peer's. A rekeyed one is as old as what it came of.
  */
 static const struct ike_sa *crossed_by(const struct pair *p, const struct ike_sa *ours)
 {
 	for (const struct ike_sa *sa = p->sas; sa; sa = sa->next)
-		if (!sa->initiator && sa->established_at.us >= ours->created_at.us &&
+		if (!sa->initiator && sa->authenticated_at.us >= ours->created_at.us &&
 		    has_carrier(sa))
 			return sa;
 	return NULL;

@@ -60,6 +60,7 @@ struct guardian {
 	int status;	  /* of the engine, as wait() has it */
 	bool stopping;	  /* it was told to end */
 	bool ending;	  /* it has ended, and so do we */
+	bool told_lost;	  /* that what it handed over did not arrive */
 	sigset_t mask;	  /* as it was before us */
 };
 
@@ -238,10 +239,12 @@ static bool hear(struct guardian *g, char text[static TEXT_LEN], int *fd)
 	    c->cmsg_len == CMSG_LEN(sizeof(*fd)))
 		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
 	text[n] = '\0';
-	if ((m.msg_flags & MSG_CTRUNC) != 0)
+	/* Once: the engine may send as much as it likes. */
+	if ((m.msg_flags & MSG_CTRUNC) != 0 && !g->told_lost)
 		log_text(g->log, REPORT_WARNING,
 			 "what the engine handed over is lost: this process may open no more "
 			 "descriptors (LimitNOFILE=), or there was more than one");
+	g->told_lost = g->told_lost || (m.msg_flags & MSG_CTRUNC) != 0;
 	if ((m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
 		text[0] = '\0';
 	return true;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clang-format off */
+/* clang-format off: it would make one paragraph of the lines of usage. */
 /*
  * The core's costs, without kernel, sockets and log: docs/benchmarks.md. Each part prints JSON.
  *
  *	ikemesh-bench ratio [ROUNDS]	CPU a handshake and role against the crypto floor
  *	ikemesh-bench cold [ROUNDS]	the same where each certificate is one never seen before
- *	ikemesh-bench floor		CPU of one end's crypto floor, ms, as often as asked: a number
- *					of handshakes a line of the standard input
- *	ikemesh-bench cores [ROUNDS]	handshakes a second on one core, and on two
- *	ikemesh-bench growth [PAIRS]	stand-in crypto: CPU and allocations a handshake, as pairs grow
- *	ikemesh-bench memory [PAIRS]	octets that a settled pair keeps
+ *	ikemesh-bench floor		CPU of one end's crypto floor, ms, as often as asked: a
+ *number of handshakes a line of the standard input ikemesh-bench cores [ROUNDS]	handshakes a
+ *second on one core, and on two ikemesh-bench growth [PAIRS]	stand-in crypto: CPU and allocations
+ *a handshake, as pairs grow ikemesh-bench memory [PAIRS]	octets that a settled pair keeps
  *	ikemesh-bench count PAIRS N	under callgrind: N handshakes beside PAIRS that are up
  *	ikemesh-bench calls N		prints nothing: N system calls, to be measured from outside
  *	ikemesh-bench switches N	the same with N process switches, two calls each

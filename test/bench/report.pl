@@ -142,7 +142,7 @@ sub table_where {
 	$add->('CPU, both ends and the wire', 2, sub { $of->('handshake_both_ms', @_) });
 	$add->('— user mode; two crypto floors are ' . n(2 * $floor, 2), 2, $user);
 	$add->('— to enter and leave the kernel, ' . n($call * 1000, 1) . ' µs each', 2, $calls);
-	$add->('— to go from one thread to another, ' . n($switch * 1000, 1) . ' µs each', 2, $switches);
+	$add->('— to wake another thread by a socket, and to go there, ' . n($switch * 1000, 1) . ' µs each', 2, $switches);
 	$add->('— what the kernel does then: packets, SAs, sockets, timers', 2, sub { $of->('handshake_both_ms', @_) - $user->(@_) - $calls->(@_) - $switches->(@_) });
 	$add->('system calls', 0, sub { $of->('calls_a_handshake', @_) });
 	$add->('switches', 0, sub { $of->('switches_a_handshake', @_) });

@@ -284,6 +284,8 @@ static bool source_parse(char *text, struct source *out)
 	bits = slash != NULL ? strtoul(slash + 1, NULL, 10) : 8 * out->prefix.n;
 	for (size_t i = bits; i < 8 * out->prefix.n; i++)
 		out->any[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	for (size_t i = 0; i < out->prefix.n; i++)
+		out->prefix.octets[i] &= (uint8_t)~out->any[i];
 	return bits <= 8 * out->prefix.n;
 }
 

@@ -207,6 +207,61 @@ static void test_an_ike_sa_that_the_peer_forgot_is_no_rival(void **state)
 	duet_end(&d);
 }
 
+/* The answer on the peer's newest IKE SA, among DELETEs on those that it has no keys of any more.
+ */
+static void hear_answer(struct duet *d, uint8_t exchange, struct draft *out)
+{
+	const struct duet_datagram *x;
+
+	while ((x = duet_take(d)) != NULL) {
+		if (peer_open(&d->peer, blob_view(&x->b), out) != 0)
+			continue;
+		if (out->h.exchange == exchange && out->h.response)
+			return;
+		draft_free(out);
+	}
+	fail_msg("no answer");
+}
+
+/* While we authenticate anew the peer would rekey the IKE SA that goes: its heir would be a rival.
+ */
+static void test_the_peer_rekeys_no_ike_sa_that_is_being_replaced(void **state)
+{
+	struct draft said, heard;
+	struct peer_exchange rekey = { 0 };
+	struct blob init;
+	struct duet d;
+
+	(void)state;
+	start(&d);
+	duet_peer_up(&d);
+	duet_wait(&d, SECOND);
+	forget_sent(&d);
+	command(&d, COMMAND_REAUTH);
+	assert_int_equal(blob_copy(&init, blob_view(&duet_take(&d)->b)), 0);
+	peer_ask_rekey(&d.peer, &rekey, &said);
+	duet_say(&d, &said);
+	hear_answer(&d, EXCHANGE_CREATE_CHILD_SA, &heard);
+	assert_int_equal(draft_error(&heard), NOTIFY_TEMPORARY_FAILURE);
+	draft_free(&heard);
+	peer_exchange_free(&rekey);
+	peer_wipe(&d.peer);
+	peer_init(&d.peer);
+	assert_int_equal(peer_open(&d.peer, blob_view(&init), &heard), 0);
+	blob_free(&init);
+	peer_answer_init(&d.peer, &heard, &said);
+	draft_free(&heard);
+	duet_say(&d, &said);
+	duet_hear(&d, EXCHANGE_IKE_AUTH, false, &heard);
+	peer_answer_auth(&d.peer, &heard, &said);
+	draft_free(&heard);
+	duet_say(&d, &said);
+	assert_int_equal(duet_counters(&d).tally.collisions[COLLISION_FIRST_CONTACT], 0);
+	assert_non_null(fake_kernel_sa(&d.kernel, &d.us.ip, d.peer.esp_out));
+	assert_non_null(fake_kernel_sa(&d.kernel, &d.them.ip, d.peer.esp_in));
+	duet_end(&d);
+}
+
 /* One after the other, and the kernel asked once: what it asked for is not forgotten. */
 static void test_forged_inits_in_a_row(void **state)
 {
@@ -403,22 +458,6 @@ static void test_no_token_for_a_living_sa(void **state)
 }
 
 /* --- a peer that piles up --- */
-
-/* The answer on the peer's newest IKE SA, among DELETEs on those that it has no keys of any more.
- */
-static void hear_answer(struct duet *d, uint8_t exchange, struct draft *out)
-{
-	const struct duet_datagram *x;
-
-	while ((x = duet_take(d)) != NULL) {
-		if (peer_open(&d->peer, blob_view(&x->b), out) != 0)
-			continue;
-		if (out->h.exchange == exchange && out->h.response)
-			return;
-		draft_free(out);
-	}
-	fail_msg("no answer");
-}
 
 static void test_ike_sas_without_children_are_bounded(void **state)
 {
@@ -744,6 +783,7 @@ int main(void)
 		cmocka_unit_test(test_a_forged_init_and_a_single_acquire),
 		cmocka_unit_test(test_forged_inits_do_not_stop_reauthentication),
 		cmocka_unit_test(test_an_ike_sa_that_the_peer_forgot_is_no_rival),
+		cmocka_unit_test(test_the_peer_rekeys_no_ike_sa_that_is_being_replaced),
 		cmocka_unit_test(test_forged_inits_in_a_row),
 		cmocka_unit_test(test_forged_inits_do_not_stop_healing),
 		cmocka_unit_test(test_a_stray_to_another_address_ends_nothing),
