@@ -310,25 +310,26 @@ static void put_selector(struct xfrm_selector *sel, const struct policy *p)
 	sel->user = p->beside ? BESIDE_USER : 0;
 }
 
-/* Addresses unspecified: the SA is found by the packet's destination and the reqid. */
-static struct xfrm_user_tmpl make_template(uint16_t family, uint32_t reqid)
+/*
+ * Addresses unspecified: the SA is found by the packet's destination and the reqid. What stands
+ * between the fields goes to the kernel, too, and an initializer may leave it as it was.
+ */
+static void fill_template(struct xfrm_user_tmpl *t, uint16_t family, uint32_t reqid)
 {
-	return (struct xfrm_user_tmpl){
-		.id.proto = IPPROTO_ESP,
-		.family = family,
-		.reqid = reqid,
-		.mode = XFRM_MODE_TRANSPORT,
-		.aalgos = UINT32_MAX,
-		.ealgos = UINT32_MAX,
-		.calgos = UINT32_MAX,
-	};
+	memset(t, 0, sizeof(*t));
+	t->id.proto = IPPROTO_ESP;
+	t->family = family;
+	t->reqid = reqid;
+	t->mode = XFRM_MODE_TRANSPORT;
+	t->aalgos = t->ealgos = t->calgos = UINT32_MAX;
 }
 
 static void put_template(struct nlmsghdr *nlh, const struct policy *p)
 {
 	const bool any = p->beside && p->dir != POLICY_OUT;
-	struct xfrm_user_tmpl t = make_template(af(&p->src.ip), any ? 0 : IKEMESH_REQID);
+	struct xfrm_user_tmpl t;
 
+	fill_template(&t, af(&p->src.ip), any ? 0 : IKEMESH_REQID);
 	t.optional = p->optional;
 	mnl_attr_put(nlh, XFRMA_TMPL, sizeof(t), &t);
 }
@@ -422,8 +423,8 @@ struct xfrm_userpolicy_info encode_socket_bypass(enum policy_dir dir, uint16_t f
 
 struct socket_ask encode_socket_ask(uint32_t reqid, uint16_t family)
 {
-	return (struct socket_ask){
-		.info = encode_socket_bypass(POLICY_OUT, family),
-		.tmpl = make_template(family, reqid),
-	};
+	struct socket_ask ask = { .info = encode_socket_bypass(POLICY_OUT, family) };
+
+	fill_template(&ask.tmpl, family, reqid);
+	return ask;
 }
