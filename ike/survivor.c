@@ -16,8 +16,7 @@ static bool ours_survives(const struct pair *p, const struct ike_sa *sa)
 
 static bool carries(const struct child *c)
 {
-	return c->state == CHILD_INSTALLED && c->out_added && !c->want_delete && c->protocol == 0 &&
-	       sa_is_up(c->sa);
+	return c->state == CHILD_INSTALLED && c->out_added && c->protocol == 0 && sa_is_up(c->sa);
 }
 
 static bool has_carrier(const struct ike_sa *sa)

@@ -2,7 +2,6 @@
 /* What the kernel beneath takes for things that a handshake has many of: docs/benchmarks.md. */
 #include "bench/parts.h"
 
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
